@@ -1,0 +1,40 @@
+# Every target brings its own environment: `make run` on a fresh clone is enough.
+
+PORT ?= 8000
+DATA ?= data
+ARGS ?=
+# `make test SLOW=1` runs the slow tests too.
+SLOW ?=
+MARKS = $(if $(SLOW),,-m "not slow")
+PYTHON = .venv/bin/python
+
+.PHONY: setup run test lint lock bench clean
+
+setup:
+	@.ci/setup
+
+run: setup
+	$(PYTHON) run_proxy.py serve --demo --port $(PORT) --data "$(DATA)" $(ARGS)
+
+test: setup
+	$(PYTHON) -m pytest $(MARKS) $(ARGS)
+
+lint: setup
+	$(PYTHON) -m flake8
+	$(PYTHON) -m mypy
+
+# The lock holds no index address, so that it installs from any mirror.
+lock:
+	$$(.ci/python) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile setup.cfg --extra test --quiet --upgrade \
+	    --universal --python-version 3.12 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' --output-file .ci/requirements.lock
+
+bench: setup
+	$(PYTHON) tests/bench/overhead.py $(ARGS)
+
+clean:
+	rm -rf .venv build .mypy_cache .pytest_cache .hypothesis htmlcov .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
