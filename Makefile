@@ -24,13 +24,15 @@ lint: setup
 	$(PYTHON) -m mypy
 
 # The lock holds no index address, so that it installs from any mirror.
+# It keeps what is pinned; `make lock ARGS=--upgrade` moves to the newest versions.
 lock:
 	$$(.ci/python) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
-	build/lock/bin/uv pip compile setup.cfg --extra test --quiet --upgrade \
+	build/lock/bin/uv pip compile setup.cfg --extra test --quiet \
 	    --universal --python-version 3.12 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command 'make lock' --output-file .ci/requirements.lock
+	    --custom-compile-command 'make lock' --output-file .ci/requirements.lock \
+	    $(ARGS)
 
 bench: setup
 	$(PYTHON) tests/bench/overhead.py $(ARGS)
