@@ -1,0 +1,167 @@
+"""Gateway: the records behind gateway.yaml and the keys that fill them.
+
+Each record is followed by its table: field, key in the file, reader. The defaults are
+the records' own, so that a key left out of the file and a record made by hand agree.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from config.document import Node
+from config.money import NANO
+from config.values import (
+    Table,
+    address,
+    amount,
+    choice,
+    duration,
+    optional,
+    record,
+    size,
+    text,
+    whole,
+)
+
+KIB = 1024
+MIB = 1024 * KIB
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the gateway listens, and what one client may make it wait for or keep."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    backlog: int = 2048
+    connections_max: int = 4096
+    header_bytes: int = 64 * KIB
+    header_seconds: float = 10.0
+    body_bytes: int = 20 * MIB
+    form_bytes: int = 64 * KIB
+    body_seconds: float = 60.0
+    idle_seconds: float = 75.0
+    inflight_max: int = 2048
+    grace_seconds: float = 30.0
+    public_url: str | None = None
+
+
+LISTEN: Table = {
+    "host": ("host", text),
+    "port": ("port", whole(0, 65535)),
+    "backlog": ("backlog", whole(1, 65535)),
+    "connections_max": ("connections_max", whole(1)),
+    "header_bytes": ("header_size", size),
+    "header_seconds": ("header_time", duration()),
+    "body_bytes": ("body_size", size),
+    "form_bytes": ("form_size", size),
+    "body_seconds": ("body_time", duration()),
+    "idle_seconds": ("idle_time", duration()),
+    "inflight_max": ("inflight_max", whole(1)),
+    "grace_seconds": ("grace_time", duration(0)),
+    "public_url": ("public_url", optional(address)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """How the ledger's writer queues, batches and repeats."""
+
+    queue_max: int = 4096
+    batch_max: int = 128
+    busy_seconds: float = 2.0
+    recover_seconds: float = 1.0
+
+
+LEDGER: Table = {
+    "queue_max": ("queue_max", whole(1)),
+    "batch_max": ("batch_max", whole(1)),
+    "busy_seconds": ("busy_time", duration()),
+    "recover_seconds": ("recover_time", duration()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key may do that has no limits of its own; 0 is no limit."""
+
+    rpm: int = 6000
+    tpm: int = 20_000_000
+    concurrency: int = 1000
+
+
+LIMITS: Table = {
+    "rpm": ("rpm", whole(0)),
+    "tpm": ("tpm", whole(0)),
+    "concurrency": ("concurrency", whole(0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What is charged when a request ends badly, and how low an output limit goes."""
+
+    output_floor_tokens: int = 256
+    client_left_before_headers: Literal["input", "nothing"] = "input"
+    client_left_midstream: Literal["delivered", "nothing"] = "delivered"
+    upstream_died: Literal["delivered", "nothing"] = "delivered"
+
+
+POLICIES: Table = {
+    "output_floor_tokens": ("output_floor_tokens", whole(1)),
+    "client_left_before_headers": (
+        "client_left_before_headers",
+        choice("input", "nothing"),
+    ),
+    "client_left_midstream": ("client_left_midstream", choice("delivered", "nothing")),
+    "upstream_died": ("upstream_died", choice("delivered", "nothing")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What a new user gets, and how signing up and in is bounded."""
+
+    welcome_nano: int = 10 * NANO
+    session_seconds: float = 7 * DAY_SECONDS
+    password_min: int = 6
+    password_bytes_max: int = 1024
+    login_per_minute: int = 10
+    register_per_hour: int = 60
+
+
+ACCOUNTS: Table = {
+    "welcome_nano": ("welcome", amount),
+    "session_seconds": ("session_time", duration()),
+    "password_min": ("password_min", whole(1)),
+    "password_bytes_max": ("password_size", size),
+    "login_per_minute": ("login_per_minute", whole(1)),
+    "register_per_hour": ("register_per_hour", whole(1)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """All of gateway.yaml."""
+
+    listen: Listen = field(default_factory=Listen)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    limits: Limits = field(default_factory=Limits)
+    policies: Policies = field(default_factory=Policies)
+    accounts: Accounts = field(default_factory=Accounts)
+
+
+GATEWAY: Table = {
+    "listen": ("listen", record(Listen, LISTEN)),
+    "ledger": ("ledger", record(LedgerSettings, LEDGER)),
+    "limits": ("limits", record(Limits, LIMITS)),
+    "policies": ("policies", record(Policies, POLICIES)),
+    "accounts": ("accounts", record(Accounts, ACCOUNTS)),
+}
+
+_gateway = record(Gateway, GATEWAY)
+
+
+def read_gateway(document: Node) -> Gateway:
+    """The settings in gateway.yaml."""
+    return _gateway(document)

@@ -1,0 +1,172 @@
+"""Providers: the records behind providers.yaml and the keys that fill them.
+
+The file names credentials by the environment variable that holds them, so it can be
+shown to anybody. A variable that is not set leaves its credential out, which is no
+mistake: the gateway then serves what it has credentials for. A secret is in a record's
+field, but never in its repr and never in a complaint.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from config.document import Node
+from config.values import (
+    Table,
+    address,
+    choice,
+    duration,
+    known_entries,
+    list_of,
+    mapping_of,
+    name,
+    record,
+    size,
+    text,
+    variable,
+    whole,
+)
+
+# What may stand in a header field: anything else would be cut, or smuggle a second.
+_SECRET = re.compile(r"[!-~]{1,4096}")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How long an upstream may take; the time between two events is idle."""
+
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 60.0
+    idle_seconds: float = 60.0
+    total_seconds: float = 600.0
+
+
+CLOCKS: Table = {
+    "connect_seconds": ("connect", duration()),
+    "first_byte_seconds": ("first_byte", duration()),
+    "idle_seconds": ("idle", duration()),
+    "total_seconds": ("total", duration()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret, under the name of the variable it came from."""
+
+    name: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An upstream service and how it is reached."""
+
+    name: str
+    dialect: str
+    base_url: str
+    credentials: tuple[Credential, ...]
+    clocks: Clocks = field(default_factory=Clocks)
+    response_bytes: int = 32 * 1024 * 1024
+    connections_max: int = 1000
+    credential_names: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a credential, or none is wanted."""
+        return bool(self.credentials) or not self.credential_names
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to serve a model. A lower priority number is tried first."""
+
+    provider: str
+    model: str
+    priority: int = 0
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What users ask for by its id. No image can cost more than image_tokens."""
+
+    id: str
+    kind: Literal["chat"]
+    owner: str
+    description: str
+    context_tokens: int
+    output_tokens: int
+    image_tokens: int
+    candidates: tuple[Candidate, ...]
+    clocks: Clocks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """All of providers.yaml."""
+
+    providers: Mapping[str, Provider]
+    models: Mapping[str, Model]
+
+
+def _read_credentials(node: Node) -> tuple[Credential, ...]:
+    found = (_read_credential(item) for item in node.items("a list"))
+    return tuple(credential for credential in found if credential)
+
+
+def _read_credential(node: Node) -> Credential | None:
+    held_by = variable(node)
+    secret = node.environ.get(held_by, "").strip()
+    if not secret:
+        return None
+    if not _SECRET.fullmatch(secret):
+        raise node.expected("a variable that holds one word of visible ASCII")
+    return Credential(held_by, secret)
+
+
+PROVIDER: Table = {
+    "dialect": ("dialect", name),
+    "base_url": ("base_url", address),
+    "credential_names": ("credentials", list_of(variable)),
+    "credentials": ("credentials", _read_credentials),
+    "clocks": ("clocks", record(Clocks, CLOCKS)),
+    "response_bytes": ("response_size", size),
+    "connections_max": ("connections_max", whole(1)),
+}
+
+
+def _model_table(providers: tuple[str, ...]) -> Table:
+    """The keys of a model, whose candidates may name these providers."""
+    candidate: Table = {
+        "provider": ("provider", choice(*providers)),
+        "model": ("model", name),
+        "priority": ("priority", whole(0)),
+        "weight": ("weight", whole(1)),
+    }
+    return {
+        "kind": ("kind", choice("chat")),
+        "owner": ("owner", text),
+        "description": ("description", text),
+        "context_tokens": ("context_tokens", whole(1)),
+        "output_tokens": ("output_tokens", whole(1)),
+        "image_tokens": ("image_tokens", whole(0)),
+        "candidates": ("candidates", list_of(record(Candidate, candidate))),
+        # All four or none: with some of them it would be a riddle whether the
+        # others are the provider's or the gateway's.
+        "clocks": ("clocks", record(Clocks, CLOCKS, complete=True)),
+    }
+
+
+_read_providers = mapping_of(record(Provider, PROVIDER, named="name"))
+
+
+def read_upstreams(document: Node) -> Upstreams:
+    """The providers and models in providers.yaml."""
+    entries = known_entries(document, ("providers", "models"))
+    providers = _read_providers(
+        entries.get("providers", document.absent("providers"))
+    )
+    read_models = mapping_of(record(Model, _model_table(tuple(providers)), named="id"))
+    models = read_models(entries.get("models", document.absent("models")))
+    return Upstreams(providers, models)

@@ -1,0 +1,89 @@
+"""Settings: everything the three files say, as one frozen record.
+
+`load` reads and checks all of it before anything is used, so that a mistake in the last
+line of the last file changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config.document import ConfigError, open_document
+from config.gateway import (
+    Accounts,
+    LedgerSettings,
+    Limits,
+    Listen,
+    Policies,
+    read_gateway,
+)
+from config.price_file import read_prices
+from config.prices import Price, PriceBook
+from config.providers import (
+    Candidate,
+    Clocks,
+    Credential,
+    Model,
+    Provider,
+    read_upstreams,
+)
+
+__all__ = [
+    "Accounts",
+    "Candidate",
+    "Clocks",
+    "ConfigError",
+    "Credential",
+    "LedgerSettings",
+    "Limits",
+    "Listen",
+    "Model",
+    "Policies",
+    "Price",
+    "PriceBook",
+    "Provider",
+    "Settings",
+    "load",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the gateway was told; it never changes while it is in use."""
+
+    listen: Listen
+    ledger: LedgerSettings
+    limits: Limits
+    policies: Policies
+    accounts: Accounts
+    providers: Mapping[str, Provider]
+    models: Mapping[str, Model]
+    prices: PriceBook
+
+    def with_overrides(
+        self, host: str | None = None, port: int | None = None
+    ) -> "Settings":
+        """A copy that listens where the command line says."""
+        listen = replace(
+            self.listen,
+            host=self.listen.host if host is None else host,
+            port=self.listen.port if port is None else port,
+        )
+        return replace(self, listen=listen)
+
+
+def load(directory: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in gateway.yaml, providers.yaml and prices.yaml of a directory."""
+    gateway = read_gateway(open_document(directory / "gateway.yaml", environ))
+    upstreams = read_upstreams(open_document(directory / "providers.yaml", environ))
+    prices = read_prices(open_document(directory / "prices.yaml", environ))
+    return Settings(
+        listen=gateway.listen,
+        ledger=gateway.ledger,
+        limits=gateway.limits,
+        policies=gateway.policies,
+        accounts=gateway.accounts,
+        providers=upstreams.providers,
+        models=upstreams.models,
+        prices=prices,
+    )
