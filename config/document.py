@@ -68,7 +68,8 @@ class Node:
 
     def expected(self, what: str) -> ConfigError:
         """The complaint that this value is not what it should be, ready to raise."""
-        return ConfigError(self.file, self.line, self.key, shown(self.source), what)
+        hint = " once it is filled in" if self.filled else ""
+        return self._complaint(what + hint)
 
     def text(self, what: str) -> str:
         """The scalar's text with its variables filled in."""
@@ -103,6 +104,9 @@ class Node:
         nothing = yaml.ScalarNode(NULL, "")
         return self._child(self._below(name), name, self.line, nothing)
 
+    def _complaint(self, what: str) -> ConfigError:
+        return ConfigError(self.file, self.line, self.key, shown(self.source), what)
+
     def _entry(self, key: yaml.Node, value: yaml.Node) -> "Node":
         if key.tag != TEXT or not isinstance(key, yaml.ScalarNode):
             place = self._below(shown(key))
@@ -121,12 +125,12 @@ class Node:
     def _fill(self, reference: re.Match[str]) -> str:
         name, default = reference.group(1), reference.group(2)
         if name is None:
-            raise self.expected("references written ${NAME} or ${NAME:-default}")
+            raise self._complaint("references as ${NAME} or ${NAME:-default}")
         if default is not None:
             # As in a shell, an empty variable counts as none.
             return self.environ.get(name) or default
         if name not in self.environ:
-            raise self.expected(f"the environment variable {name} to be set")
+            raise self._complaint(f"the environment variable {name} to be set")
         return self.environ[name]
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from config.money import charge_nano_rounded_up, dollars_per_million
+from config.money import MAX_INTEGER, charge_nano_rounded_up, dollars_per_million
 
 METERS = ("input", "cache_read", "cache_write", "output")
 
@@ -138,7 +138,16 @@ def moment_ns(text: str) -> int:
     if not _MOMENT.fullmatch(text):
         raise ValueError("a moment is written 2026-11-01 or 2026-11-01T08:00Z, in UTC")
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    wall_ns = (moment - _EPOCH) // timedelta(seconds=1) * 10**9
+    if not 0 <= wall_ns <= MAX_INTEGER:
+        raise ValueError("a moment lies between 1970 and 2262")
+    return wall_ns
+
+
+def moment_text(wall_ns: int) -> str:
+    """A moment as the file has it, to the second."""
+    moment = _EPOCH + timedelta(seconds=wall_ns // 10**9)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").replace("T00:00:00Z", "")
 
 
 def _moment(price: Price) -> int:
