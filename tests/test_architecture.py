@@ -1,0 +1,228 @@
+"""Imports point one way: run_proxy → {addons, dashboard} → storage → config.
+
+Money must be testable without a proxy and wire formats without either, so each
+package names here what it may import, and every file is parsed and compared with
+the table. The longest package name that fits a module is the one that counts.
+A new dependency between packages is a decision: it starts with a line here.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = frozenset({"run_proxy", "addons", "storage", "config", "dashboard", "tests"})
+WIRE = frozenset({"addons.wire"})
+PROVIDERS = WIRE | {"addons.providers"}
+# What an Exchange is and which endpoints exist is the vocabulary in which the
+# addons of the chain talk; they do not import each other.
+VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
+CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
+NETWORK = frozenset({"asyncio", "socket", "ssl", "selectors", "http", "urllib.request"})
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What the modules of one package may import; names stand for their insides."""
+
+    name: str
+    ours: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    # Parts of the standard library that would break the package's promise.
+    never: frozenset[str] = frozenset()
+
+    def allows(self, imported: str) -> bool:
+        if within(imported, self.never):
+            return False
+        if within(imported, self.ours | self.others | {self.name}):
+            return True
+        return imported.partition(".")[0] in sys.stdlib_module_names
+
+
+TABLE = (
+    Package("config", others=frozenset({"yaml"})),
+    Package("config.commands", frozenset({"config"}), frozenset({"click"})),
+    Package(
+        "storage",
+        frozenset({"config"}),
+        frozenset({"apsw", "bcrypt", "cryptography", "orjson", "peewee", "playhouse"}),
+        NETWORK,
+    ),
+    # The two that hand work between an event loop and a thread.
+    Package("storage.writer", frozenset({"config", "storage"}), frozenset({"apsw"})),
+    Package("storage.directory", frozenset({"config", "storage"})),
+    Package(
+        "storage.commands",
+        frozenset({"config", "storage"}),
+        frozenset({"bcrypt", "click", "orjson"}),
+        NETWORK,
+    ),
+    Package(
+        "addons.wire",
+        others=frozenset({"orjson", "tiktoken"}),
+        never=CLOCKS | NETWORK,
+    ),
+    Package(
+        "addons.providers", WIRE, frozenset({"orjson", "tiktoken"}), CLOCKS | NETWORK
+    ),
+    Package(
+        "addons.upstream",
+        PROVIDERS | {"config"},
+        frozenset({"aiohttp", "mitmproxy", "multidict", "orjson", "yarl"}),
+    ),
+    # The addon of the chain that drives it. It knows time, but no money.
+    Package(
+        "addons.upstream.upstream",
+        PROVIDERS | VOCABULARY | {"addons.upstream", "config", "storage.clock"},
+        frozenset({"aiohttp", "mitmproxy"}),
+    ),
+    Package(
+        "addons.gateway",
+        PROVIDERS | VOCABULARY | {"config", "addons.upstream"},
+        frozenset({"aiohttp", "mitmproxy"}),
+    ),
+    # The Master holds the first and the last addon by name: it drains them.
+    Package(
+        "addons.gateway.master",
+        frozenset({"addons", "config"}),
+        frozenset({"mitmproxy"}),
+    ),
+    Package(
+        "addons",
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.upstream", "addons.gateway", "storage", "config"},
+        frozenset({"aiohttp", "mitmproxy", "orjson"}),
+    ),
+    Package(
+        "dashboard",
+        frozenset({"storage", "config"}),
+        frozenset(
+            {"bcrypt", "click", "flask", "itsdangerous", "orjson", "werkzeug"}
+        ),
+    ),
+    Package(
+        "run_proxy",
+        OURS - {"tests"},
+        frozenset({"click", "mitmproxy", "orjson", "uvloop"}),
+    ),
+)
+
+
+def within(name: str, packages: frozenset[str]) -> bool:
+    return any(name == one or name.startswith(one + ".") for one in packages)
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_of(module: str) -> Package:
+    if module == "addons":
+        # Only the list of the chain knows every addon.
+        return Package("addons", frozenset({"addons", "storage", "config"}))
+    fitting = [one for one in TABLE if within(module, frozenset({one.name}))]
+    package = max(fitting, key=lambda one: len(one.name))
+    if package.name != "addons":
+        return package
+    # One addon of the chain: itself, but not its neighbours.
+    return Package(module, package.ours, package.others)
+
+
+def imports(source: str, module: str, is_package: bool) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of everything that is imported, wherever it stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = node.level - is_package
+                parents = module.split(".")[: -up or None]
+                base = ".".join([*parents, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+def violations(source: str, path: Path) -> list[str]:
+    module = module_name(path)
+    package = package_of(module)
+    return [
+        f"{path}:{line}: {package.name} must not import {imported}"
+        for line, imported in imports(source, module, path.name == "__init__.py")
+        if not package.allows(imported)
+    ]
+
+
+def sources() -> list[Path]:
+    found = [ROOT / "run_proxy.py"] if (ROOT / "run_proxy.py").exists() else []
+    for top in sorted(OURS - {"tests", "run_proxy"}):
+        found += sorted((ROOT / top).rglob("*.py"))
+    return [path.relative_to(ROOT) for path in found]
+
+
+@pytest.mark.parametrize("path", sources(), ids=str)
+def test_imports_follow_the_table(path: Path) -> None:
+    assert violations((ROOT / path).read_text("utf-8"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("config/settings.py", "import storage"),
+        ("config/settings.py", "import click"),
+        ("config/settings.py", "def late():\n    from addons.wire import sse"),
+        ("storage/ledger.py", "from mitmproxy import http"),
+        ("storage/ledger.py", "import asyncio"),
+        ("storage/ledger.py", "import click"),
+        ("storage/writer.py", "from dashboard import app"),
+        ("addons/wire/sse.py", "import time"),
+        ("addons/wire/sse.py", "from config import Settings"),
+        ("addons/wire/sse.py", "from urllib import request"),
+        ("addons/wire/sse.py", "from .. import keys"),
+        ("addons/wire/sse.py", "from ..providers import base"),
+        ("addons/providers/openai.py", "from addons import keys"),
+        ("addons/upstream/call.py", "from storage import open_storage"),
+        ("addons/upstream/upstream.py", "from storage.ledger import settle"),
+        ("addons/keys.py", "from addons.limits import Limits"),
+        ("addons/keys.py", "from addons import limits"),
+        ("addons/keys.py", "import flask"),
+        ("addons/keys.py", "import run_proxy"),
+        ("dashboard/app.py", "import mitmproxy"),
+        ("dashboard/app.py", "from addons.wire import errors"),
+        ("run_proxy.py", "from tests.fakes import clock"),
+    ],
+)
+def test_a_wrong_import_is_found(path: str, line: str) -> None:
+    (found,) = violations(line, Path(path))
+    assert found.startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("config/settings.py", "import yaml, os.path"),
+        ("config/commands.py", "import click\nfrom config import load"),
+        ("storage/writer.py", "import asyncio\nfrom storage import errors"),
+        ("storage/commands.py", "import click"),
+        ("addons/wire/sse.py", "import orjson\nfrom . import errors"),
+        ("addons/wire/__init__.py", "from .sse import SseDecoder"),
+        ("addons/wire/sse.py", "from urllib.parse import urlsplit"),
+        ("addons/providers/openai.py", "from ..wire import usage"),
+        ("addons/upstream/call.py", "import aiohttp\nfrom config import Clocks"),
+        ("addons/keys.py", "from addons.exchange import Exchange"),
+        ("addons/__init__.py", "from addons.keys import Keys"),
+        ("dashboard/app.py", "import flask\nfrom storage.reader import Reader"),
+        ("run_proxy.py", "from addons import chain\nimport dashboard"),
+    ],
+)
+def test_a_right_import_is_not(path: str, line: str) -> None:
+    assert violations(line, Path(path)) == []
+
+
+def test_nobody_imports_the_composition_root() -> None:
+    assert all("run_proxy" not in package.ours for package in TABLE[:-1])
