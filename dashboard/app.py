@@ -1,0 +1,225 @@
+"""The application: HTTP on the outside, visits and answers on the inside.
+
+Everything that knows Flask is here. A request is read into a Visit, an endpoint turns
+it into an Answer or raises a Refusal, and both are written in one shape:
+`{"success", "message", "data"}`, in the visitor's language.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from flask import Flask, Request, Response, redirect, request
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
+
+from config import Settings
+from dashboard.actions import AUTH, USER, Action, find_action
+from dashboard.fields import read_fields
+from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS
+from dashboard.messages import choose_language, say
+from dashboard.origins import check_origin, check_token, own_origins
+from dashboard.pages import NOT_FOUND, Page, read_pages
+from dashboard.passwords import Passwords
+from dashboard.refusals import (
+    AccountDisabled,
+    BadInput,
+    NotSignedIn,
+    OurFault,
+    Refusal,
+    TooLarge,
+    Unavailable,
+    UnknownPlace,
+    WrongMethod,
+)
+from dashboard.services import Services, make_services
+from dashboard.session import COOKIE, SignedIn, needs_tls
+from dashboard.shapes import envelope
+from dashboard.visit import Answer, Visit
+from storage import Storage
+from storage.errors import LedgerUnavailable
+
+log = logging.getLogger(__name__)
+
+JSON_TYPE = "application/json; charset=utf-8"
+HOME = "/public/dashboard.html"
+AGENT_CHARS_MAX = 200
+FORM_PARTS_MAX = 100
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_app(
+    storage: Storage,
+    settings: Settings,
+    *,
+    demo: bool,
+    passwords: Passwords | None = None,
+) -> Flask:
+    """The WSGI application for `/`, `/public/*`, `/api/auth.php`, `/api/user.php`."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.listen.form_bytes
+    app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX
+    services = make_services(storage, settings, passwords or Passwords(), demo=demo)
+    pages = read_pages()
+    mount(app, "/", home, methods=["GET"])
+    mount(app, "/public/<path:name>", serve_from(pages), methods=["GET"])
+    mount(app, "/api/auth.php", endpoint(services, AUTH), methods=METHODS)
+    mount(app, "/api/user.php", endpoint(services, USER), methods=METHODS)
+    app.register_error_handler(Exception, lambda error: write_error(error, pages))
+    app.after_request(add_security_headers)
+    return app
+
+
+def mount(
+    app: Flask, rule: str, view: Callable[..., object], methods: list[str]
+) -> None:
+    # OPTIONS is not answered: a cross-site preflight finds nobody who agrees.
+    app.add_url_rule(
+        rule, rule, view, methods=methods, provide_automatic_options=False
+    )
+
+
+def home() -> object:
+    return redirect(HOME)
+
+
+def serve_from(pages: Mapping[str, Page]) -> Callable[[str], Response]:
+    def serve(name: str) -> Response:
+        page = pages.get(name)
+        if page is None:
+            raise UnknownPlace()
+        return write_page(page)
+
+    return serve
+
+
+def endpoint(
+    services: Services, table: Mapping[str, Action]
+) -> Callable[[], Response]:
+    def answer() -> Response:
+        action = find_action(table, request.args.get("action"), request.method)
+        if action.changes:
+            check_origin(request.headers, origins(services, request))
+        visit = read_visit(services, request, action)
+        return write_answer(services, visit, action.run(services, visit))
+
+    return answer
+
+
+def read_visit(services: Services, request: Request, action: Action) -> Visit:
+    signed_in = services.sessions.find(request.cookies.get(COOKIE))
+    if action.private:
+        check_private(signed_in)
+    if action.changes and signed_in is not None:
+        check_token(request.headers.get("X-CSRF-Token"), signed_in.csrf_token)
+    return Visit(
+        address=request.remote_addr or "",
+        agent=request.headers.get("User-Agent", "")[:AGENT_CHARS_MAX],
+        language=language_of(request),
+        query=request.args.to_dict(),
+        fields=read_fields(request) if action.changes else {},
+        signed_in=signed_in,
+    )
+
+
+def check_private(signed_in: SignedIn | None) -> None:
+    if signed_in is None:
+        raise NotSignedIn()
+    if signed_in.user.status != "active":
+        raise AccountDisabled()
+
+
+def origins(services: Services, request: Request) -> frozenset[tuple[str, str, int]]:
+    public_url = services.settings.listen.public_url
+    return own_origins(request.scheme, request.host, public_url)
+
+
+def language_of(request: Request) -> str:
+    return choose_language(request.headers.get("Accept-Language"))
+
+
+def write_answer(services: Services, visit: Visit, answer: Answer) -> Response:
+    message = say(answer.word, visit.language, answer.values)
+    response = write_json(200, envelope(True, message, answer.data), visit.language)
+    if answer.cookie is not None:
+        set_cookie(services, response, answer.cookie)
+    return response
+
+
+def set_cookie(services: Services, response: Response, value: str) -> None:
+    """Hand the cookie out, or take it back when the value is empty."""
+    public_url = services.settings.listen.public_url
+    response.set_cookie(
+        COOKIE,
+        value,
+        max_age=services.sessions.seconds if value else 0,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=needs_tls(request.scheme, request.host, public_url),
+    )
+
+
+def write_json(status: int, body: bytes, language: str) -> Response:
+    response = Response(body, status, content_type=JSON_TYPE)
+    response.headers["Cache-Control"] = PRIVATE
+    response.headers["Content-Language"] = language
+    return response
+
+
+def write_page(page: Page, status: int = 200) -> Response:
+    response = Response(page.body, status, content_type=page.content_type)
+    response.headers["Cache-Control"] = REVALIDATE
+    if status != 200:
+        return response
+    response.set_etag(page.etag)
+    return response.make_conditional(request)
+
+
+def write_error(error: Exception, pages: Mapping[str, Page]) -> Response:
+    refusal = as_refusal(error)
+    if isinstance(refusal, UnknownPlace) and wants_page(request, pages):
+        return write_page(pages[NOT_FOUND], 404)
+    language = language_of(request)
+    message = say(refusal.word, language, refusal.values)
+    response = write_json(refusal.status, envelope(False, message, None), language)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, WrongMethod):
+        response.headers["Allow"] = refusal.allowed
+    return response
+
+
+def as_refusal(error: Exception) -> Refusal:
+    """Whatever went wrong, as one of our kinds."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, LedgerUnavailable):
+        return Unavailable()
+    if isinstance(error, RequestEntityTooLarge):
+        return TooLarge()
+    if isinstance(error, NotFound):
+        return UnknownPlace()
+    if isinstance(error, MethodNotAllowed):
+        return WrongMethod(", ".join(sorted(error.valid_methods or ("GET",))))
+    if isinstance(error, HTTPException) and (error.code or 500) < 500:
+        return BadInput()
+    log.error("web request failed", exc_info=error)
+    return OurFault()
+
+
+def wants_page(request: Request, pages: Mapping[str, Page]) -> bool:
+    """People get a page; programs, and everything under /api, get JSON."""
+    if request.path.startswith("/api/") or NOT_FOUND not in pages:
+        return False
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def add_security_headers(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,147 @@
+"""The glossary: every sentence the web endpoints say, in both languages.
+
+Code names a word, the edge of the application picks the language. Chinese is the
+default because the customer's document is Chinese; English is for those who ask for
+it with Accept-Language.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+CHINESE = "zh"
+ENGLISH = "en"
+LANGUAGES = (CHINESE, ENGLISH)
+
+
+class Text(NamedTuple):
+    zh: str
+    en: str
+
+
+GLOSSARY: Mapping[str, Text] = MappingProxyType(
+    {
+        # What went well.
+        "registered": Text("注册成功", "Account created"),
+        "signed_in": Text("登录成功", "Signed in"),
+        "signed_out": Text("已退出登录", "Signed out"),
+        "done": Text("获取成功", "OK"),
+        "topped_up": Text("充值成功", "Top-up complete"),
+        "key_regenerated": Text(
+            "API Key 已重新生成,旧的已立即失效",
+            "New API key created; the old one stopped working at once",
+        ),
+        # What was wrong with the input.
+        "bad_input": Text("请求参数错误", "The request cannot be used as sent"),
+        "bad_json": Text(
+            "请求内容不是有效的 JSON 对象", "The body is not a valid JSON object"
+        ),
+        "bad_text": Text(
+            "参数 {name} 应为文本", "Parameter {name} must be plain text"
+        ),
+        "bad_email": Text("邮箱格式不正确", "That is not a valid e-mail address"),
+        "short_password": Text(
+            "密码至少{minimum}位", "The password needs at least {minimum} characters"
+        ),
+        "long_password": Text(
+            "密码过长,最多 {maximum} 字节",
+            "The password is too long: at most {maximum} bytes",
+        ),
+        "missing_credentials": Text(
+            "请填写邮箱和密码", "Enter your e-mail address and password"
+        ),
+        "missing_password": Text("请输入密码", "Enter your password"),
+        "missing_action": Text(
+            "缺少参数 action", "The parameter action is missing"
+        ),
+        "bad_limit": Text(
+            "参数 limit 应为 1 到 {maximum} 的整数",
+            "Parameter limit must be a whole number from 1 to {maximum}",
+        ),
+        "bad_cursor": Text(
+            "参数 before 不正确,请使用上一页返回的 next",
+            "Parameter before is not valid: use next from the previous page",
+        ),
+        "bad_method_of_payment": Text(
+            "不支持该充值方式,可用:{methods}",
+            "That payment method is not available here; available: {methods}",
+        ),
+        "bad_amount": Text(
+            "充值金额应在 {minimum} 到 {maximum} 美元之间",
+            "The amount must be between {minimum} and {maximum} dollars",
+        ),
+        "missing_code": Text("请填写兑换码", "Enter the voucher code"),
+        "voucher_unknown": Text(
+            "兑换码无效,请检查后再试",
+            "That voucher code is not valid; check it and try again",
+        ),
+        # Who may not.
+        "not_signed_in": Text("请先登录", "Please sign in first"),
+        "wrong_credentials": Text(
+            "邮箱或密码错误", "E-mail address or password is wrong"
+        ),
+        "wrong_password": Text("密码不正确", "The password is wrong"),
+        "account_disabled": Text(
+            "账户已被禁用,请联系管理员",
+            "This account is disabled; please contact the operator",
+        ),
+        "foreign_origin": Text(
+            "请求来源不被允许,请刷新页面后重试",
+            "This request did not come from this site; reload the page and try again",
+        ),
+        # What is not there, or not any more.
+        "unknown_place": Text("页面不存在", "There is nothing at this address"),
+        "unknown_action": Text("未知操作", "There is no such action"),
+        "wrong_method": Text(
+            "请求方法不正确,请使用 {allowed}", "Wrong method: use {allowed}"
+        ),
+        "conflict": Text("操作冲突", "Something else happened first"),
+        "email_taken": Text(
+            "该邮箱已被注册", "That e-mail address already has an account"
+        ),
+        "voucher_spent": Text(
+            "该兑换码已被使用", "That voucher code has already been used"
+        ),
+        "no_key": Text(
+            "当前没有可用的 API Key,请重新生成",
+            "There is no API key at the moment; generate a new one",
+        ),
+        "too_large": Text("请求内容过大", "The request is too large"),
+        # Come back later.
+        "throttled": Text(
+            "操作过于频繁,请 {seconds} 秒后再试",
+            "Too many attempts; try again in {seconds} seconds",
+        ),
+        "unavailable": Text(
+            "服务暂时不可用,本次操作未生效,请稍后再试",
+            "Temporarily unavailable and nothing was changed; try again shortly",
+        ),
+        "our_fault": Text(
+            "服务器内部错误,请稍后再试", "Something broke on our side; try again later"
+        ),
+        # Kinds of transfers, as the list of transactions tells them.
+        "kind_promo": Text("赠送余额", "Welcome credit"),
+        "kind_topup": Text("充值", "Top-up"),
+        "kind_voucher": Text("兑换码充值", "Voucher"),
+        "kind_test": Text("测试充值", "Test top-up"),
+        "kind_charge": Text("调用 {model}", "Call to {model}"),
+        "kind_late": Text("补记调用 {model}", "Late charge for {model}"),
+        "kind_shortfall": Text("平台承担的差额", "Shortfall carried by the operator"),
+        "kind_other": Text("账务调整", "Adjustment"),
+    }
+)
+
+
+def say(word: str, language: str, values: Mapping[str, object] | None = None) -> str:
+    text = GLOSSARY[word]
+    sentence = text.en if language == ENGLISH else text.zh
+    return sentence.format(**values) if values else sentence
+
+
+def choose_language(accept_language: str | None) -> str:
+    """The visitor's language of the two we speak; Chinese when nothing is said."""
+    wishes = parse_accept_header(accept_language, LanguageAccept)
+    return wishes.best_match(LANGUAGES, CHINESE) or CHINESE

@@ -1,0 +1,65 @@
+"""Whether a change was asked for by our own pages (cross-site request forgery).
+
+The cookie is SameSite=Lax, which already keeps it off other sites' POSTs. On top of
+that every change is judged by what a browser cannot be made to lie about:
+
+- `Origin` present: it must be ours. `null` is nobody's.
+- no `Origin`, but `Sec-Fetch-Site` or `Referer`: a browser all the same; they must
+  say same-origin (or that the person typed it).
+- none of the three: not a browser. curl and requests with a cookie jar are welcome,
+  as the document shows them; no other site can drive them.
+
+A `X-CSRF-Token` is checked whenever it is sent, whatever the headers say. It is
+derived from the session, so there is nothing to store and it dies with the session.
+"""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from dashboard.refusals import ForeignOrigin
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+OWN_SITES = frozenset({"same-origin", "none"})
+
+Origin = tuple[str, str, int]
+
+
+def check_origin(headers: Mapping[str, str], own: frozenset[Origin]) -> None:
+    """ForeignOrigin unless the request is ours or comes from no browser."""
+    for name in ("Origin", "Referer"):
+        claimed = headers.get(name)
+        if claimed is not None and origin_of(claimed) not in own:
+            raise ForeignOrigin()
+        if claimed is not None:
+            return
+    if headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
+        raise ForeignOrigin()
+
+
+def check_token(sent: str | None, expected: str) -> None:
+    if sent is None:
+        return
+    # As bytes: comparing text refuses anything outside ASCII with a TypeError.
+    if not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise ForeignOrigin()
+
+
+def own_origins(scheme: str, host: str, public_url: str | None) -> frozenset[Origin]:
+    """Where our pages live: the address asked for, and the published one."""
+    found = {origin_of(f"{scheme}://{host}")}
+    if public_url is not None:
+        found.add(origin_of(public_url))
+    return frozenset(origin for origin in found if origin is not None)
+
+
+def origin_of(url: str) -> Origin | None:
+    """Scheme, host and port; None for anything that is no web origin."""
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if parts.hostname is None or port is None:
+        return None
+    return parts.scheme, parts.hostname, port

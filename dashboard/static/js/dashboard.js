@@ -1,0 +1,165 @@
+// The dashboard: loads the account once, shows one view at a time, keeps the balance in
+// the bar current. Each view's address is its fragment.
+
+import { change, read, useToken } from "./api.js";
+import { find, findAll, make } from "./dom.js";
+import { Keys } from "./keys.js";
+import { cents, count, full } from "./money.js";
+import { copyFrom, openPage } from "./page.js";
+import { Topup } from "./topup.js";
+import { Transactions } from "./transactions.js";
+import { word } from "./words.js";
+
+const VIEWS = ["overview", "keys", "topup", "transactions"];
+const KEY_PLACEHOLDER = "YOUR_API_KEY";
+
+const account = {
+  profile: null,
+  leave,
+  balanceChanged,
+  keyChanged,
+  key: null,
+};
+const keys = new Keys(account);
+const topup = new Topup(account);
+const transactions = new Transactions(account);
+const opened = { topup: () => topup.open(), transactions: () => transactions.load() };
+
+openPage(redraw);
+addEventListener("hashchange", () => {
+  show();
+  refresh();
+});
+addEventListener("focus", refresh);
+find("#logout").addEventListener("click", signOut);
+find("[data-retry]", find("#account")).addEventListener("click", load);
+for (const button of findAll("[data-copy-curl]")) {
+  button.addEventListener("click", () => copyFrom(button, curl(account.key)));
+}
+load();
+
+async function load() {
+  const state = find("#account");
+  state.dataset.state = "loading";
+  try {
+    const [me, profile, last] = await Promise.all([
+      read("auth", "me"),
+      read("user", "profile"),
+      read("user", "transactions", { limit: 20 }),
+    ]);
+    useToken(me.csrf_token);
+    account.profile = profile;
+    ticked(last.transactions);
+    state.dataset.state = "filled";
+    redraw();
+    show();
+  } catch (failure) {
+    if (failure.status === 401) return leave();
+    find("[data-error]", state).textContent = failure.message;
+    state.dataset.state = "error";
+    for (const name of VIEWS) find(`#${name}`).hidden = true;
+  }
+}
+
+// Calls are charged while the page is open: look again when somebody looks. A failure
+// here is not worth a message, the view that was opened has its own.
+async function refresh() {
+  if (!account.profile) return;
+  try {
+    balanceChanged((await read("user", "profile")).user.balance_exact);
+  } catch (failure) {
+    if (failure.status === 401) leave();
+  }
+}
+
+function redraw() {
+  if (!account.profile) return;
+  const { user, limits, demo } = account.profile;
+  find("#email").textContent = user.email;
+  find("#email").title = user.email;
+  find("#reveal-email").value = user.email;
+  find("#demo").hidden = !demo;
+  drawBalance(user.balance_exact);
+  drawLimits(limits);
+  drawCurl();
+  keys.redraw();
+  topup.redraw();
+  transactions.redraw();
+}
+
+function drawBalance(exact) {
+  for (const element of findAll("[data-balance]")) {
+    element.textContent = cents(exact);
+    element.title = full(exact);
+  }
+}
+
+function drawLimits(limits) {
+  for (const list of findAll("[data-limits]")) {
+    const facts = ["rpm", "tpm", "concurrency"].map((name) =>
+      make(
+        "div", {},
+        make("dt", {}, word(`limits.${name}`)),
+        make("dd", {}, limits[name] ? count(limits[name]) : word("limits.none")),
+      ),
+    );
+    list.replaceChildren(...facts);
+  }
+}
+
+function drawCurl() {
+  for (const block of findAll("[data-curl]")) block.textContent = curl(null);
+}
+
+// The example of the documentation; what is copied has the key in it once it was shown.
+function curl(key) {
+  const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
+  return [
+    `curl -X POST ${location.origin}/api/v1/chat/completions \\`,
+    `  -H "Authorization: Bearer ${key ?? KEY_PLACEHOLDER}" \\`,
+    '  -H "Content-Type: application/json" \\',
+    `  -d '${body}'`,
+  ].join("\n");
+}
+
+function ticked(entries) {
+  const charged = entries.some((entry) => entry.request_id);
+  find("#step-charge").classList.toggle("ticked", charged);
+}
+
+function show() {
+  if (!account.profile) return;
+  const asked = location.hash.slice(1);
+  const name = VIEWS.includes(asked) ? asked : VIEWS[0];
+  for (const view of VIEWS) find(`#${view}`).hidden = view !== name;
+  for (const link of findAll(".rail a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (name !== "keys") keys.conceal();
+  scrollTo(0, 0);
+  if (asked) find("h1", find(`#${name}`)).focus({ preventScroll: true });
+  opened[name]?.();
+}
+
+function balanceChanged(exact) {
+  account.profile.user.balance_exact = exact;
+  drawBalance(exact);
+}
+
+function keyChanged(masked) {
+  account.profile.user.api_key = masked;
+  redraw();
+}
+
+async function signOut() {
+  try {
+    await change("auth", "logout");
+  } finally {
+    location.replace("/public/login.html");
+  }
+}
+
+function leave() {
+  location.replace(`/public/login.html${location.hash}`);
+}

@@ -1,0 +1,47 @@
+// Sign in and register: the same form twice. The view asked for before the sign-in is
+// kept in the fragment and opened afterwards; a fragment cannot lead to another site.
+
+import { change } from "./api.js";
+import { find, tell, whileBusy } from "./dom.js";
+import { openPage } from "./page.js";
+import { word } from "./words.js";
+
+const form = find("#entry");
+const notice = find("#notice");
+const email = find("#email");
+const password = find("#password");
+const see = find("#see");
+
+openPage(showSee);
+find("#other").hash = location.hash;
+form.addEventListener("submit", enter);
+see.addEventListener("click", () => {
+  password.type = password.type === "password" ? "text" : "password";
+  showSee();
+});
+
+async function enter(event) {
+  event.preventDefault();
+  tell(notice, "");
+  mark(false);
+  const fields = { email: email.value.trim(), password: password.value };
+  await whileBusy(find("[type=submit]", form), async () => {
+    try {
+      await change("auth", form.dataset.action, fields);
+      location.replace(`/public/dashboard.html${location.hash}`);
+    } catch (failure) {
+      tell(notice, failure.message);
+      mark(failure.status === 400 || failure.status === 401);
+    }
+  });
+}
+
+function mark(invalid) {
+  for (const field of [email, password]) field.setAttribute("aria-invalid", invalid);
+}
+
+function showSee() {
+  const seen = password.type === "text";
+  see.textContent = word(seen ? "field.unsee" : "field.see");
+  see.setAttribute("aria-pressed", seen);
+}

@@ -1,0 +1,5 @@
+// For pages that only need their words.
+
+import { openPage } from "./page.js";
+
+openPage();

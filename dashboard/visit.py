@@ -1,0 +1,43 @@
+"""One request as the endpoints see it: who, from where, asking what.
+
+Endpoints take a Visit and give an Answer. Neither knows Flask, so that reading a
+request and writing a response each happen in one place only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dashboard.fields import Fields
+from dashboard.refusals import NotSignedIn
+from dashboard.session import SignedIn
+from storage.accounts import UserRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    address: str
+    agent: str
+    language: str
+    query: Mapping[str, str]
+    fields: Fields
+    signed_in: SignedIn | None
+
+    @property
+    def signed(self) -> SignedIn:
+        if self.signed_in is None:
+            raise NotSignedIn()
+        return self.signed_in
+
+    @property
+    def user(self) -> UserRecord:
+        return self.signed.user
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success. `cookie` None leaves the cookie alone, empty text removes it."""
+
+    word: str = "done"
+    data: Mapping[str, object] | None = None
+    cookie: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
