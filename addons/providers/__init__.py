@@ -1,0 +1,18 @@
+"""Providers: one file each, data first.
+
+Like addons.wire this package is pure: it says what bytes to send and what the bytes
+that come back mean, and leaves connections, clocks and money to others. A provider
+that takes OpenAI's bodies as they are needs no file here, only a line of YAML that
+names the dialect `openai`.
+"""
+
+from addons.providers.base import Answer, Dialect, UpstreamRequest
+from addons.providers.demo import DEMO
+from addons.providers.openai import OPENAI
+
+__all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
+
+REGISTRY: dict[str, Dialect] = {
+    "openai": OPENAI,
+    "demo": DEMO,
+}
