@@ -7,6 +7,8 @@ names the dialect `openai`.
 """
 
 from addons.providers.base import Answer, Dialect, UpstreamRequest
+from addons.providers.dashscope import DASHSCOPE
+from addons.providers.deepseek import DEEPSEEK
 from addons.providers.demo import DEMO
 from addons.providers.openai import OPENAI
 
@@ -14,5 +16,7 @@ __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
 
 REGISTRY: dict[str, Dialect] = {
     "openai": OPENAI,
+    "dashscope": DASHSCOPE,
+    "deepseek": DEEPSEEK,
     "demo": DEMO,
 }

@@ -29,8 +29,8 @@ import orjson
 from addons.wire.chat_stream import ChatStream, message_text
 from addons.wire.checks import unsupported, wrong_value
 from addons.wire.errors import ApiError, UpstreamFailed, UpstreamOverloaded
-from addons.wire.openai import ChatAsk
-from addons.wire.usage import OPENAI_PATHS, Reported, UsagePaths, read_usage
+from addons.wire.openai import ChatAsk, usage_object
+from addons.wire.usage import OPENAI_PATHS, Reported, Usage, UsagePaths, read_usage
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
 
 Rewrite = Callable[[Any], Any]
@@ -43,7 +43,9 @@ JSON_HEADERS: Mapping[str, str] = MappingProxyType(
 STREAM_HEADERS: Mapping[str, str] = MappingProxyType(
     {"content-type": "application/json", "accept": "text/event-stream"}
 )
-ANSWER_FIELDS = ("id", "object", "created", "model", "system_fingerprint")
+ANSWER_FIELDS = ("id", "created", "model", "system_fingerprint")
+# Fewer brackets than this cannot be nested deeper than a JSON writer follows.
+BRACKETS_SAFE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Dialect:
                 rewrite = self.rewrites.get(name)
                 body[name] = value if rewrite is None else rewrite(value)
         body |= self.constants
+        if ask.n > 1:
+            body["n"] = ask.n
         if output_limit is not None:
             body[self.output_limit_field] = output_limit
         if self.end_user_field is not None and end_user is not None:
@@ -169,12 +173,15 @@ class Dialect:
         if type(choices) is not list or not choices:
             raise _malformed("no choices")
         texts = [self._read_choice(choice) for choice in choices]
+        _check_depth(raw, choices)
         usage = read_usage(answer, self.usage)
-        body = {name: answer[name] for name in ANSWER_FIELDS if name in answer}
-        body["object"] = "chat.completion"
+        body: dict[str, Any] = {"object": "chat.completion"}
+        for name in ANSWER_FIELDS:
+            if type(answer.get(name)) in (int, str):
+                body[name] = answer[name]
         body["choices"] = choices
-        if isinstance(answer.get("usage"), dict):
-            body["usage"] = answer["usage"]
+        if isinstance(usage, Usage):
+            body["usage"] = usage_object(usage)
         return Answer(body=body, usage=usage, text="\n".join(texts))
 
     def open_stream(
@@ -209,8 +216,11 @@ class Dialect:
         message = choice.get("message") if type(choice) is dict else None
         if type(message) is not dict:
             raise _malformed("a choice without a message")
-        if choice.get("finish_reason") in self.fatal_finishes:
-            raise UpstreamOverloaded(detail=f"finish_reason {choice['finish_reason']}")
+        reason = choice.get("finish_reason") or ""
+        if type(reason) is not str:
+            raise _malformed("a finish_reason that is not text")
+        if reason in self.fatal_finishes:
+            raise UpstreamOverloaded(detail=f"finish_reason {reason}")
         choice.setdefault("index", 0)
         choice.setdefault("logprobs", None)
         message.setdefault("role", "assistant")
@@ -230,6 +240,16 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if type(answer) is not dict:
         raise _malformed("no object")
     return answer
+
+
+def _check_depth(raw: bytes, choices: list[Any]) -> None:
+    """What cannot be written again must not be taken for an answer."""
+    if raw.count(b"[") + raw.count(b"{") <= BRACKETS_SAFE:
+        return
+    try:
+        orjson.dumps({"choices": choices})
+    except orjson.JSONEncodeError:
+        raise _malformed("nested too deeply") from None
 
 
 def _malformed(reason: str) -> UpstreamFailed:

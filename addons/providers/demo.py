@@ -50,11 +50,11 @@ class Phrases:
 
 
 CHINESE = Phrases(
-    greeting="你好!这里是 AutoList Token 的演示模型,背后没有真正的 AI。",
-    quoted="你刚才说:“{quote}”。",
+    greeting="你好！这里是 AutoList Token 的演示模型，背后没有真正的 AI。",
+    quoted="你刚才说：“{quote}”。",
     wordless="你没有写文字。",
-    pictures="我收到了 {images} 张图片,但看不到内容。",
-    outlook="配置好供应商的密钥后,同样的请求会由真正的模型回答。",
+    pictures="我收到了 {images} 张图片，但看不到内容。",
+    outlook="配置好供应商的密钥后，同样的请求会由真正的模型回答。",
 )
 ENGLISH = Phrases(
     greeting="Hello! This is AutoList Token's demo; there is no real model behind it.",

@@ -416,7 +416,6 @@ FieldCheck = Callable[[Any, str, Tally], Any]
 FIELDS: Mapping[str, FieldCheck] = {
     "temperature": _plain(number(0, 2)),
     "top_p": _plain(number(0, 1)),
-    "n": _plain(whole(1, CHOICES_MAX)),
     "stop": _stop,
     "presence_penalty": _plain(number(-2, 2)),
     "frequency_penalty": _plain(number(-2, 2)),

@@ -31,6 +31,7 @@ from addons.wire.tokens import TextMeter
 from addons.wire.usage import OPENAI_PATHS, Reported, UsagePaths, merge, read_usage
 from addons.wire.verdicts import error_in, judge_object
 
+CHOICES_MAX = 128
 DONE = b"data: [DONE]\n\n"
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal")
 # A caller that indexes choices[0] must find something there.
@@ -61,9 +62,25 @@ class _Malformed(ValueError):
 class ChatStream:
     """One answer's stream. Feed it bytes, `flush` it at their end, close by `tail`."""
 
-    __slots__ = ("reading", "ended", "_decoder", "_paths", "_judge", "_fatal",
-                 "_include_usage", "_model", "_id", "_created", "_fingerprint",
-                 "_head", "_held", "_late", "_choices", "_seen", "_finished")
+    __slots__ = (
+        "_choices",
+        "_created",
+        "_decoder",
+        "_fatal",
+        "_fingerprint",
+        "_finished",
+        "_head",
+        "_held",
+        "_id",
+        "_include_usage",
+        "_judge",
+        "_late",
+        "_model",
+        "_paths",
+        "_seen",
+        "ended",
+        "reading",
+    )
 
     def __init__(
         self,
@@ -201,6 +218,11 @@ class ChatStream:
         if type(choices) is not list:
             raise _Malformed
         texts = [_choice_text(choice) for choice in choices]
+        try:
+            # First, so that what cannot be handed on is not metered either.
+            encoded = orjson.dumps(choices)
+        except orjson.JSONEncodeError:
+            raise _Malformed from None
         ends = False
         for choice in choices:
             index, reason = choice["index"], choice.get("finish_reason")
@@ -222,12 +244,12 @@ class ChatStream:
         if ends:
             least = max(self._choices, len(self._seen))
             reading.finished = len(self._finished) >= least
-        return self._emit(chunk, choices, ends)
+        return self._emit(chunk, encoded, ends)
 
-    def _emit(self, chunk: dict[str, Any], choices: Any, ends: bool) -> bytes:
+    def _emit(self, chunk: dict[str, Any], choices: bytes, ends: bool) -> bytes:
         if not self._head or chunk.get("system_fingerprint") != self._fingerprint:
             self._read_head(chunk)
-        frame = self._head + orjson.dumps(choices)
+        frame = self._head + choices
         if self._include_usage:
             return frame + b',"usage":null}\n\n'
         out = self._held + b"}\n\n" if self._held else b""
@@ -270,10 +292,14 @@ def _choice_text(choice: Any) -> str:
     """All a choice's delta says, for the meter; _Malformed if it is no choice."""
     if type(choice) is not dict:
         raise _Malformed
-    if type(choice.setdefault("index", 0)) is not int:
+    index = choice.setdefault("index", 0)
+    if type(index) is not int or not 0 <= index < CHOICES_MAX:
         raise _Malformed
-    if not choice.get("finish_reason"):
+    reason = choice.get("finish_reason")
+    if not reason:
         choice["finish_reason"] = None
+    elif type(reason) is not str:
+        raise _Malformed
     delta = choice.get("delta")
     if delta is None:
         delta = choice["delta"] = {}

@@ -6,7 +6,7 @@ provider's dialect turns into its own request. JSON is read whatever the content
 says, because the documented example sends it as a form.
 
 What the gateway decides itself is not in `ChatAsk.body`: the model's name upstream,
-streaming, the output limit, and the end user's name.
+streaming, the number of choices, the output limit, and the end user's name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from addons.wire.chat_schema import (
+    CHOICES_MAX,
     FIELDS,
     NAME_CHARS_MAX,
     OUTPUT_TOKENS_MAX,
@@ -43,6 +44,7 @@ OWN = frozenset(
         "max_tokens",
         "messages",
         "model",
+        "n",
         "safety_identifier",
         "stream",
         "stream_options",
@@ -51,6 +53,7 @@ OWN = frozenset(
 )
 
 _model = filled(NAME_CHARS_MAX)
+_choices = whole(1, CHOICES_MAX)
 _output_limit = whole(1, OUTPUT_TOKENS_MAX)
 
 
@@ -114,7 +117,7 @@ def read_chat(raw: bytes) -> ChatAsk:
     return ChatAsk(
         model=model,
         stream=stream is not None and flag(stream, "stream"),
-        n=body.get("n", 1),
+        n=1 if sent.get("n") is None else _choices(sent["n"], "n"),
         output_limit=_read_output_limit(sent),
         include_usage=_read_include_usage(sent),
         body=body,

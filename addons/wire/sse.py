@@ -33,8 +33,16 @@ class SseOverflow(Exception):
 class SseDecoder:
     """Feed it bytes, get events; `flush` it once when the bytes end."""
 
-    __slots__ = ("comments", "_partial", "_partial_bytes", "_after_cr", "_first",
-                 "_data", "_data_bytes", "_name")
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_data_bytes",
+        "_first",
+        "_name",
+        "_partial",
+        "_partial_bytes",
+        "comments",
+    )
 
     def __init__(self) -> None:
         self.comments = 0

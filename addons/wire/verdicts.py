@@ -57,23 +57,26 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     529: UpstreamOverloaded,
 }
 
-COMMON: Verdicts = MappingProxyType({
-    "authentication_error": UpstreamAuth,
-    "billing_hard_limit_reached": UpstreamBilling,
-    "billing_not_active": UpstreamBilling,
-    "content_filter": ContentRefused,
-    "content_policy_violation": ContentRefused,
-    "credit_balance_exhausted": UpstreamBilling,
-    "insufficient_quota": UpstreamBilling,
-    "invalid_api_key": UpstreamAuth,
-    "model_not_found": UpstreamModelGone,
-    "permission_error": UpstreamAuth,
-    "rate_limit_error": UpstreamThrottled,
-    "rate_limit_exceeded": UpstreamThrottled,
-    "server_is_overloaded": UpstreamOverloaded,
-    "service_unavailable_error": UpstreamOverloaded,
-    "slow_down": UpstreamOverloaded,
-})
+COMMON: Verdicts = MappingProxyType(
+    {
+        "authentication_error": UpstreamAuth,
+        "billing_hard_limit_reached": UpstreamBilling,
+        "billing_not_active": UpstreamBilling,
+        "content_filter": ContentRefused,
+        "content_policy_violation": ContentRefused,
+        "credit_balance_exhausted": UpstreamBilling,
+        "insufficient_quota": UpstreamBilling,
+        "invalid_api_key": UpstreamAuth,
+        "model_not_found": UpstreamModelGone,
+        "moderation_blocked": ContentRefused,
+        "permission_error": UpstreamAuth,
+        "rate_limit_error": UpstreamThrottled,
+        "rate_limit_exceeded": UpstreamThrottled,
+        "server_is_overloaded": UpstreamOverloaded,
+        "service_unavailable_error": UpstreamOverloaded,
+        "slow_down": UpstreamOverloaded,
+    }
+)
 
 # An error inside an answer that began with 200 has no status; this type alone says
 # that the request was at fault. It is no verdict of its own, since providers put the
@@ -86,7 +89,7 @@ _PRIVATE = re.compile(
       https?://\S+                                       # addresses
     | \b[\w.+-]+@[\w-]+\.[\w.-]+                         # mail addresses
     | \b(?:[a-z0-9-]+\.)+(?:com|net|cn|ai|io|run|dev)\b(?:[:/]\S*)?   # hosts
-    | \b(?:sk|org|proj|user|acct|key|ws)[-_][\w*-]{6,}   # keys and account ids
+    | \b(?:sk|org|proj|user|acct|key|ws)[-_](?=[\w*-]*[\d*])[\w*-]{6,}  # ids, keys
     """,
     re.VERBOSE | re.IGNORECASE,
 )
