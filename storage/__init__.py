@@ -1,0 +1,164 @@
+"""Storage: money, keys, users and sessions, in one SQLite file. It knows no HTTP.
+
+`open_storage` is the way in. A gateway opens with gateway=True: it is the only one on
+its data directory, it voids what a crash left open, and it keeps the WAL short.
+Commands open with gateway=False and may work beside a running gateway.
+"""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import apsw
+
+from config.gateway import LedgerSettings
+from config.prices import Price
+from storage.clock import Clock, SystemClock
+from storage.database import check, open_writer, require_sqlite
+from storage.directory import Directory
+from storage.errors import DatabaseDamaged, DatabaseInUse, LedgerUnavailable
+from storage.ids import Ids
+from storage.locks import Boots, FileLock, locked
+from storage.migrations import migrate
+from storage.reader import Reader
+from storage.recovery import (
+    boots_with_open_holds,
+    record_boot,
+    recover,
+    register_prices,
+)
+from storage.secrets import Secrets
+from storage.writer import Writer
+
+DATABASE = "autolist.db"
+
+__all__ = ["DATABASE", "Storage", "open_storage"]
+
+log = logging.getLogger(__name__)
+
+
+class Storage:
+    """Everything that reads or writes the file, opened and closed together."""
+
+    def __init__(
+        self,
+        data: Path,
+        ledger: LedgerSettings,
+        clock: Clock,
+        ids: Ids,
+        locks: list[FileLock],
+        boot_id: str,
+        *,
+        gateway: bool,
+    ) -> None:
+        self.path = data / DATABASE
+        self.clock = clock
+        self.ids = ids
+        self.boot_id = boot_id
+        self.boots = Boots(data)
+        self.secrets = Secrets.load(data)
+        self.reader = Reader(self.path)
+        self.directory = Directory(self.reader, self.secrets, clock)
+        self.writer = Writer(
+            self.path,
+            ledger,
+            clock,
+            ids,
+            boot_id,
+            checkpoints=gateway,
+            on_keys_changed=self.directory.changed,
+        )
+        self.recovered = 0
+        self._locks = locks
+        self._closed = False
+
+    def close(self) -> None:
+        """Answers what waits, then lets go of the file and of the locks."""
+        if self._closed:
+            return
+        self._closed = True
+        # Readers first: a checkpoint cannot empty a WAL that somebody reads.
+        self.directory.close()
+        self.reader.close()
+        self.writer.close()
+        _release(self._locks)
+
+
+def open_storage(
+    data: Path,
+    ledger: LedgerSettings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    gateway: bool,
+    prices: Iterable[Price] = (),
+) -> Storage:
+    """Open the data directory, made if it is not there. Raises a StorageError."""
+    require_sqlite()
+    clock = clock or SystemClock()
+    ids = ids or Ids(clock)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    boot_id = ids.make("boot")
+    locks = _take_locks(data, boot_id) if gateway else []
+    try:
+        _prepare(data, ledger, clock, checked=gateway)
+        storage = Storage(data, ledger, clock, ids, locks, boot_id, gateway=gateway)
+    except BaseException:
+        _release(locks)
+        raise
+    storage.writer.start()
+    try:
+        _begin(storage, prices, gateway)
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def _take_locks(data: Path, boot_id: str) -> list[FileLock]:
+    gateway = FileLock.try_take(data / "gateway.lock")
+    if gateway is None:
+        raise DatabaseInUse(f"another gateway runs on {data}")
+    return [gateway, Boots(data).take(boot_id)]
+
+
+def _release(locks: list[FileLock]) -> None:
+    """The boot's file goes with its boot; the gateway's stays for the next."""
+    for lock in reversed(locks):
+        lock.release(remove=lock.path.stem.startswith("boot_"))
+
+
+def _prepare(data: Path, ledger: LedgerSettings, clock: Clock, checked: bool) -> None:
+    """The file exists, is whole and has the newest schema.
+
+    Under a lock of its own: two processes that create a file at once would meet while
+    it turns to WAL, which waits for nobody.
+    """
+    path = data / DATABASE
+    with locked(data / "schema.lock"):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            connection = open_writer(path, ledger.busy_seconds)
+        except apsw.NotADBError as error:
+            raise DatabaseDamaged(f"{path} is no database: {error}") from error
+        try:
+            if checked:
+                check(connection)
+            migrate(connection, clock.wall_ns())
+        except apsw.BusyError as error:
+            raise LedgerUnavailable(f"{path} is locked by another process") from error
+        finally:
+            connection.close()
+
+
+def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
+    wait = storage.writer.wait
+    if gateway:
+        wait(record_boot)
+        boots = wait(boots_with_open_holds)
+        storage.recovered = recover(wait, boots, storage.boots.is_dead)
+        storage.boots.sweep()
+    wait(register_prices, list(prices))
+    if storage.recovered:
+        log.warning("%d holds of a crashed gateway were voided", storage.recovered)

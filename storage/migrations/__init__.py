@@ -1,0 +1,51 @@
+"""Migrations: the schema's history, each step once and whole.
+
+A step and the record that it ran are one transaction, so a process killed in between
+leaves the old schema, not half of the new one. The list is the order.
+"""
+
+from importlib import import_module
+
+import apsw
+
+from storage.errors import DatabaseTooNew
+
+NAMES = ("0001_initial",)
+
+HISTORY = (
+    "CREATE TABLE IF NOT EXISTS migration"
+    " (name TEXT NOT NULL PRIMARY KEY, applied_ns INTEGER NOT NULL) STRICT"
+)
+
+
+def migrate(connection: apsw.Connection, now_ns: int) -> list[str]:
+    """Bring the schema up to date; the names of the steps that ran."""
+    connection.execute(HISTORY)
+    applied = _applied(connection)
+    unknown = sorted(applied.difference(NAMES))
+    if unknown:
+        raise DatabaseTooNew(
+            f"the database has {unknown[0]}, which this version does not know"
+        )
+    missing = [name for name in NAMES if name not in applied]
+    for name in missing:
+        _apply(connection, name, now_ns)
+    return missing
+
+
+def _applied(connection: apsw.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM migration")}
+
+
+def _apply(connection: apsw.Connection, name: str, now_ns: int) -> None:
+    statements: tuple[str, ...] = import_module(f"{__name__}.{name}").STATEMENTS
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("INSERT INTO migration VALUES (?, ?)", (name, now_ns))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,181 @@
+"""The schema as Peewee models: what a row has, for reports and for reading.
+
+Constraints and triggers live in the migrations, which are the schema's history; a test
+compares these models with what the migrations make, column by column. Every money
+column is an integer: Peewee's DecimalField is a REAL in SQLite. The models are bound to
+no database; a query is given the one it runs on.
+"""
+
+from playhouse.apsw_ext import (
+    BigIntegerField,
+    BlobField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class Table(Model):  # type: ignore[misc]
+    class Meta:
+        legacy_table_names = False
+        strict_tables = True
+
+
+class Account(Table):
+    id = IntegerField(primary_key=True)
+    kind = TextField()
+    owner = TextField(unique=True)
+    status = TextField()
+    credits_posted = BigIntegerField()
+    debits_posted = BigIntegerField()
+    debits_pending = BigIntegerField()
+    created_ns = BigIntegerField()
+
+
+class User(Table):
+    id = TextField(primary_key=True)
+    email = TextField(unique=True)
+    password_hash = TextField()
+    role = TextField()
+    account_id = IntegerField(unique=True)
+    created_ns = BigIntegerField()
+
+
+class Key(Table):
+    id = IntegerField(primary_key=True)
+    account_id = IntegerField(index=True)
+    hash = BlobField(unique=True)
+    mask = TextField()
+    sealed = BlobField()
+    label = TextField()
+    status = TextField()
+    is_default = IntegerField()
+    rpm = IntegerField(null=True)
+    tpm = IntegerField(null=True)
+    concurrency = IntegerField(null=True)
+    open_holds = IntegerField()
+    window_ns = BigIntegerField()
+    window_requests = IntegerField()
+    window_tokens = IntegerField()
+    created_ns = BigIntegerField()
+    revoked_ns = BigIntegerField(null=True)
+
+
+class Price(Table):
+    id = TextField(primary_key=True)
+    model = TextField()
+    effective_from_ns = BigIntegerField()
+    sell = TextField()
+    buy = TextField()
+    recorded_ns = BigIntegerField()
+
+
+class Boot(Table):
+    id = TextField(primary_key=True)
+    pid = IntegerField()
+    host = TextField()
+    started_ns = BigIntegerField()
+
+
+class Hold(Table):
+    id = TextField(primary_key=True)
+    account_id = IntegerField()
+    key_id = IntegerField()
+    amount_nano = BigIntegerField()
+    extended_nano = BigIntegerField()
+    price_id = TextField()
+    model = TextField()
+    tokens = IntegerField()
+    window_ns = BigIntegerField()
+    state = TextField()
+    reason = TextField(null=True)
+    boot_id = TextField()
+    opened_ns = BigIntegerField()
+    closed_ns = BigIntegerField(null=True)
+
+
+class Transfer(Table):
+    seq = IntegerField(primary_key=True)
+    id = TextField(unique=True)
+    code = TextField()
+    debit_id = IntegerField()
+    credit_id = IntegerField()
+    amount_nano = BigIntegerField()
+    account_id = IntegerField(null=True)
+    balance_nano = BigIntegerField(null=True)
+    hold_id = TextField(null=True)
+    ref = TextField(null=True)
+    at_ns = BigIntegerField()
+
+
+class Usage(Table):
+    request_id = TextField(primary_key=True)
+    account_id = IntegerField()
+    key_id = IntegerField()
+    price_id = TextField()
+    model = TextField()
+    provider = TextField()
+    upstream_model = TextField()
+    evidence = TextField()
+    input = IntegerField()
+    cache_read = IntegerField()
+    cache_write = IntegerField()
+    output = IntegerField()
+    other = TextField(null=True)
+    cost_pico = TextField()
+    cost_nano = BigIntegerField()
+    paid_nano = BigIntegerField()
+    shortfall_nano = BigIntegerField()
+    outcome = TextField()
+    status = IntegerField()
+    attempts = IntegerField()
+    first_byte_ms = IntegerField(null=True)
+    total_ms = IntegerField()
+    tokens = IntegerField()
+    stream = IntegerField()
+    at_ns = BigIntegerField()
+
+
+class Voucher(Table):
+    code_hash = BlobField(primary_key=True)
+    amount_nano = BigIntegerField()
+    batch = TextField()
+    created_ns = BigIntegerField()
+    spent_by = IntegerField(null=True)
+    spent_ns = BigIntegerField(null=True)
+    transfer_id = TextField(null=True, unique=True)
+
+
+class Session(Table):
+    token_hash = BlobField(primary_key=True)
+    user_id = TextField()
+    created_ns = BigIntegerField()
+    expires_ns = BigIntegerField()
+    address = TextField()
+    agent = TextField()
+
+
+class Revision(Table):
+    id = IntegerField(primary_key=True)
+    number = IntegerField()
+
+
+class Migration(Table):
+    name = TextField(primary_key=True)
+    applied_ns = BigIntegerField()
+
+
+TABLES = (
+    Account,
+    User,
+    Key,
+    Price,
+    Boot,
+    Hold,
+    Transfer,
+    Usage,
+    Voucher,
+    Session,
+    Revision,
+    Migration,
+)

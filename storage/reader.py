@@ -1,0 +1,281 @@
+"""The reader: what pages, commands and caches ask of the file.
+
+Read-only connections, one for each thread; every call is a short transaction of its
+own and blocks, so it belongs in a thread, not on an event loop. Lists are bounded and
+paged by position, never by counting rows: page a thousand costs what page one costs.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peewee import PeeweeException
+
+from config.prices import METERS
+from storage import statements as sql
+from storage.accounts import UserRecord, user_record
+from storage.database import Params, ReadDatabase, Row
+from storage.errors import LedgerUnavailable
+from storage.keys import KeyRecord, key_record
+from storage.ledger import UsageRecord
+from storage.models import Account, Transfer, Usage, User
+
+ROWS_MAX = 500
+
+_DEFAULT_KEY = f"""
+    SELECT {sql.KEY_FIELDS}, k.sealed FROM {sql.KEY_TABLES}
+    WHERE k.account_id = ?1 AND k.is_default = 1 AND k.status <> 'revoked'
+"""
+_KEYS = f"""
+    SELECT {sql.KEY_FIELDS} FROM {sql.KEY_TABLES}
+    WHERE k.account_id = ?1 ORDER BY k.id DESC LIMIT ?2
+"""
+_BALANCE = f"""
+    SELECT {sql.POSTED}, debits_pending, {sql.AVAILABLE} FROM account WHERE id = ?1
+"""
+_SESSION_USER = f"""
+    {sql.USER_COLUMNS} JOIN session s ON s.user_id = u.id
+    WHERE s.token_hash = ?1 AND s.expires_ns > ?2
+"""
+_OPEN_HOLDS = """
+    SELECT id, account_id, key_id, model, amount_nano, boot_id, opened_ns
+    FROM hold WHERE state = 'open' ORDER BY id
+"""
+_REVISION = "SELECT number FROM revision"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    posted_nano: int
+    pending_nano: int
+    available_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRecord:
+    """A transfer as its user sees it: the amount is negative when it was paid."""
+
+    seq: int
+    id: str
+    kind: str
+    amount_nano: int
+    balance_nano: int
+    at_ns: int
+    model: str | None
+    request_id: str | None
+    quantities: Mapping[str, int]
+    ref: str | None
+    provider: str | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """What one request used and cost."""
+
+    request_id: str
+    account_id: int
+    key_id: int
+    price_id: str
+    record: UsageRecord
+    cost_pico: int
+    cost_nano: int
+    paid_nano: int
+    shortfall_nano: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    id: str
+    account_id: int
+    key_id: int
+    model: str
+    amount_nano: int
+    boot_id: str
+    opened_ns: int
+
+
+class Reader:
+    def __init__(self, path: Path) -> None:
+        self._database = ReadDatabase(path)
+
+    def close(self) -> None:
+        """Closes the connections of all threads; nobody may be reading any more."""
+        self._database.close_all()
+
+    # Users.
+
+    def user(self, user_id: str) -> UserRecord | None:
+        return _one(user_record, self._rows(sql.FIND_USER, (user_id,)))
+
+    def user_by_email(self, email: str) -> UserRecord | None:
+        """The address as `normalise_email` spells it."""
+        return _one(user_record, self._rows(sql.FIND_USER_BY_EMAIL, (email,)))
+
+    def users(
+        self, search: str = "", after: str = "", limit: int = ROWS_MAX
+    ) -> list[UserRecord]:
+        """In the order of their addresses, beginning after one of them."""
+        query = (
+            User.select(
+                User.id,
+                User.email,
+                User.account_id,
+                User.role,
+                User.password_hash,
+                Account.status,
+                User.created_ns,
+            )
+            .join(Account, on=(Account.id == User.account_id))
+            .where(User.email > after)
+            .order_by(User.email)
+            .limit(_bounded(limit))
+        )
+        if search:
+            query = query.where(User.email.contains(search.lower()))
+        return [user_record(row) for row in self._query(query)]
+
+    def session_user(self, token_hash: bytes, now_ns: int) -> UserRecord | None:
+        return _one(user_record, self._rows(_SESSION_USER, (token_hash, now_ns)))
+
+    # Keys.
+
+    def key_by_hash(self, key_hash: bytes) -> KeyRecord | None:
+        return _one(key_record, self._rows(sql.FIND_KEY_BY_HASH, (key_hash,)))
+
+    def default_key(self, account_id: int) -> tuple[KeyRecord, bytes] | None:
+        """The key and its sealed text."""
+        rows = self._rows(_DEFAULT_KEY, (account_id,))
+        return (key_record(rows[0][:-1]), rows[0][-1]) if rows else None
+
+    def keys(self, account_id: int) -> list[KeyRecord]:
+        """The newest first, revoked ones included."""
+        return [key_record(row) for row in self._rows(_KEYS, (account_id, ROWS_MAX))]
+
+    def revision(self) -> int:
+        """Changes whenever a key or an account's status does, in any process."""
+        return int(self._rows(_REVISION)[0][0])
+
+    # Money.
+
+    def balance(self, account_id: int) -> Balance:
+        return Balance(*self._rows(_BALANCE, (account_id,))[0])
+
+    def transactions(
+        self, account_id: int, before_seq: int | None = None, limit: int = 50
+    ) -> list[TransactionRecord]:
+        """The newest first, beginning before one of them."""
+        query = (
+            Transfer.select(
+                Transfer.seq,
+                Transfer.id,
+                Transfer.code,
+                Transfer.debit_id,
+                Transfer.amount_nano,
+                Transfer.balance_nano,
+                Transfer.at_ns,
+                Transfer.hold_id,
+                Transfer.ref,
+                Usage.model,
+                Usage.provider,
+                Usage.evidence,
+                Usage.other,
+                *[getattr(Usage, meter) for meter in METERS],
+            )
+            .left_outer_join(Usage, on=(Usage.request_id == Transfer.hold_id))
+            .where(Transfer.account_id == account_id)
+            .order_by(Transfer.seq.desc())
+            .limit(_bounded(limit))
+        )
+        if before_seq is not None:
+            query = query.where(Transfer.seq < before_seq)
+        return [_transaction(account_id, row) for row in self._query(query)]
+
+    def usage(self, request_id: str) -> UsageReport | None:
+        query = Usage.select().where(Usage.request_id == request_id)
+        return _one(_usage_report, self._query(query))
+
+    def open_holds(self) -> list[OpenHold]:
+        """What runs now, or waits for recovery; as many as flows are allowed."""
+        return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
+
+    def _rows(self, statement: str, params: Params = ()) -> list[Row]:
+        try:
+            return list(self._database.execute_sql(statement, params))
+        except PeeweeException as error:
+            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+    def _query(self, query: Any) -> list[Row]:
+        try:
+            return list(query.tuples().execute(self._database))
+        except PeeweeException as error:
+            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, ROWS_MAX))
+
+
+def _one[R](make: Callable[[Row], R], rows: list[Row]) -> R | None:
+    return make(rows[0]) if rows else None
+
+
+def _quantities(meters: Row, other: str | None) -> dict[str, int]:
+    found = {meter: n for meter, n in zip(METERS, meters, strict=True) if n}
+    return found | (json.loads(other) if other else {})
+
+
+def _transaction(account_id: int, row: Row) -> TransactionRecord:
+    seq, transfer_id, code, debit_id, amount, balance, at_ns, hold_id, ref = row[:9]
+    model, provider, evidence, other, *meters = row[9:]
+    return TransactionRecord(
+        seq,
+        transfer_id,
+        code,
+        -amount if debit_id == account_id else amount,
+        balance,
+        at_ns,
+        model,
+        hold_id,
+        {} if hold_id is None else _quantities(tuple(meters), other),
+        ref,
+        provider,
+        evidence,
+    )
+
+
+def _usage_report(row: Row) -> UsageReport:
+    request_id, account_id, key_id, price_id, model, provider, upstream = row[:7]
+    evidence, input_, cache_read, cache_write, output, other, pico = row[7:14]
+    cost, paid, shortfall, outcome, status, attempts = row[14:20]
+    first_byte_ms, total_ms, tokens, stream, at_ns = row[20:]
+    quantities = _quantities((input_, cache_read, cache_write, output), other)
+    record = UsageRecord(
+        model,
+        provider,
+        upstream,
+        evidence,
+        quantities,
+        outcome,
+        status,
+        attempts,
+        first_byte_ms,
+        total_ms,
+        tokens,
+        bool(stream),
+    )
+    return UsageReport(
+        request_id,
+        account_id,
+        key_id,
+        price_id,
+        record,
+        int(pico),
+        cost,
+        paid,
+        shortfall,
+        at_ns,
+    )

@@ -1,0 +1,234 @@
+"""Statements: the named SQL of every write.
+
+They run as text on the raw connection because a query builder costs twenty times the
+statement. Money moves by conditional UPDATE … RETURNING: the condition and the change
+are one statement, so there is no moment between looking and taking. Parameters are
+numbered, because the conditions need several of them more than once.
+"""
+
+AVAILABLE = "credits_posted - debits_posted - debits_pending"
+POSTED = "credits_posted - debits_posted"
+
+LAST_TRANSFER_NS = "SELECT at_ns FROM transfer ORDER BY seq DESC LIMIT 1"
+
+# Holds.
+
+FIND_HOLD = """
+    SELECT state, account_id, key_id, amount_nano, extended_nano, price_id, model,
+           tokens, window_ns
+    FROM hold WHERE id = ?1
+"""
+
+INSERT_HOLD = """
+    INSERT INTO hold (id, account_id, key_id, amount_nano, price_id, model, tokens,
+                      window_ns, state, boot_id, opened_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10)
+"""
+
+EXTEND_HOLD = """
+    UPDATE hold SET amount_nano = amount_nano + ?2, extended_nano = extended_nano + ?2
+    WHERE id = ?1 AND state = 'open'
+    RETURNING amount_nano
+"""
+
+CLOSE_HOLD = """
+    UPDATE hold SET state = ?2, reason = ?3, closed_ns = ?4
+    WHERE id = ?1 AND state = 'open'
+    RETURNING account_id, key_id, amount_nano, price_id, model, tokens, window_ns
+"""
+
+BOOTS_WITH_OPEN_HOLDS = "SELECT DISTINCT boot_id FROM hold WHERE state = 'open'"
+
+OPEN_HOLDS_OF_BOOT = """
+    SELECT id FROM hold WHERE state = 'open' AND boot_id = ?1 LIMIT ?2
+"""
+
+# Accounts.
+
+RESERVE = f"""
+    UPDATE account SET debits_pending = debits_pending + ?2
+    WHERE id = ?1 AND kind = 'user' AND status = 'open' AND {AVAILABLE} >= ?2
+    RETURNING {AVAILABLE}
+"""
+
+RELEASE = f"""
+    UPDATE account SET debits_pending = debits_pending - ?2
+    WHERE id = ?1
+    RETURNING {AVAILABLE}
+"""
+
+CHARGE = f"""
+    UPDATE account
+    SET debits_pending = debits_pending - ?2, debits_posted = debits_posted + ?3
+    WHERE id = ?1 AND {AVAILABLE} + ?2 >= ?3
+    RETURNING {AVAILABLE}, {POSTED}
+"""
+
+CREDIT = f"""
+    UPDATE account SET credits_posted = credits_posted + ?2
+    WHERE id = ?1
+    RETURNING {AVAILABLE}, {POSTED}
+"""
+
+DEBIT_HOUSE = """
+    UPDATE account SET debits_posted = debits_posted + ?2
+    WHERE id = ?1 AND kind = 'house'
+"""
+
+FIND_ACCOUNT = f"""
+    SELECT status, {AVAILABLE} FROM account WHERE id = ?1 AND kind = 'user'
+"""
+
+INSERT_ACCOUNT = """
+    INSERT INTO account (kind, owner, created_ns) VALUES ('user', ?1, ?2)
+    RETURNING id
+"""
+
+SET_ACCOUNT_STATUS = """
+    UPDATE account SET status = ?2 WHERE id = ?1 AND kind = 'user' RETURNING id
+"""
+
+# Keys. A window is anchored by the request that starts it and lasts sixty seconds; one
+# that lies in the future was left there by a clock set back, and starts anew.
+
+WINDOW_NS = 60 * 10**9
+_LIVE = f"?2 - window_ns BETWEEN 0 AND {WINDOW_NS - 1}"
+
+ENTER_KEY = f"""
+    UPDATE "key" SET
+        window_requests = CASE WHEN {_LIVE} THEN window_requests + 1 ELSE 1 END,
+        window_tokens = CASE WHEN {_LIVE} THEN window_tokens + ?3 ELSE ?3 END,
+        window_ns = CASE WHEN {_LIVE} THEN window_ns ELSE ?2 END,
+        open_holds = open_holds + 1
+    WHERE id = ?1 AND account_id = ?4 AND status = 'active'
+      AND (?5 = 0 OR window_requests < ?5 OR NOT {_LIVE})
+      AND (?6 = 0 OR ?3 + CASE WHEN {_LIVE} THEN window_tokens ELSE 0 END <= ?6)
+      AND (?7 = 0 OR open_holds < ?7)
+    RETURNING window_ns, window_requests, window_tokens
+"""
+
+# Tokens are corrected only in the window that counted them.
+LEAVE_KEY = """
+    UPDATE "key" SET
+        open_holds = open_holds - 1,
+        window_tokens = CASE
+            WHEN window_ns = ?2 THEN max(0, window_tokens + ?3)
+            ELSE window_tokens END
+    WHERE id = ?1
+"""
+
+FIND_KEY_STATE = """
+    SELECT status, window_ns, window_requests, window_tokens, open_holds
+    FROM "key" WHERE id = ?1 AND account_id = ?2
+"""
+
+INSERT_KEY = """
+    INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    RETURNING id
+"""
+
+# A revoked key shows in no page, so its sealed text has no more use.
+REVOKE_KEY = """
+    UPDATE "key" SET status = 'revoked', sealed = x'', revoked_ns = ?2
+    WHERE id = ?1 AND status <> 'revoked'
+    RETURNING id
+"""
+
+REVOKE_DEFAULT_KEYS = """
+    UPDATE "key" SET status = 'revoked', sealed = x'', revoked_ns = ?2
+    WHERE account_id = ?1 AND is_default = 1 AND status <> 'revoked'
+"""
+
+KEY_FIELDS = """
+    k.id, k.account_id, u.id, k.mask, k.label, k.status, a.status, k.rpm, k.tpm,
+    k.concurrency, k.created_ns, k.is_default
+"""
+KEY_TABLES = """
+    "key" k
+    JOIN account a ON a.id = k.account_id
+    JOIN "user" u ON u.account_id = k.account_id
+"""
+FIND_KEY = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.id = ?1"
+FIND_KEY_BY_HASH = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.hash = ?1"
+
+# Transfers and usage.
+
+INSERT_TRANSFER = """
+    INSERT INTO transfer (id, code, debit_id, credit_id, amount_nano, account_id,
+                          balance_nano, hold_id, ref, at_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+"""
+
+FIND_TRANSFER = """
+    SELECT code, account_id, amount_nano FROM transfer WHERE id = ?1
+"""
+
+INSERT_USAGE = """
+    INSERT INTO usage (request_id, account_id, key_id, price_id, model, provider,
+                       upstream_model, evidence, input, cache_read, cache_write, output,
+                       other, cost_pico, cost_nano, paid_nano, shortfall_nano, outcome,
+                       status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)
+"""
+
+# A late settle replaces what the void wrote; the primary key makes it the same row.
+REPLACE_USAGE = """
+    UPDATE usage SET
+        provider = ?6, upstream_model = ?7, evidence = ?8, input = ?9, cache_read = ?10,
+        cache_write = ?11, output = ?12, other = ?13, cost_pico = ?14, cost_nano = ?15,
+        paid_nano = ?16, shortfall_nano = ?17, outcome = ?18, status = ?19,
+        attempts = ?20, first_byte_ms = ?21, total_ms = ?22, tokens = ?23, stream = ?24,
+        at_ns = ?25
+    WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
+      AND model = ?5
+"""
+
+FIND_PAYMENT = "SELECT paid_nano, shortfall_nano FROM usage WHERE request_id = ?1"
+
+# Users and sessions.
+
+INSERT_USER = """
+    INSERT INTO "user" (id, email, password_hash, role, account_id, created_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+"""
+
+USER_COLUMNS = """
+    SELECT u.id, u.email, u.account_id, u.role, u.password_hash, a.status, u.created_ns
+    FROM "user" u JOIN account a ON a.id = u.account_id
+"""
+FIND_USER = f"{USER_COLUMNS} WHERE u.id = ?1"
+FIND_USER_BY_EMAIL = f"{USER_COLUMNS} WHERE u.email = ?1"
+
+SET_PASSWORD = 'UPDATE "user" SET password_hash = ?2 WHERE id = ?1 RETURNING id'
+
+INSERT_SESSION = """
+    INSERT INTO session (token_hash, user_id, created_ns, expires_ns, address, agent)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (token_hash) DO NOTHING
+"""
+DELETE_SESSION = "DELETE FROM session WHERE token_hash = ?1"
+DELETE_SESSIONS = "DELETE FROM session WHERE user_id = ?1"
+DELETE_EXPIRED_SESSIONS = "DELETE FROM session WHERE user_id = ?1 AND expires_ns <= ?2"
+
+# Vouchers.
+
+INSERT_VOUCHER = """
+    INSERT INTO voucher (code_hash, amount_nano, batch, created_ns)
+    VALUES (?1, ?2, ?3, ?4)
+"""
+FIND_VOUCHER = "SELECT amount_nano, spent_by FROM voucher WHERE code_hash = ?1"
+SPEND_VOUCHER = """
+    UPDATE voucher SET spent_by = ?2, spent_ns = ?3, transfer_id = ?4
+    WHERE code_hash = ?1 AND spent_by IS NULL
+"""
+
+# Prices and boots.
+
+INSERT_PRICE = """
+    INSERT INTO price (id, model, effective_from_ns, sell, buy, recorded_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (id) DO NOTHING
+"""
+INSERT_BOOT = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, ?2, ?3, ?4)"

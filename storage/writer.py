@@ -1,0 +1,388 @@
+"""The writer: one thread, one connection, one transaction for all that waits.
+
+Verbs are queued from any loop or thread. The writer opens a transaction, takes what
+waits by then (no artificial delay: while one commit reaches the disk the next batch
+gathers), runs each verb, commits, and only then answers. So an answer means "on disk",
+and the price of synchronous=FULL is shared by the batch.
+
+Faults, in the order they are told apart:
+
+- The file cannot be written now (locked, full, input/output error): everything that
+  waits is answered LedgerUnavailable and may be repeated by the same ids. A commit that
+  failed may even have happened. After anything but a plain "locked" or "full" the
+  handle is not trusted: it is closed, opened and checked before it is used again.
+- A verb raises something else: the batch is rolled back and run again with a savepoint
+  around each verb, so that only the one that raises gets its exception.
+
+A caller that is cancelled does not stop its verb. The queue is in order, so whoever
+gives up on an admit may void the same id and be sure that the void comes later.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Concatenate
+
+import apsw
+
+from config.gateway import LedgerSettings
+from storage.clock import Clock
+from storage.database import UNAVAILABLE, Ledgerbase, check, open_writer
+from storage.errors import LedgerBusy, LedgerUnavailable
+from storage.ids import Ids
+
+CHECKPOINT_PAGES = 1000
+STOP_BUSY_SECONDS = 1.0
+_SECOND_NS = 10**9
+# After these SQLite has undone the transaction and knows where it stands.
+_HARMLESS = (apsw.BusyError, apsw.LockedError, apsw.FullError)
+
+log = logging.getLogger(__name__)
+
+Verb = Callable[..., Any]
+Loop = asyncio.AbstractEventLoop
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStatistics:
+    queued: int
+    batches: int
+    operations: int
+    largest_batch: int
+    failures: int
+    commit_seconds: float
+    checkpoints: int
+    wal_pages: int
+    healthy: bool
+
+
+class _Job:
+    __slots__ = ("verb", "args", "loop", "future", "result", "error")
+
+    def __init__(
+        self,
+        verb: Verb,
+        args: tuple[Any, ...],
+        loop: Loop | None,
+        future: "asyncio.Future[Any] | Future[Any]",
+    ) -> None:
+        self.verb = verb
+        self.args = args
+        self.loop = loop
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Writer:
+    """Owns the only writing connection of this process."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: LedgerSettings,
+        clock: Clock,
+        ids: Ids,
+        boot_id: str,
+        *,
+        checkpoints: bool,
+        on_keys_changed: Callable[[], None],
+        vfs: str = "",
+    ) -> None:
+        self._path = path
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._boot_id = boot_id
+        self._checkpoints_wanted = checkpoints
+        self._on_keys_changed = on_keys_changed
+        self._vfs = vfs
+        self._connection: apsw.Connection | None = None
+        self._jobs: deque[_Job] = deque()
+        self._wake = threading.Condition(threading.Lock())
+        self._closing = False
+        self._wal_pages = 0
+        self._checkpoint_above = CHECKPOINT_PAGES
+        self._batches = 0
+        self._operations = 0
+        self._largest_batch = 0
+        self._failures = 0
+        self._healthy = True
+        self._commit_ns = 0
+        self._checkpoints = 0
+        self._thread = threading.Thread(
+            target=self._serve, name="ledger-writer", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def run[**P, R](
+        self,
+        verb: Callable[Concatenate[Ledgerbase, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """The verb's answer, once it is committed. For event loops."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._put(_Job(_bound(verb, kwargs), args, loop, future))
+        return await future
+
+    def wait[**P, R](
+        self,
+        verb: Callable[Concatenate[Ledgerbase, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """The verb's answer, once it is committed. For threads without a loop."""
+        future: Future[R] = Future()
+        self._put(_Job(_bound(verb, kwargs), args, None, future))
+        return future.result()
+
+    def statistics(self) -> WriterStatistics:
+        return WriterStatistics(
+            queued=len(self._jobs),
+            batches=self._batches,
+            operations=self._operations,
+            largest_batch=self._largest_batch,
+            failures=self._failures,
+            commit_seconds=self._commit_ns / _SECOND_NS,
+            checkpoints=self._checkpoints,
+            wal_pages=self._wal_pages,
+            healthy=self._healthy,
+        )
+
+    def close(self) -> None:
+        """Answers all that waits, empties the WAL and closes the connection."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _put(self, job: _Job) -> None:
+        with self._wake:
+            if self._closing:
+                raise LedgerUnavailable("the ledger is closed")
+            if len(self._jobs) >= self._settings.queue_max:
+                raise LedgerBusy("too many operations wait for the ledger")
+            self._jobs.append(job)
+            self._wake.notify()
+
+    # The thread.
+
+    def _serve(self) -> None:
+        while self._await_work():
+            self._work()
+            self._checkpoint_when_due()
+        self._stop()
+
+    def _await_work(self) -> bool:
+        with self._wake:
+            while not self._jobs and not self._closing:
+                self._wake.wait()
+            return bool(self._jobs)
+
+    def _work(self) -> None:
+        """One batch. The lock is taken first: who comes while it waits, joins."""
+        try:
+            connection = self._usable()
+            connection.execute("BEGIN IMMEDIATE")
+        except UNAVAILABLE as error:
+            self._fail(self._take(len(self._jobs)), error)
+            return
+        jobs = self._take(self._settings.batch_max)
+        try:
+            changed = self._run_batch(connection, jobs)
+        except UNAVAILABLE as error:
+            self._fail(jobs, error)
+            return
+        except BaseException as error:
+            # Nobody may wait forever for an answer, whatever this was.
+            log.exception("the ledger's writer failed")
+            self._fail(jobs, error)
+            return
+        self._healthy = True
+        self._batches += 1
+        self._operations += len(jobs)
+        self._largest_batch = max(self._largest_batch, len(jobs))
+        if changed:
+            self._on_keys_changed()
+        _answer(jobs)
+
+    def _take(self, most: int) -> list[_Job]:
+        with self._wake:
+            return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+
+    def _run_batch(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+        try:
+            changed = self._run_together(connection, jobs)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            _roll_back(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            changed = self._run_apart(connection, jobs)
+        started_ns = self._clock.monotonic_ns()
+        connection.execute("COMMIT")
+        self._commit_ns += self._clock.monotonic_ns() - started_ns
+        return changed
+
+    def _run_together(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+        db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
+        for job in jobs:
+            db.begin_operation()
+            job.result = job.verb(db, *job.args)
+        return db.changed
+
+    def _run_apart(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+        changed = False
+        for job in jobs:
+            connection.execute("SAVEPOINT operation")
+            # A new one each time: what a failed verb read or dated is undone.
+            db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
+            try:
+                job.result = job.verb(db, *job.args)
+            except UNAVAILABLE:
+                raise
+            except Exception as error:
+                job.error = error
+                connection.execute("ROLLBACK TO operation")
+            else:
+                changed = changed or db.changed
+            connection.execute("RELEASE operation")
+        return changed
+
+    def _fail(self, jobs: list[_Job], error: BaseException) -> None:
+        """All of these get LedgerUnavailable; none of them was acknowledged."""
+        self._failures += 1
+        self._healthy = False
+        log.error("the ledger cannot write: %s", error)
+        self._leave_transaction(error)
+        for job in jobs:
+            job.error = LedgerUnavailable(f"the ledger cannot write: {error}")
+            job.error.__cause__ = error
+        _answer(jobs)
+
+    def _leave_transaction(self, error: BaseException) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            _roll_back(connection)
+        except apsw.Error:
+            self._abandon()
+            return
+        if not isinstance(error, _HARMLESS):
+            self._abandon()
+
+    def _usable(self) -> apsw.Connection:
+        """The connection, opened and checked anew after a fault."""
+        if self._connection is not None:
+            return self._connection
+        connection = open_writer(self._path, self._settings.busy_seconds, self._vfs)
+        try:
+            if self._failures:
+                check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.set_wal_hook(self._note_wal)
+        self._connection = connection
+        return connection
+
+    def _abandon(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _close_quietly(connection)
+
+    def _note_wal(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint_when_due(self) -> None:
+        """Move the WAL's pages into the file, between two batches.
+
+        A reader with an old snapshot may keep the WAL from starting over; then the
+        next try waits for another thousand pages instead of each commit.
+        """
+        connection = self._connection
+        if connection is None or not self._checkpoints_wanted:
+            return
+        if self._wal_pages < self._checkpoint_above:
+            if self._wal_pages < CHECKPOINT_PAGES:
+                self._checkpoint_above = CHECKPOINT_PAGES
+            return
+        self._checkpoint_above = self._wal_pages + CHECKPOINT_PAGES
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._checkpoints += 1
+        except apsw.Error as error:
+            log.warning("the checkpoint failed: %s", error)
+            self._leave_transaction(error)
+
+    def _stop(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if self._checkpoints_wanted:
+            try:
+                connection.set_busy_timeout(int(STOP_BUSY_SECONDS * 1000))
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.Error as error:
+                log.warning("the last checkpoint failed: %s", error)
+        self._abandon()
+
+
+def _bound(verb: Verb, kwargs: dict[str, Any]) -> Verb:
+    if not kwargs:
+        return verb
+    return lambda db, *args: verb(db, *args, **kwargs)
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    """SQLite itself undoes a transaction after some faults; ask before repeating."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _close_quietly(connection: apsw.Connection) -> None:
+    try:
+        connection.close(True)
+    except apsw.Error as error:
+        log.warning("closing the ledger failed: %s", error)
+
+
+def _answer(jobs: list[_Job]) -> None:
+    """Wake every waiter; all of one loop with a single call into it."""
+    by_loop: dict[Loop, list[_Job]] = {}
+    for job in jobs:
+        if job.loop is None:
+            _resolve(job)
+        else:
+            by_loop.setdefault(job.loop, []).append(job)
+    for loop, mine in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve_all, mine)
+        except RuntimeError:
+            log.warning("%d answers have no loop to go to", len(mine))
+
+
+def _resolve_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        _resolve(job)
+
+
+def _resolve(job: _Job) -> None:
+    future = job.future
+    if future.done():
+        return
+    if job.error is not None:
+        future.set_exception(job.error)
+    else:
+        future.set_result(job.result)
