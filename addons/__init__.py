@@ -1,0 +1,54 @@
+"""The gateway's addons: who asks, what, for how much, where it goes, what it cost.
+
+`chain` is the list and its order is the architecture: each addon finds on the
+Exchange what the ones before it put there.
+"""
+
+from collections.abc import Mapping
+
+from addons.admission import Admission
+from addons.asking import Asking
+from addons.catalogue import Catalogue
+from addons.exchange import Leg
+from addons.holds import Holds
+from addons.keys import Keys
+from addons.limits import Limits
+from addons.metering import Metering
+from addons.portal import Portal, WsgiApp
+from addons.receipts import Receipts
+from addons.routing import Routing
+from addons.upstream.upstream import Upstream
+from config import Settings
+from storage import Storage
+
+
+def chain(
+    settings: Settings,
+    storage: Storage,
+    routes: Mapping[str, tuple[Leg, ...]],
+    app: WsgiApp,
+) -> tuple[object, ...]:
+    """The addons in the order a request meets them."""
+    clock = storage.clock
+    catalogue = Catalogue(settings.models, routes, settings.prices, clock)
+    admission = Admission(settings.listen, clock, storage.ids)
+    holds = Holds(
+        storage.writer,
+        settings.prices,
+        clock,
+        settings.policies.output_floor_tokens,
+        settings.ledger.recover_seconds,
+    )
+    return (
+        admission,  # is this a request at all, and is there room
+        Keys(storage.directory),  # who is asking
+        Limits(settings.limits),  # how often they may
+        Asking(settings.models, routes, catalogue),  # what is asked
+        holds,  # can they pay the worst case: reserve it
+        Routing(routes),  # where it goes
+        Upstream(settings.providers, clock),  # how it gets there, and back
+        Metering(settings.policies, clock),  # what was used, what it costs
+        Receipts(holds, clock),  # the charge is committed, the caller told
+        # everything for people
+        Portal(app, settings.listen.form_bytes, lambda: admission.draining),
+    )

@@ -1,0 +1,97 @@
+"""Admission: the first word on every request.
+
+Gives each request its id and its record, and refuses what needs no further look:
+addresses that do not exist, bodies that are too large, and everything while the
+gateway is full or draining. It also counts what is being served, which is what a
+drain waits for.
+"""
+
+import asyncio
+
+from mitmproxy.http import HTTPFlow
+
+from addons.endpoints import Endpoint, Kind, find
+from addons.exchange import Exchange
+from addons.wire.errors import (
+    ApiError,
+    BodyTooLarge,
+    Draining,
+    MethodNotAllowed,
+    Overloaded,
+    UnknownRoute,
+)
+from config.settings import Listen
+from storage.clock import Clock
+from storage.ids import Ids
+
+# Still answered while draining, so that a balancer sees why.
+ALWAYS = (Kind.HEALTH, Kind.READY)
+
+
+class Admission:
+    """Opens an Exchange for each request and keeps the set of those being served."""
+
+    def __init__(self, listen: Listen, clock: Clock, ids: Ids) -> None:
+        self.listen = listen
+        self.clock = clock
+        self.ids = ids
+        self.draining = False
+        self.live: set[str] = set()
+        self.emptied = asyncio.Event()
+
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        endpoint = find(flow.request.method, flow.request.path)
+        exchange = Exchange(
+            self.ids.make("req"), endpoint, self.clock.monotonic_ns()
+        )
+        exchange.travel_with(flow)
+        error = self.objection(flow, endpoint)
+        self.live.add(exchange.id)
+        if error is not None:
+            exchange.refuse(error)
+
+    def objection(self, flow: HTTPFlow, endpoint: Endpoint) -> ApiError | None:
+        """Why this request goes no further, or None."""
+        if endpoint.kind is Kind.NOTHING:
+            return UnknownRoute(flow.request.method, path_of(flow))
+        if endpoint.kind is Kind.WRONG_METHOD:
+            return MethodNotAllowed(endpoint.methods)
+        limit = self.listen.body_bytes if endpoint.api else self.listen.form_bytes
+        if announced_bytes(flow) > limit:
+            return BodyTooLarge(limit)
+        if endpoint.kind in ALWAYS:
+            return None
+        if self.draining:
+            return Draining()
+        if len(self.live) >= self.listen.inflight_max:
+            return Overloaded()
+        return None
+
+    def leave(self, exchange: Exchange) -> None:
+        """The request has its answer, and its charge is written."""
+        self.live.discard(exchange.id)
+        if not self.live:
+            self.emptied.set()
+
+    async def empty_within(self, seconds: float) -> bool:
+        """Wait until nothing is served any more; False if that takes longer."""
+        if not self.live:
+            return True
+        self.emptied.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.emptied.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def announced_bytes(flow: HTTPFlow) -> int:
+    """The body's size if the head says it; 0 if it will be seen on the way."""
+    text = flow.request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def path_of(flow: HTTPFlow) -> str:
+    """The path without its query, which may hold what nobody should repeat."""
+    return flow.request.path.partition("?")[0]

@@ -1,0 +1,145 @@
+"""Exchange: the one typed record that travels with a flow.
+
+Each addon reads what the ones before it found out and adds its own part: caller,
+ask, quote, route, answer, charge. The record is the only key we put into
+`flow.metadata`, so what an addon needs and gives is visible in one place.
+
+Nothing here is a permission by default. A request may go upstream only when
+`admitted` is true, and that takes a granted hold and a route: a bug that skips an
+addon leaves the record incomplete and the request unserved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from addons.endpoints import Endpoint
+from addons.providers.base import Answer, Dialect
+from addons.wire.chat_stream import ChatStream
+from addons.wire.errors import ApiError
+from addons.wire.openai import ChatAsk
+from config import Price
+from config.settings import Candidate, Clocks, Credential, Model, Provider
+from storage.keys import KeyRecord
+from storage.ledger import RateState, UsageRecord
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+    from addons.upstream.call import Call
+
+KEY = "exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What a key may use; 0 is no limit."""
+
+    rpm: int
+    tpm: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The worst case of an ask: what is held before anything is sent.
+
+    `output_tokens` is the limit for one choice as it is sent upstream; `lowered`
+    says that it is below what the caller asked for, because of the balance.
+    """
+
+    price: Price
+    input_tokens: int
+    output_tokens: int
+    choices: int
+    amount_nano: int
+    lowered: bool = False
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens * self.choices
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One way to serve an ask: a candidate with all it needs to be tried."""
+
+    candidate: Candidate
+    provider: Provider
+    credential: Credential | None
+    dialect: Dialect
+    clocks: Clocks
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What an exchange costs and why: the input of settle, or a void at cost 0."""
+
+    cost_nano: int
+    cost_pico: int
+    quantities: Mapping[str, int]
+    outcome: str
+    record: UsageRecord
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A request's life, stage by stage. Times are monotonic nanoseconds.
+
+    `held` is true while money is reserved and not yet settled or voided.
+    `committed` means that a leg's answer was chosen and no other may follow;
+    `began` that the client has the head of a streamed answer.
+    """
+
+    id: str
+    endpoint: Endpoint
+    started_ns: int
+    caller: KeyRecord | None = None
+    limits: KeyLimits | None = None
+    ask: ChatAsk | None = None
+    model: Model | None = None
+    quote: Quote | None = None
+    rate: RateState | None = None
+    route: tuple[Leg, ...] = ()
+    call: "Call | None" = None
+    attempts: int = 0
+    leg: Leg | None = None
+    contacted_ns: int | None = None
+    first_byte_ns: int | None = None
+    upstream_ns: int = 0
+    answer: Answer | None = None
+    stream: ChatStream | None = None
+    held: bool = False
+    committed: bool = False
+    began: bool = False
+    refusal: ApiError | None = None
+    broken: ApiError | None = None
+    charge: Charge | None = None
+    paid_nano: int | None = None
+    available_nano: int | None = None
+    tail: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, flow: "HTTPFlow") -> "Exchange":
+        """The record of a flow; KeyError before admission made one."""
+        found: Exchange = flow.metadata[KEY]
+        return found
+
+    @classmethod
+    def find(cls, flow: "HTTPFlow") -> "Exchange | None":
+        return flow.metadata.get(KEY)
+
+    def travel_with(self, flow: "HTTPFlow") -> None:
+        metadata: dict[str, Any] = flow.metadata
+        metadata[KEY] = self
+
+    def refuse(self, error: ApiError) -> None:
+        """Say no; the first reason stands."""
+        if self.refusal is None:
+            self.refusal = error
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the request may be sent upstream."""
+        return self.held and bool(self.route) and self.refusal is None

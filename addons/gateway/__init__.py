@@ -1,0 +1,1 @@
+"""The gateway's own proxy core: listening, connections, HTTP, hooks, master."""

@@ -1,0 +1,104 @@
+"""Instance: our own listening mode.
+
+A mode of mitmproxy's kind, so that the proxy core treats it as one, with what a
+gateway needs of its socket: a backlog, SO_REUSEPORT for several workers, a limit
+on connections, and our connection handler.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
+from mitmproxy.proxy.mode_servers import AsyncioServerInstance, ServerManager
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.utils import asyncio_utils
+
+from addons.gateway.handler import Handler
+from addons.gateway.hooks import Hooks, Render
+from addons.gateway.sweeper import Sweeper
+from addons.wire.errors import Overloaded
+from config.settings import Listen
+
+# The mode's target is a dead end: the upstream layer decides where requests go.
+SPEC = "gateway:http://127.0.0.1:9"
+
+
+class GatewayMode(ReverseMode):
+    """A reverse proxy whose targets are chosen request by request."""
+
+
+class Instance(AsyncioServerInstance[GatewayMode]):
+    """One listening socket and the connections that came through it."""
+
+    def __init__(
+        self,
+        manager: ServerManager,
+        options: Options,
+        hooks: Hooks,
+        listen: Listen,
+        render: Render,
+        reuse_port: bool = False,
+    ) -> None:
+        super().__init__(GatewayMode.parse(SPEC), manager)
+        self.options = options
+        self.hooks = hooks
+        self.settings = listen
+        self.render = render
+        self.reuse_port = reuse_port
+        self.handlers: set[Handler] = set()
+        self.sweeper = Sweeper(listen)
+
+    async def _start(self) -> None:
+        server = await asyncio.start_server(
+            self.handle_stream,
+            self.settings.host,
+            self.settings.port,
+            backlog=self.settings.backlog,
+            reuse_port=self.reuse_port,
+        )
+        self._servers = [server]
+        self.sweeping = asyncio_utils.create_task(
+            self.sweeper.run(self.handlers), name="sweeper", keep_ref=True
+        )
+
+    async def stop_listening(self) -> None:
+        """Refuse new connections; the ones there are go on."""
+        if self.is_running:
+            await self.stop()
+
+    def hang_up(self) -> None:
+        """Close every connection that is still open."""
+        self.sweeping.cancel()
+        for handler in list(self.handlers):
+            handler.hang_up()
+
+    @property
+    def ports(self) -> Sequence[int]:
+        return [address[1] for address in self.listen_addrs]
+
+    def make_top_layer(self, context: Context) -> Layer:
+        raise AssertionError("the handler brings its own layer")
+
+    async def handle_stream(  # type: ignore[override]
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        handler = Handler(
+            reader,
+            writer,
+            self.options,
+            self.mode,
+            self.hooks,
+            self.settings,
+            self.render,
+        )
+        if len(self.handlers) >= self.settings.connections_max:
+            writer.write(handler.http.http1.assemble(Overloaded()))
+            writer.close()
+            return
+        self.handlers.add(handler)
+        try:
+            await handler.handle_client()
+        finally:
+            self.handlers.discard(handler)

@@ -1,0 +1,128 @@
+"""Master: the event loop's owner.
+
+mitmproxy's `Master` with the few of its addons that a gateway needs, and a stop
+that drains: listening ends, running answers may finish for a grace time, what is
+left is cut and charged, and only then is the process done.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mitmproxy import master, options
+from mitmproxy.addons import core, proxyserver
+from mitmproxy.utils import asyncio_utils
+
+from addons.admission import Admission
+from addons.gateway.hooks import Hooks, Release, Render
+from addons.gateway.instance import Instance
+from addons.upstream.upstream import Upstream
+from config.settings import Listen
+
+logger = logging.getLogger(__name__)
+
+# After the cut every flow still has to write its charge.
+SETTLE_SECONDS = 10.0
+
+
+class Master(master.Master):
+    """Runs the chain behind one listening instance until it is told to stop."""
+
+    def __init__(
+        self,
+        listen: Listen,
+        data: Path,
+        chain: Sequence[object],
+        release: Release,
+        render: Render,
+    ) -> None:
+        super().__init__(gateway_options(data))
+        self.listen = listen
+        self.admission = one_of(chain, Admission)
+        self.upstream = one_of(chain, Upstream)
+        server = ProxyOptions()
+        self.addons.add(core.Core(), server, *chain)
+        self.options.update(**PROXY_OPTIONS)
+        self.hooks = Hooks(chain, release, self.admission.leave, render)
+        self.instance = Instance(server, self.options, self.hooks, listen, render)
+        self.stops = 0
+
+    async def run(self, ready: Callable[["Master"], None] | None = None) -> None:
+        """Serve until `stop` is called; OSError if the port cannot be had."""
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(eager_task)
+        self.should_exit.clear()
+        with asyncio_utils.install_exception_handler(self._asyncio_exception_handler):
+            # The chain is running before the port is open: the first request finds
+            # everything there.
+            await self.running()
+            try:
+                await self.instance.start()
+                if ready is not None:
+                    ready(self)
+                await self.should_exit.wait()
+                await self.drain()
+            finally:
+                await self.done()
+
+    def stop(self) -> None:
+        """The first call drains; a second one cuts what still runs."""
+        self.stops += 1
+        self.admission.draining = True
+        self.should_exit.set()
+        if self.stops > 1:
+            self.upstream.cut_all()
+
+    async def drain(self) -> None:
+        await self.instance.stop_listening()
+        if not await self.admission.empty_within(self.listen.grace_seconds):
+            self.upstream.cut_all()
+            await self.admission.empty_within(SETTLE_SECONDS)
+        self.instance.hang_up()
+
+
+class ProxyOptions(proxyserver.Proxyserver):
+    """Declares the options that the proxy core reads. It listens on nothing: the
+    master has an instance of its own."""
+
+    def running(self) -> None:
+        self.is_running = True
+
+
+def one_of[T](chain: Sequence[object], kind: type[T]) -> T:
+    (found,) = (addon for addon in chain if isinstance(addon, kind))
+    return found
+
+
+# What the proxy core must and must not do here; see the module for why.
+PROXY_OPTIONS = {
+    "server": False,
+    "connection_strategy": "lazy",
+    "keep_host_header": True,
+    "validate_inbound_headers": True,
+    "http2": False,
+    "http3": False,
+    "websocket": False,
+    "rawtcp": False,
+    "stream_large_bodies": None,
+    "body_size_limit": None,
+    "store_streamed_bodies": False,
+}
+
+
+def gateway_options(data: Path) -> options.Options:
+    # Nothing of ours is looked for in a user's home directory.
+    return options.Options(confdir=str(data / "mitmproxy"))
+
+
+def eager_task[T](
+    loop: asyncio.AbstractEventLoop, coro: object, **keywords: object
+) -> asyncio.Task[T]:
+    """A task that starts at once, as mitmproxy wants it.
+
+    `asyncio.eager_task_factory` of early 3.12 and 3.13 refuses the keyword
+    arguments that newer event loops pass to it.
+    """
+    keywords["eager_start"] = True
+    return asyncio.Task(coro, loop=loop, **keywords)  # type: ignore[arg-type]

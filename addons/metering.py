@@ -1,0 +1,213 @@
+"""Metering: what was used, and what it costs.
+
+How a flow ended and what is known of its usage decide the charge; both decisions are
+tables below. Nothing is written here: the charge is put on the Exchange, and the
+receipt commits it.
+
+Evidence, from best to worst:
+
+    reported    the provider said so
+    counted     we counted a complete answer
+    partial     we counted what was delivered of an answer that broke off
+    estimated   the input alone, counted, because no answer came
+    invalid     the provider reported nonsense, so we counted
+    none        nothing is charged
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+from mitmproxy.http import HTTPFlow
+
+from addons.counting import count_input, count_text
+from addons.exchange import Charge, Exchange, Quote
+from addons.wire.errors import InternalError
+from addons.wire.openai import ChatAsk
+from addons.wire.usage import Invalid, Usage
+from config.money import charge_nano_rounded_up
+from config.prices import cost_pico
+from config.settings import Model, Policies
+from storage.clock import Clock
+from storage.ledger import UsageRecord
+
+NANOSECONDS_A_MILLISECOND = 1_000_000
+
+
+class End(Enum):
+    """How a flow ended; the value is the outcome written to the ledger."""
+
+    COMPLETE = "complete"
+    REFUSED = "refused"
+    BROKEN = "upstream_died"
+    LEFT_EARLY = "client_left_before_contact"
+    LEFT_WAITING = "client_left_before_headers"
+    LEFT_READING = "client_left_midstream"
+
+
+class Rule(Enum):
+    """What is charged: nothing, the input alone, what was delivered, or all used."""
+
+    NOTHING = "nothing"
+    INPUT = "input"
+    DELIVERED = "delivered"
+    USED = "used"
+
+
+Evidence = str
+Quantities = Mapping[str, int]
+NONE: Quantities = MappingProxyType({})
+
+
+class Metering:
+    """Decides the charge of every exchange that held money."""
+
+    def __init__(self, policies: Policies, clock: Clock) -> None:
+        self.rules = rules_of(policies)
+        self.clock = clock
+
+    async def response(self, flow: HTTPFlow) -> None:
+        await self.meter(flow, client_left=False)
+
+    async def error(self, flow: HTTPFlow) -> None:
+        await self.meter(flow, client_left=True)
+
+    async def meter(self, flow: HTTPFlow, client_left: bool) -> None:
+        exchange = Exchange.find(flow)
+        if exchange is None or not exchange.held:
+            return
+        end = ending(exchange, client_left)
+        evidence, quantities = await self.measure(exchange, self.rules[end])
+        exchange.charge = self.rate(exchange, end, evidence, quantities)
+
+    async def measure(
+        self, exchange: Exchange, rule: Rule
+    ) -> tuple[Evidence, Quantities]:
+        if rule is Rule.NOTHING:
+            return "none", NONE
+        if rule is Rule.INPUT:
+            counted_input = await count_input(ask_of(exchange), model_of(exchange))
+            return "estimated", {"input": counted_input}
+        if rule is Rule.DELIVERED and not delivered(exchange):
+            return "none", NONE
+        usage = reported(exchange)
+        if isinstance(usage, Usage) and usage.complete:
+            return "reported", usage.quantities
+        counted = {
+            "input": await count_input(ask_of(exchange), model_of(exchange)),
+            "output": await count_output(exchange),
+        }
+        if isinstance(usage, Invalid):
+            return "invalid", counted
+        if isinstance(usage, Usage):
+            counted |= usage.quantities
+        return ("partial" if rule is Rule.DELIVERED else "counted"), counted
+
+    def rate(
+        self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
+    ) -> Charge:
+        quote = quote_of(exchange)
+        pico = cost_pico(quote.price.sell, quantities)
+        record = self.record(exchange, end, evidence, quantities)
+        return Charge(
+            charge_nano_rounded_up(pico), pico, quantities, end.value, record
+        )
+
+    def record(
+        self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
+    ) -> UsageRecord:
+        leg = exchange.leg
+        now_ns = self.clock.monotonic_ns()
+        refusal = exchange.refusal or exchange.broken
+        return UsageRecord(
+            model=quote_of(exchange).price.model,
+            provider=leg.provider.name if leg is not None else "",
+            upstream_model=leg.candidate.model if leg is not None else "",
+            evidence=evidence,
+            quantities=quantities,
+            outcome=outcome(exchange, end),
+            status=refusal.status if refusal is not None else 200,
+            attempts=exchange.attempts,
+            first_byte_ms=since_start_ms(exchange, exchange.first_byte_ns),
+            total_ms=since_start_ms(exchange, now_ns) or 0,
+            tokens=sum(quantities.values()),
+            stream=exchange.ask is not None and exchange.ask.stream,
+        )
+
+
+def rules_of(policies: Policies) -> Mapping[End, Rule]:
+    """The charge by how a flow ended; three lines are the operator's to choose."""
+    return {
+        End.COMPLETE: Rule.USED,
+        End.REFUSED: Rule.NOTHING,
+        End.BROKEN: Rule(policies.upstream_died),
+        End.LEFT_EARLY: Rule.NOTHING,
+        End.LEFT_WAITING: Rule(policies.client_left_before_headers),
+        End.LEFT_READING: Rule(policies.client_left_midstream),
+    }
+
+
+def ending(exchange: Exchange, client_left: bool) -> End:
+    if exchange.refusal is not None:
+        return End.REFUSED
+    if exchange.broken is not None:
+        return End.BROKEN
+    if not client_left:
+        return End.COMPLETE
+    if exchange.contacted_ns is None:
+        return End.LEFT_EARLY
+    if not exchange.committed:
+        return End.LEFT_WAITING
+    return End.LEFT_READING
+
+
+def outcome(exchange: Exchange, end: End) -> str:
+    """The end in one word, with the error's code where there was one."""
+    if end is End.REFUSED and exchange.refusal is not None:
+        return exchange.refusal.code or end.value
+    return end.value
+
+
+def reported(exchange: Exchange) -> Usage | Invalid | None:
+    if exchange.answer is not None:
+        return exchange.answer.usage
+    if exchange.stream is not None:
+        return exchange.stream.reading.usage
+    return None
+
+
+def delivered(exchange: Exchange) -> bool:
+    """Whether the client got any of the answer."""
+    return exchange.stream is not None and exchange.committed
+
+
+async def count_output(exchange: Exchange) -> int:
+    if exchange.stream is not None:
+        return exchange.stream.reading.meter.tokens()
+    if exchange.answer is not None:
+        return await count_text(exchange.answer.text)
+    return 0
+
+
+def since_start_ms(exchange: Exchange, at_ns: int | None) -> int | None:
+    if at_ns is None:
+        return None
+    return (at_ns - exchange.started_ns) // NANOSECONDS_A_MILLISECOND
+
+
+def ask_of(exchange: Exchange) -> ChatAsk:
+    if exchange.ask is None:
+        raise InternalError()
+    return exchange.ask
+
+
+def quote_of(exchange: Exchange) -> Quote:
+    if exchange.quote is None:
+        raise InternalError()
+    return exchange.quote
+
+
+def model_of(exchange: Exchange) -> Model:
+    if exchange.model is None:
+        raise InternalError()
+    return exchange.model

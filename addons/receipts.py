@@ -1,0 +1,193 @@
+"""Receipts: the charge is committed, and the caller is told.
+
+The last addon that touches an answer. It writes the charge to the ledger first; only
+then does the answer get its cost, its balance and, for a stream, its end. So whoever
+has a complete answer can already see its charge, and an addon that fails before this
+one leaves nothing charged.
+"""
+
+from typing import Protocol
+
+from mitmproxy.http import Headers, HTTPFlow
+
+from addons.endpoints import Kind
+from addons.exchange import Charge, Exchange
+from addons.rendering import JSON
+from addons.wire.errors import error_frame
+from addons.wire.openai import answer_body, usage_object
+from addons.wire.usage import Usage
+from config.money import dollars
+from storage.clock import Clock
+from storage.ledger import RateState
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+NANOSECONDS = 1_000_000_000
+NANOSECONDS_A_MICROSECOND = 1_000
+
+PREFLIGHT_HEADERS = {
+    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-allow-headers": "authorization, content-type, x-api-key, *",
+    "access-control-max-age": "86400",
+}
+
+
+class Till(Protocol):
+    """Where a hold is settled or voided."""
+
+    async def settle(self, exchange: Exchange, charge: Charge) -> None: ...
+
+    async def void(self, exchange: Exchange, charge: Charge | None) -> None: ...
+
+
+class Receipts:
+    """Commits each charge and writes what the caller reads about it."""
+
+    def __init__(self, till: Till, clock: Clock) -> None:
+        self.till = till
+        self.clock = clock
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        exchange = Exchange.of(flow)
+        if flow.response is None or exchange.refusal is not None:
+            return
+        if not exchange.committed:
+            return
+        headers = flow.response.headers = self.stream_headers(exchange)
+        if flow.request.http_version == "HTTP/1.0":
+            # No chunks there: the end of the connection is the end of the stream.
+            headers["connection"] = "close"
+        else:
+            headers["transfer-encoding"] = "chunked"
+        flow.response.stream = True
+        exchange.began = True
+
+    async def response(self, flow: HTTPFlow) -> None:
+        exchange = Exchange.of(flow)
+        if exchange.held:
+            await self.commit(exchange)
+        if flow.response is None:
+            return
+        if exchange.began:
+            exchange.tail = tail_of(exchange)
+        elif exchange.refusal is None:
+            self.complete(flow, exchange)
+        if exchange.endpoint.api and not exchange.began:
+            flow.response.headers["access-control-allow-origin"] = "*"
+            flow.response.headers["access-control-expose-headers"] = "*"
+
+    async def error(self, flow: HTTPFlow) -> None:
+        """The client is gone; the charge is not."""
+        exchange = Exchange.find(flow)
+        if exchange is not None and exchange.held:
+            await self.commit(exchange)
+
+    async def commit(self, exchange: Exchange) -> None:
+        charge = exchange.charge
+        if charge is None or charge.record.evidence == "none":
+            await self.till.void(exchange, charge)
+        else:
+            await self.till.settle(exchange, charge)
+
+    def complete(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        """The answer in one piece, with its cost inside and its receipt in headers."""
+        response = flow.response
+        if response is None:
+            return
+        if exchange.answer is not None and exchange.ask is not None:
+            body = answer_body(
+                exchange.answer.body,
+                exchange.ask.model,
+                dollars(exchange.paid_nano or 0),
+                counted_usage(exchange),
+                request_id=exchange.id,
+                created=self.clock.wall_ns() // NANOSECONDS,
+            )
+            response.headers = self.receipt_headers(exchange)
+            response.headers["content-type"] = JSON
+            response.headers["content-length"] = str(len(body))
+            response.raw_content = body
+        response.headers["x-request-id"] = exchange.id
+        if exchange.endpoint.kind is Kind.PREFLIGHT:
+            response.headers.update(PREFLIGHT_HEADERS)
+        if flow.request.method == "HEAD":
+            response.raw_content = b""
+
+    def stream_headers(self, exchange: Exchange) -> Headers:
+        headers = self.receipt_headers(exchange)
+        headers["content-type"] = EVENT_STREAM
+        # A proxy in front must pass each event on as it comes.
+        headers["x-accel-buffering"] = "no"
+        headers["access-control-allow-origin"] = "*"
+        headers["access-control-expose-headers"] = "*"
+        return headers
+
+    def receipt_headers(self, exchange: Exchange) -> Headers:
+        """What is known by now; on a stream that is all but the cost."""
+        fields = {
+            "cache-control": "no-store",
+            "x-request-id": exchange.id,
+            "x-autolist-attempts": str(exchange.attempts),
+            "x-autolist-overhead-ms": self.overhead_ms(exchange),
+        }
+        if exchange.leg is not None:
+            fields["x-autolist-provider"] = exchange.leg.provider.name
+            fields["x-autolist-upstream-model"] = exchange.leg.candidate.model
+        if exchange.paid_nano is not None:
+            fields["x-autolist-cost"] = dollars(exchange.paid_nano)
+            if exchange.available_nano is not None:
+                fields["x-autolist-balance"] = dollars(exchange.available_nano)
+        if exchange.quote is not None and exchange.quote.lowered:
+            fields["x-autolist-max-tokens"] = str(exchange.quote.output_tokens)
+        if exchange.ask is not None and exchange.ask.dropped:
+            fields["x-autolist-dropped"] = ", ".join(exchange.ask.dropped)
+        if exchange.rate is not None:
+            fields |= rate_fields(exchange.rate)
+        return Headers(
+            [(name.encode(), value.encode()) for name, value in fields.items()]
+        )
+
+    def overhead_ms(self, exchange: Exchange) -> str:
+        """Our own share of the time so far, in milliseconds with one decimal."""
+        now_ns = self.clock.monotonic_ns()
+        upstream_ns = exchange.upstream_ns
+        if exchange.contacted_ns is not None and not upstream_ns:
+            # Still running: until now the provider had it since it was contacted.
+            upstream_ns = now_ns - exchange.contacted_ns
+        ours_ns = max(0, now_ns - exchange.started_ns - upstream_ns)
+        micros = ours_ns // NANOSECONDS_A_MICROSECOND
+        return f"{micros // 1000}.{micros % 1000 // 100}"
+
+
+def tail_of(exchange: Exchange) -> bytes:
+    """What ends a stream: an error if it broke, else usage, cost and [DONE]."""
+    if exchange.broken is not None:
+        return error_frame(exchange.broken)
+    if exchange.stream is None or exchange.charge is None:
+        return b""
+    usage = counted_usage(exchange)
+    if usage is None and isinstance(exchange.stream.reading.usage, Usage):
+        usage = exchange.stream.reading.usage
+    figures = None if usage is None else usage_object(usage)
+    return exchange.stream.tail(figures, dollars(exchange.paid_nano or 0))
+
+
+def counted_usage(exchange: Exchange) -> Usage | None:
+    """What was charged where the provider's own figures were not; else None."""
+    charge = exchange.charge
+    if charge is None or charge.record.evidence == "reported":
+        return None
+    return Usage(dict(charge.quantities))
+
+
+def rate_fields(rate: RateState) -> dict[str, str]:
+    """What is left of the key's limits, in the headers that SDKs read."""
+    fields = {}
+    if rate.requests_remaining is not None:
+        fields["x-ratelimit-limit-requests"] = str(rate.requests_limit)
+        fields["x-ratelimit-remaining-requests"] = str(rate.requests_remaining)
+        fields["x-ratelimit-reset-requests"] = f"{rate.reset_seconds}s"
+    if rate.tokens_remaining is not None:
+        fields["x-ratelimit-limit-tokens"] = str(rate.tokens_limit)
+        fields["x-ratelimit-remaining-tokens"] = str(rate.tokens_remaining)
+        fields["x-ratelimit-reset-tokens"] = f"{rate.reset_seconds}s"
+    return fields

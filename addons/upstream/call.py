@@ -1,0 +1,78 @@
+"""Call: one request handed to the upstream side, and the way back into its flow.
+
+The proxy core is sans-io: an answer enters it as events. A call knows the three
+shapes an answer can take (whole, streamed, none) and turns each into the events
+that mitmproxy's HTTP layer expects, batched so that one pass through the layers
+carries as much as there is.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from mitmproxy import http
+from mitmproxy.connection import Server
+from mitmproxy.proxy import events
+from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.http._events import (
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+)
+
+
+class Inlet(Protocol):
+    """The part of mitmproxy's connection handler that a call needs."""
+
+    async def server_event(self, event: events.Event) -> None: ...
+
+    async def drain_writers(self) -> None: ...
+
+
+@dataclass
+class UpstreamEvent(events.ConnectionEvent):
+    """What the upstream side feeds back in: HTTP events for one stream, in order."""
+
+    batch: list[HttpEvent]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One request on its way to a provider; `task` is the coroutine that serves it."""
+
+    flow: http.HTTPFlow
+    stream_id: int
+    server: Server
+    inlet: Inlet
+    task: asyncio.Task[None] | None = None
+
+    async def whole(self, status: int) -> None:
+        """Answer in one piece. The body is set by the addons in `response`."""
+        head = ResponseHeaders(self.stream_id, bare_response(status), end_stream=True)
+        await self._feed(head, ResponseEndOfMessage(self.stream_id))
+
+    async def begin(self, first: bytes) -> None:
+        """Start a streamed answer; its headers are set in `responseheaders`."""
+        head = ResponseHeaders(self.stream_id, bare_response(200), end_stream=False)
+        await self._feed(head, ResponseData(self.stream_id, first))
+        await self.inlet.drain_writers()
+
+    async def send(self, data: bytes) -> None:
+        """Pass a piece on, and wait while the client is slow to take it."""
+        await self._feed(ResponseData(self.stream_id, data))
+        await self.inlet.drain_writers()
+
+    async def end(self) -> None:
+        await self._feed(ResponseEndOfMessage(self.stream_id))
+
+    async def _feed(self, *batch: HttpEvent) -> None:
+        await self.inlet.server_event(UpstreamEvent(self.server, list(batch)))
+
+
+def bare_response(status: int) -> http.Response:
+    """A response without headers and body, cheaper than `Response.make`."""
+    now = time.monotonic()
+    return http.Response(
+        b"HTTP/1.1", status, b"OK", http.Headers(), None, None, now, None
+    )

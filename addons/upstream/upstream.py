@@ -1,0 +1,260 @@
+"""Upstream: how a request gets to a provider, and the answer back.
+
+A call is served by one coroutine: a plain loop over the route's legs. Each attempt
+translates the caller's ask afresh for its provider. An attempt that fails before
+the first byte has gone to the client may be followed by the next leg, unless the
+provider judged the request itself. After the first byte there is no way back: the
+stream ends with an error frame, because a cut stream must never look like success.
+
+The coroutine belongs to its flow. When the client leaves, `error` cancels it, and
+with it the provider's connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from mitmproxy.http import HTTPFlow
+
+from addons.exchange import Exchange, Leg
+from addons.providers.base import UpstreamRequest
+from addons.upstream.call import Call
+from addons.upstream.transport import Reply, Transport, open_transport, read_whole
+from addons.upstream.watch import Watch
+from addons.wire.chat_stream import ChatStream
+from addons.wire.errors import (
+    ApiError,
+    BadRequest,
+    Draining,
+    InternalError,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
+from config.settings import Provider
+from storage.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+# An error answer is read up to here; the rest of it teaches nothing.
+ERROR_BYTES = 64 * 1024
+# How long the end of a finished answer may take before its connection is given up.
+RELEASE_SECONDS = 1.0
+NANOSECONDS = 1_000_000_000
+
+CUT_SHORT = "The provider cut its answer short."
+
+
+class Upstream:
+    """Serves calls over transports that live as long as the process."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        open_transport: Callable[[Provider], Transport] = open_transport,
+    ) -> None:
+        self.providers = providers
+        self.clock = clock
+        self.open_transport = open_transport
+        self.transports: dict[str, Transport] = {}
+        self.calls: set[Call] = set()
+        self.cutting = False
+
+    def running(self) -> None:
+        # Sessions need the running loop, so they are made here and not before.
+        for name, provider in self.providers.items():
+            self.transports[name] = self.open_transport(provider)
+
+    async def done(self) -> None:
+        for transport in self.transports.values():
+            await transport.close()
+
+    def error(self, flow: HTTPFlow) -> None:
+        """The client left: stop asking the provider."""
+        exchange = Exchange.find(flow)
+        if exchange is None or exchange.call is None:
+            return
+        if exchange.call.task is not None:
+            exchange.call.task.cancel("client left")
+
+    def cut_all(self) -> None:
+        """End every running answer now; what was delivered is charged."""
+        self.cutting = True
+        for call in self.calls:
+            if call.task is not None:
+                call.task.cancel("draining")
+
+    async def upstream_exchange(self, call: Call) -> None:
+        """Serve one call to its end, whatever happens on the way."""
+        exchange = Exchange.of(call.flow)
+        exchange.call = call
+        call.task = asyncio.current_task()
+        self.calls.add(call)
+        try:
+            await self.serve(call, exchange)
+        finally:
+            self.calls.discard(call)
+
+    async def serve(self, call: Call, exchange: Exchange) -> None:
+        try:
+            await self.attempt_all(call, exchange)
+        except asyncio.CancelledError:
+            if not self.cutting:
+                raise
+            uncancel()
+            await self.fail(call, exchange, Draining())
+        except ApiError as error:
+            await self.fail(call, exchange, error)
+        except Exception:
+            logger.exception("serving %s failed", exchange.id)
+            await self.fail(call, exchange, InternalError())
+
+    async def fail(self, call: Call, exchange: Exchange, error: ApiError) -> None:
+        """Tell the client: a refusal if it has nothing yet, else a broken stream."""
+        if exchange.committed:
+            exchange.broken = error
+            await call.end()
+            return
+        exchange.refuse(error)
+        await call.whole(error.status)
+
+    async def attempt_all(self, call: Call, exchange: Exchange) -> None:
+        if not exchange.admitted:
+            # No addon gave this request a positive verdict: it goes nowhere.
+            raise InternalError()
+        last: ApiError = UpstreamFailed(detail="no leg was tried")
+        for leg in exchange.route:
+            exchange.attempts += 1
+            exchange.leg = leg
+            try:
+                return await self.attempt(call, exchange, leg)
+            except ApiError as error:
+                if exchange.committed or not may_follow(error):
+                    raise
+                last = error
+        raise last
+
+    async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
+        request = translate(exchange, leg)
+        transport = self.transports[leg.provider.name]
+        started_ns = self.clock.monotonic_ns()
+        exchange.contacted_ns = started_ns
+        with Watch(leg.clocks) as watch:
+            try:
+                async with transport.open(request) as reply:
+                    await self.receive(call, exchange, leg, reply, watch)
+            except asyncio.CancelledError:
+                if watch.expired is None:
+                    raise
+                uncancel()
+                raise UpstreamTimeout(detail=f"{watch.expired} clock") from None
+            finally:
+                exchange.upstream_ns += self.clock.monotonic_ns() - started_ns
+
+    async def receive(
+        self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
+    ) -> None:
+        if reply.status != 200:
+            body = await read_whole(reply, ERROR_BYTES)
+            raise leg.dialect.read_error(reply.status, reply.headers, body)
+        if exchange.ask is not None and exchange.ask.stream:
+            await self.pass_on(call, exchange, leg, reply, watch)
+            return
+        body = await read_whole(reply, leg.provider.response_bytes)
+        exchange.first_byte_ns = self.clock.monotonic_ns()
+        exchange.answer = leg.dialect.read_answer(body)
+        await call.whole(200)
+
+    async def pass_on(
+        self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
+    ) -> None:
+        created = self.clock.wall_ns() // NANOSECONDS
+        stream = exchange.stream = open_stream(exchange, leg, created)
+        early = b""
+        pieces = reply.pieces()
+        async for piece in pieces:
+            watch.life()
+            out = stream.feed(piece)
+            if exchange.refusal is not None:
+                # A hook of ours failed: nobody may have this answer.
+                return await call.end()
+            if not exchange.committed:
+                early += out
+                if not stream.started:
+                    if stream.ended:
+                        break
+                    continue
+                exchange.first_byte_ns = self.clock.monotonic_ns()
+                exchange.committed = True
+                watch.streaming()
+                out, early = early, b""
+                watch.pause()
+                await call.begin(out)
+                watch.life()
+            elif out:
+                watch.pause()
+                await call.send(out)
+                watch.life()
+            if stream.ended:
+                break
+        stream.flush()
+        verdict(stream)
+        await call.end()
+        await release(pieces)
+
+
+def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
+    """The ask as this leg's provider wants it, with our credential for it."""
+    ask, quote = exchange.ask, exchange.quote
+    if ask is None or quote is None:
+        raise InternalError()
+    request = leg.dialect.chat_request(
+        ask, leg.candidate.model, quote.output_tokens, end_user(exchange)
+    )
+    if leg.credential is None:
+        return request
+    return request.with_headers(leg.dialect.auth(leg.credential.secret))
+
+
+def end_user(exchange: Exchange) -> str:
+    """What the provider may know about who asks: an opaque account number."""
+    if exchange.caller is None:
+        raise InternalError()
+    return f"account-{exchange.caller.account_id}"
+
+
+def open_stream(exchange: Exchange, leg: Leg, created: int) -> ChatStream:
+    ask = exchange.ask
+    if ask is None:
+        raise InternalError()
+    return leg.dialect.open_stream(
+        ask.model, exchange.id, ask.include_usage, choices=ask.n, created=created
+    )
+
+
+def verdict(stream: ChatStream) -> None:
+    """Raises what went wrong with a stream that has ended."""
+    if stream.reading.fault is not None:
+        raise stream.reading.fault
+    if not stream.reading.finished:
+        raise UpstreamFailed(CUT_SHORT)
+
+
+def may_follow(error: ApiError) -> bool:
+    """Whether another leg may be tried: never after a judgement of the request."""
+    return not isinstance(error, BadRequest)
+
+
+async def release(pieces: object) -> None:
+    """Read the rest of a finished answer, so that its connection can be used again."""
+    with suppress(ApiError, TimeoutError):
+        async with asyncio.timeout(RELEASE_SECONDS):
+            async for _ in pieces:  # type: ignore[attr-defined]
+                pass
+
+
+def uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

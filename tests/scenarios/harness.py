@@ -1,0 +1,157 @@
+"""A whole gateway for a test: real storage, real sockets, its own thread and loop.
+
+The provider is a fake at the edge; everything between the client's socket and the
+provider's is the product.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvloop
+
+import addons
+from addons.gateway.master import Master
+from addons.holds import Holds
+from addons.rendering import Render
+from addons.routing import routes_of
+from config import Settings, load
+from config.money import parse_nano
+from dashboard import create_app
+from dashboard.passwords import Passwords
+from storage import Storage, open_storage
+from storage.accounts import NewUser, Registered, register
+from storage.keys import mint
+
+CONFIG = Path(__file__).parents[2] / "config"
+START_SECONDS = 20
+# The cheapest that bcrypt offers: what it costs is not what these tests are about.
+QUICK_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user with a key and some money."""
+
+    account_id: int
+    key: str
+
+
+class Gateway:
+    """Serves from a thread until the `with` block ends."""
+
+    def __init__(
+        self,
+        data: Path,
+        environ: Mapping[str, str],
+        change: Callable[[Settings], Settings] = lambda settings: settings,
+        wrap: Callable[[tuple[object, ...]], None] = lambda chain: None,
+        demo: bool = False,
+    ) -> None:
+        self.data = data
+        settings = load(CONFIG, environ).with_overrides("127.0.0.1", 0)
+        self.settings = change(settings)
+        self.wrap = wrap
+        self.demo = demo
+        self.ready = threading.Event()
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self.serve, name="gateway")
+
+    def __enter__(self) -> Self:
+        self.storage = open_storage(
+            self.data,
+            self.settings.ledger,
+            gateway=True,
+            prices=self.settings.prices,
+        )
+        self.thread.start()
+        if not self.ready.wait(START_SECONDS) or self.failure is not None:
+            raise RuntimeError("the gateway did not start") from self.failure
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self.storage.close()
+
+    def stop(self) -> None:
+        if self.thread.is_alive():
+            self.loop.call_soon_threadsafe(self.master.stop)
+            self.thread.join()
+
+    def serve(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self.run())
+        except BaseException as failure:
+            self.failure = failure
+            self.ready.set()
+            raise
+
+    async def run(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.master = assemble(
+            self.settings, self.storage, self.data, self.wrap, self.demo
+        )
+        await self.master.run(lambda master: self.ready.set())
+
+    @property
+    def port(self) -> int:
+        return self.master.instance.ports[0]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v1"
+
+    def caller(self, dollars: str = "10.00") -> Caller:
+        """A new user with so much money."""
+        key = mint(self.storage.secrets)
+        new = NewUser(
+            self.storage.ids.uuid(),
+            f"{self.storage.ids.make('u')}@example.com",
+            Passwords(QUICK_ROUNDS).hash("password"),
+        )
+        made = self.storage.writer.wait(register, new, key, parse_nano(dollars))
+        assert isinstance(made, Registered)
+        return Caller(made.user.account_id, key.plain)
+
+    def available_nano(self, caller: Caller) -> int:
+        return self.storage.reader.balance(caller.account_id).available_nano
+
+
+def assemble(
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    wrap: Callable[[tuple[object, ...]], None],
+    demo: bool,
+) -> Master:
+    app = create_app(
+        storage, settings, demo=demo, passwords=Passwords(QUICK_ROUNDS)
+    )
+    chain: tuple[Any, ...] = addons.chain(
+        settings, storage, routes_of(settings, demo), app
+    )
+    wrap(chain)
+    (holds,) = (addon for addon in chain if isinstance(addon, Holds))
+    render = Render(storage.ids.make)
+    return Master(settings.listen, data, chain, holds.release, render)
+
+
+def with_limits(**limits: int) -> Callable[[Settings], Settings]:
+    """Changes the default limits of a key."""
+    return lambda settings: replace(
+        settings, limits=replace(settings.limits, **limits)
+    )
