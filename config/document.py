@@ -197,8 +197,9 @@ def _read(path: Path) -> str:
 
 def _broken(file: str, text: str, line: int, problem: str) -> ConfigError:
     lines = text.split("\n")
-    found = quoted(lines[min(line, len(lines) - 1)].strip())
-    return ConfigError(file, line + 1, "", found, f"YAML ({problem})")
+    found = lines[min(line, len(lines) - 1)].strip()
+    shown_line = quoted(found) if found else "nothing"
+    return ConfigError(file, line + 1, "", shown_line, f"YAML ({problem})")
 
 
 def _line(node: yaml.Node) -> int:

@@ -1,0 +1,152 @@
+from dataclasses import fields
+
+import pytest
+
+from config.document import open_document
+from config.gateway import (
+    ACCOUNTS,
+    GATEWAY,
+    LEDGER,
+    LIMITS,
+    LISTEN,
+    POLICIES,
+    Accounts,
+    Gateway,
+    LedgerSettings,
+    Limits,
+    Listen,
+    Policies,
+    read_gateway,
+)
+from config.money import NANO
+
+RECORDS = [
+    (Listen, LISTEN),
+    (LedgerSettings, LEDGER),
+    (Limits, LIMITS),
+    (Policies, POLICIES),
+    (Accounts, ACCOUNTS),
+    (Gateway, GATEWAY),
+]
+
+
+@pytest.mark.parametrize(("kind", "table"), RECORDS)
+def test_each_field_has_one_key(kind, table):
+    assert list(table) == [field.name for field in fields(kind)]
+    assert len({key for key, _ in table.values()}) == len(table)
+
+
+def test_an_empty_section_has_the_defaults(document):
+    sections = "".join(f"{key}: {{}}\n" for key, _ in GATEWAY.values())
+
+    assert read_gateway(document(sections)) == read_gateway(document("{}")) == Gateway()
+
+
+def test_the_shipped_file_has_the_defaults(shipped):
+    assert read_gateway(open_document(shipped / "gateway.yaml", {})) == Gateway()
+
+
+@pytest.mark.parametrize(
+    ("section", "table"),
+    [
+        ("listen", LISTEN),
+        ("ledger", LEDGER),
+        ("limits", LIMITS),
+        ("policies", POLICIES),
+        ("accounts", ACCOUNTS),
+    ],
+)
+def test_the_shipped_file_shows_every_key(shipped, section, table):
+    root = open_document(shipped / "gateway.yaml", {})
+    entries = root.entries("a mapping")[section].entries("a mapping")
+
+    assert set(entries) == {key for key, _ in table.values()}
+
+
+@pytest.mark.parametrize(
+    ("content", "record"),
+    [
+        ("listen: {port: 0, host: 0.0.0.0}", Listen(port=0, host="0.0.0.0")),
+        ("listen: {header_size: 1KiB}", Listen(header_bytes=1024)),
+        ("listen: {grace_time: 0s}", Listen(grace_seconds=0.0)),
+        ("listen: {public_url: https://a.b/}", Listen(public_url="https://a.b")),
+        ("ledger: {busy_time: 250ms}", LedgerSettings(busy_seconds=0.25)),
+        ("limits: {rpm: 0, tpm: 0}", Limits(rpm=0, tpm=0)),
+        (
+            "policies: {upstream_died: nothing}",
+            Policies(upstream_died="nothing"),
+        ),
+        ('accounts: {welcome: "0.50"}', Accounts(welcome_nano=NANO // 2)),
+        ("accounts: {session_time: 12h}", Accounts(session_seconds=43_200.0)),
+        ("accounts: {password_size: 72B}", Accounts(password_bytes_max=72)),
+    ],
+)
+def test_a_key_changes_its_field_only(document, content, record):
+    section = content.partition(":")[0]
+
+    assert getattr(read_gateway(document(content)), section) == record
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (
+            "limits:\n  rpm: many",
+            '2: limits.rpm: "many": expected a whole number ≥ 0',
+        ),
+        (
+            "limits:\n  rmp: 60",
+            '2: limits.rmp: "60": expected one of the keys rpm, tpm, concurrency',
+        ),
+        (
+            "limits:\n  rpm: 60\n  rpm: 61",
+            '3: limits.rpm: "61": expected each key once, this one is on line 2 too',
+        ),
+        (
+            "listen: {port: 65536}",
+            '1: listen.port: "65536": expected a whole number ≥ 0 and ≤ 65535',
+        ),
+        (
+            "listen: {port: ${PORT}}",
+            '1: "listen: {port: ${PORT}}": expected YAML (',
+        ),
+        (
+            'listen: {port: "${PORT}"}',
+            '1: listen.port: "${PORT}": expected the environment variable PORT'
+            " to be set",
+        ),
+        (
+            "listen: {body_time: 60}",
+            '1: listen.body_time: "60": expected a duration > 0 such as'
+            " 500ms, 10s, 5m, 2h or 7d",
+        ),
+        (
+            "listen: {body_size: 20MB}",
+            '1: listen.body_size: "20MB": expected a size > 0 such as'
+            " 512B, 64KiB or 20MiB",
+        ),
+        (
+            "policies: {upstream_died: all}",
+            '1: policies.upstream_died: "all": expected one of delivered, nothing',
+        ),
+        (
+            "accounts: {welcome: 10.00}",
+            '1: accounts.welcome: "10.00": expected a quoted amount in dollars,'
+            ' such as "10.00"',
+        ),
+        (
+            "listen: 8000",
+            '1: listen: "8000": expected a mapping with host, port, backlog,',
+        ),
+        (
+            "storage: {}",
+            "1: storage: a mapping: expected one of the keys listen, ledger, limits,"
+            " policies, accounts",
+        ),
+    ],
+)
+def test_a_mistake_is_named(document, mistake, content, line):
+    def read():
+        read_gateway(document(content))
+
+    assert mistake(read).startswith(f"gateway.yaml:{line}")

@@ -1,0 +1,155 @@
+"""The three files together, first of all the shipped ones."""
+
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from shutil import copy
+
+import pytest
+
+import config
+from config import ConfigError, PriceBook, Settings, load
+from config.prices import moment_ns
+from config.settings import Candidate, Listen
+
+NOW_NS = moment_ns("2026-11-23")
+
+# Dollars per million tokens: input, cached input, output. The provider's list prices.
+LIST_PRICES = {
+    "gpt-4o": (2_500_000, 1_250_000, 10_000_000),
+    "gpt-4o-mini": (150_000, 75_000, 600_000),
+    "claude-3.5-sonnet": (3_000_000, 300_000, 15_000_000),
+    "qwen-plus": (400_000, 80_000, 1_200_000),
+    "deepseek-v3": (300_000, 6_000, 1_200_000),
+    "demo-chat": (100_000, 100_000, 400_000),
+}
+
+
+def test_the_shipped_files_load_without_any_variable(shipped):
+    settings = load(shipped, {})
+
+    assert settings.listen == Listen()
+    assert list(settings.providers) == ["openai", "dashscope", "deepseek", "demo"]
+    assert [item.name for item in settings.providers.values() if item.ready] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("model", "owner", "candidates"),
+    [
+        ("gpt-4o", "OpenAI", [("openai", "gpt-4o")]),
+        ("gpt-4o-mini", "OpenAI", [("openai", "gpt-4o-mini")]),
+        ("claude-3.5-sonnet", "Anthropic", []),
+        ("qwen-plus", "阿里云", [("dashscope", "qwen-plus")]),
+        ("deepseek-v3", "DeepSeek", [("deepseek", "deepseek-flash")]),
+        ("demo-chat", "AutoList Token", [("demo", "demo-chat")]),
+    ],
+)
+def test_the_shipped_models_are_the_documented_ones(shipped, model, owner, candidates):
+    shipped_model = load(shipped, {}).models[model]
+
+    assert shipped_model.id == model
+    assert shipped_model.owner == owner
+    assert shipped_model.candidates == tuple(Candidate(*item) for item in candidates)
+
+
+@pytest.mark.parametrize(("model", "rates"), LIST_PRICES.items())
+def test_the_shipped_prices_are_the_list_prices(shipped, model, rates):
+    price = load(shipped, {}).prices.at(model, NOW_NS)
+
+    sold = tuple(price.sell[meter] for meter in ("input", "cache_read", "output"))
+    assert sold == rates
+
+
+def test_no_shipped_model_is_unpriced_or_sold_below_cost(shipped):
+    settings = load(shipped, {})
+
+    assert set(settings.prices.models) == set(settings.models)
+    assert settings.prices.warnings(NOW_NS) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"),
+    [
+        ("OPENAI_BASE_URL", "openai"),
+        ("DASHSCOPE_BASE_URL", "dashscope"),
+        ("DEEPSEEK_BASE_URL", "deepseek"),
+    ],
+)
+def test_a_conventional_variable_moves_a_provider(shipped, variable, provider):
+    settings = load(shipped, {variable: "http://127.0.0.1:9999/v1"})
+
+    moved = [
+        name
+        for name, item in settings.providers.items()
+        if item.base_url == "http://127.0.0.1:9999/v1"
+    ]
+    assert moved == [provider]
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"),
+    [
+        ("OPENAI_API_KEY", "openai"),
+        ("DASHSCOPE_API_KEY", "dashscope"),
+        ("DEEPSEEK_API_KEY", "deepseek"),
+    ],
+)
+def test_a_conventional_variable_holds_a_credential(shipped, variable, provider):
+    settings = load(shipped, {variable: "sk-secret"})
+
+    assert settings.providers[provider].credentials[0].secret == "sk-secret"
+    assert settings.providers[provider].ready
+    assert "sk-secret" not in repr(settings) + str(settings)
+
+
+def test_the_public_address_comes_from_the_environment(shipped):
+    environ = {"AUTOLIST_PUBLIC_URL": "https://ai.example.com/"}
+
+    assert load(shipped, environ).listen.public_url == "https://ai.example.com"
+    assert load(shipped, {}).listen.public_url is None
+
+
+@pytest.mark.parametrize("file", ["gateway.yaml", "providers.yaml", "prices.yaml"])
+def test_each_file_is_needed_and_named(shipped, tmp_path, file):
+    for path in shipped.glob("*.yaml"):
+        if path.name != file:
+            copy(path, tmp_path)
+
+    with pytest.raises(ConfigError, match=f"^{file}: .*: expected a readable file"):
+        load(tmp_path, {})
+
+
+def test_overrides_are_a_copy_that_listens_elsewhere(shipped):
+    settings = load(shipped, {})
+
+    moved = settings.with_overrides(host="0.0.0.0", port=0)
+
+    assert moved.listen == replace(settings.listen, host="0.0.0.0", port=0)
+    assert replace(moved, listen=settings.listen) == settings
+    assert settings.with_overrides() == settings
+
+
+def test_settings_never_change(shipped):
+    settings = load(shipped, {})
+
+    with pytest.raises(FrozenInstanceError):
+        settings.listen = Listen()
+    with pytest.raises(FrozenInstanceError):
+        settings.listen.port = 1
+
+
+def test_settings_travel_to_another_process(shipped):
+    settings = load(shipped, {"OPENAI_API_KEY": "sk-1"})
+
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_the_package_shows_its_public_names_only():
+    assert sorted(config.__all__) == [
+        "ConfigError",
+        "Price",
+        "PriceBook",
+        "Settings",
+        "load",
+    ]
+    assert isinstance(PriceBook(), config.PriceBook)
+    assert Settings is config.Settings
