@@ -60,6 +60,7 @@ def create_app(
 ) -> Flask:
     """The WSGI application for `/`, `/public/*`, `/api/auth.php`, `/api/user.php`."""
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.listen.form_bytes
     app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX

@@ -46,7 +46,6 @@ def register(services: Services, visit: Visit) -> Answer:
     joined = storage.writer.wait(join, user, key, welcome_nano, session)
     if isinstance(joined, EmailTaken):
         raise Conflict("email_taken")
-    storage.directory.changed()
     shape = user_shape(joined.user, welcome_nano, key.plain)
     return Answer("registered", {"user": shape}, cookie=session.cookie)
 

@@ -102,6 +102,9 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "email_taken": Text(
             "该邮箱已被注册", "That e-mail address already has an account"
         ),
+        "voucher_own": Text(
+            "您已使用过该兑换码", "You have already used this voucher code"
+        ),
         "voucher_spent": Text(
             "该兑换码已被使用", "That voucher code has already been used"
         ),
@@ -123,13 +126,13 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "服务器内部错误,请稍后再试", "Something broke on our side; try again later"
         ),
         # Kinds of transfers, as the list of transactions tells them.
-        "kind_promo": Text("赠送余额", "Welcome credit"),
+        "kind_welcome": Text("注册赠送", "Welcome credit"),
+        "kind_promo": Text("赠送余额", "Credit from the operator"),
         "kind_topup": Text("充值", "Top-up"),
         "kind_voucher": Text("兑换码充值", "Voucher"),
         "kind_test": Text("测试充值", "Test top-up"),
-        "kind_charge": Text("调用 {model}", "Call to {model}"),
+        "kind_usage": Text("调用 {model}", "Call to {model}"),
         "kind_late": Text("补记调用 {model}", "Late charge for {model}"),
-        "kind_shortfall": Text("平台承担的差额", "Shortfall carried by the operator"),
         "kind_other": Text("账务调整", "Adjustment"),
     }
 )
@@ -144,4 +147,8 @@ def say(word: str, language: str, values: Mapping[str, object] | None = None) ->
 def choose_language(accept_language: str | None) -> str:
     """The visitor's language of the two we speak; Chinese when nothing is said."""
     wishes = parse_accept_header(accept_language, LanguageAccept)
-    return wishes.best_match(LANGUAGES, CHINESE) or CHINESE
+    for tag, quality in wishes:
+        language = tag.lower().partition("-")[0]
+        if language in LANGUAGES and quality > 0:
+            return language
+    return CHINESE

@@ -1,4 +1,4 @@
-"""Passwords, as bcrypt hashes.
+"""Passwords: hashed as storage does it, checked here.
 
 bcrypt reads 72 bytes and stops at the first zero byte, so it is given the base64 of a
 SHA-256 instead of the password: any length counts in full and no byte is special.
@@ -13,7 +13,8 @@ import hashlib
 
 import bcrypt
 
-ROUNDS = 12
+from storage.passwords import ROUNDS, hash_password
+
 # A well-formed hash that belongs to nobody: 22 characters of salt, 31 of digest.
 NOBODY = "." * 53
 
@@ -24,8 +25,7 @@ class Passwords:
         self._nobody = f"$2b${rounds:02d}${NOBODY}"
 
     def hash(self, password: str) -> str:
-        salt = bcrypt.gensalt(self._rounds)
-        return bcrypt.hashpw(digest(password), salt).decode("ascii")
+        return hash_password(password, self._rounds)
 
     def matches(self, password: str, password_hash: str | None) -> bool:
         """False for None, after the same work: there is no such account."""

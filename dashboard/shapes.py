@@ -18,14 +18,17 @@ from storage.reader import TransactionRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NANO_PER_MICRO = 1000
-# Where the money of a top-up came from, when its list entry can say so.
-TOPUP_WORDS = {"voucher": "kind_voucher", "test": "kind_test"}
 KIND_WORDS = {
     "promo": "kind_promo",
     "topup": "kind_topup",
-    "settle": "kind_charge",
+    "usage": "kind_usage",
     "late": "kind_late",
-    "shortfall": "kind_shortfall",
+}
+# Where money that came in came from: the kind, and how the reference begins.
+SOURCE_WORDS = {
+    ("promo", "welcome"): "kind_welcome",
+    ("topup", "voucher"): "kind_voucher",
+    ("topup", "test"): "kind_test",
 }
 
 
@@ -71,9 +74,10 @@ def transaction_shape(record: TransactionRecord, language: str) -> dict[str, obj
 
 
 def describe(record: TransactionRecord, language: str) -> str:
-    word = KIND_WORDS.get(record.kind, "kind_other")
-    if record.kind == "topup":
-        word = TOPUP_WORDS.get(record.provider or "", word)
+    """One line for a person. Ids of money that comes in read `topup:voucher:…`."""
+    kind, _, reference = record.id.partition(":")
+    source = SOURCE_WORDS.get((kind, reference.partition(":")[0]))
+    word = source or KIND_WORDS.get(record.kind, "kind_other")
     return say(word, language, {"model": record.model or "—"})
 
 

@@ -44,7 +44,7 @@ def pay_by_voucher(services: Services, visit: Visit) -> Answer:
     account_id = visit.user.account_id
     redeemed = services.storage.writer.wait(redeem, account_id, code)
     if isinstance(redeemed, VoucherSpent):
-        raise Conflict("voucher_spent")
+        raise Conflict("voucher_own" if redeemed.own else "voucher_spent")
     if not isinstance(redeemed, Redeemed):
         raise BadInput("voucher_unknown")
     return credited(

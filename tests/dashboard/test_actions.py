@@ -1,0 +1,55 @@
+"""Actions: the table of what can be asked, and how."""
+
+import pytest
+
+from dashboard.actions import AUTH, USER, Action, find_action
+from dashboard.refusals import BadInput, UnknownPlace, WrongMethod
+
+ALL = {**AUTH, **USER}
+PUBLIC = {"register", "login", "logout"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_reading_is_get_and_changing_is_post(name: str) -> None:
+    reads = name in {"me", "profile", "transactions"}
+    assert ALL[name].method == ("GET" if reads else "POST")
+    assert ALL[name].changes is not reads
+
+
+def test_all_but_the_door_is_private() -> None:
+    assert {name for name, action in ALL.items() if not action.private} == PUBLIC
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_action_is_found(method: str) -> None:
+    assert find_action(AUTH, "me", method) is AUTH["me"]
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_no_action_is_bad_input(name: str | None) -> None:
+    with pytest.raises(BadInput):
+        find_action(AUTH, name, "GET")
+
+
+@pytest.mark.parametrize("name", ["profile", "Me", "me ", "__class__", "x" * 9999])
+def test_an_unknown_action_is_nowhere(name: str) -> None:
+    with pytest.raises(UnknownPlace):
+        find_action(AUTH, name, "GET")
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "method", "allowed"),
+    [
+        (AUTH, "login", "GET", "POST"),
+        (AUTH, "login", "HEAD", "POST"),
+        (USER, "charge", "PUT", "POST"),
+        (USER, "profile", "POST", "GET, HEAD"),
+        (USER, "transactions", "DELETE", "GET, HEAD"),
+    ],
+)
+def test_the_wrong_method_learns_the_right_one(
+    table: dict[str, Action], name: str, method: str, allowed: str
+) -> None:
+    with pytest.raises(WrongMethod) as caught:
+        find_action(table, name, method)
+    assert caught.value.allowed == allowed

@@ -1,0 +1,157 @@
+"""Pages: a table of files, the right types, small, and every word in two languages."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard.pages import FOLDER, TYPES, read_pages
+
+PAGES = read_pages()
+HTML = [name for name in PAGES if name.endswith(".html")]
+SCRIPTS = [name for name in PAGES if name.endswith(".js")]
+WORDS = re.compile(r'^  "([\w.]+)": \[', re.MULTILINE)
+NAMED = re.compile(r'data-word(?:-label)?="([\w.]+)"')
+SPOKEN = re.compile(r'\bword\(\s*"([\w.]+)"|\["([a-z]+\.[a-z_]+)",')
+CHINESE_LETTER = re.compile("[\u4e00-\u9fff]")
+FIRST_VIEW_BYTES_MAX = 100_000
+
+
+def text(name: str) -> str:
+    return PAGES[name].body.decode()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_served_with_its_type(client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/public/{name}")
+    assert answer.status_code == 200
+    assert answer.data == (FOLDER / name).read_bytes()
+    assert answer.content_type == TYPES[Path(name).suffix]
+    assert answer.headers["Cache-Control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_did_not_change_is_not_sent_again(client: FlaskClient, name: str) -> None:
+    etag = client.get(f"/public/{name}").headers["ETag"]
+    again = client.get(f"/public/{name}", headers={"If-None-Match": etag})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_the_root_leads_to_the_dashboard(client: FlaskClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/public/dashboard.html"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/public/../app.py",
+        "/public/%2e%2e/app.py",
+        "/public/..%2fapp.py",
+        "/public/%252e%252e/app.py",
+        "/public/js/../../app.py",
+        "/public//etc/passwd",
+        "/public/./style.css",
+        "/public/..\\app.py",
+        "/public/style.css%00.html",
+        "/public/js",
+        "/public/js/",
+        "/public/",
+        "/public/STYLE.css",
+        "/public/" + "a/" * 2000,
+    ],
+)
+def test_no_path_leads_out_of_the_folder(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.get_json()["success"] is False
+
+
+def test_files_of_other_kinds_do_not_exist(tmp_path: Path) -> None:
+    for name in ("page.html", "notes.txt", "code.py", ".hidden", "noending"):
+        (tmp_path / name).write_text(name)
+    assert list(read_pages(tmp_path)) == ["page.html"]
+
+
+def test_people_get_a_page_that_says_so(client: FlaskClient) -> None:
+    answer = client.get("/nowhere", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == 404
+    assert answer.data == PAGES["404.html"].body
+
+
+def test_programs_get_json_that_says_so(client: FlaskClient) -> None:
+    answer = client.get("/nowhere", headers={"Accept": "*/*"})
+    assert answer.status_code == 404
+    assert answer.get_json() == {
+        "success": False,
+        "message": "页面不存在",
+        "data": None,
+    }
+
+
+def test_under_api_everybody_gets_json(client: FlaskClient) -> None:
+    answer = client.get("/api/nothing.php", headers={"Accept": "text/html"})
+    assert answer.is_json
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/", "/public/dashboard.html"])
+def test_pages_are_only_read(client: FlaskClient, method: str, path: str) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_the_first_view_is_small(name: str) -> None:
+    scripts = SCRIPTS if name == "dashboard.html" else ["js/entry.js", "js/words.js"]
+    size = sum(len(PAGES[one].body) for one in [name, "style.css", *scripts])
+    assert size < FIRST_VIEW_BYTES_MAX
+
+
+def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
+    spelled = WORDS.findall(text("js/words.js"))
+    assert len(spelled) == len(set(spelled))
+    named = {word for name in HTML for word in NAMED.findall(text(name))}
+    code = "".join(text(name) for name in SCRIPTS if name != "js/words.js")
+    spoken = {one or two for one, two in SPOKEN.findall(code)}
+    assert named | spoken <= set(spelled)
+    groups = set(re.findall(r"`(\w+)\.\$\{", code)) | {"meter", "evidence"}
+    unused = set(spelled) - named - set(re.findall(r'"([a-z]+\.\w+)"', code))
+    assert {word for word in unused if word.partition(".")[0] not in groups} == set()
+
+
+def test_every_word_has_both_languages() -> None:
+    source = text("js/words.js")
+    body = source[source.index("{") : source.index("\n};") + 2]
+    joined = re.sub(r'"\s*\+\s*"', "", body)
+    plain = re.sub(r",(\s*[\]}])", r"\1", joined)
+    for word, pair in json.loads(plain).items():
+        assert len(pair) == 2, word
+        assert word == "language.other" or not CHINESE_LETTER.search(pair[1]), word
+
+
+@pytest.mark.parametrize("name", [*HTML, *SCRIPTS])
+def test_only_the_glossary_spells_words(name: str) -> None:
+    if name == "js/words.js":
+        return
+    source = re.sub(r"<noscript>.*?</noscript>|//.*|'\{\"model.*", "", text(name))
+    assert not CHINESE_LETTER.search(source)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_text_goes_in_as_text(name: str) -> None:
+    danger = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|Function\("
+    assert not re.search(danger, text(name))
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_every_field_has_a_label(name: str) -> None:
+    page = text(name)
+    for field in re.findall(r"<input[^>]*>", page):
+        identity = re.search(r'id="([\w-]+)"', field)
+        hidden = 'aria-hidden="true"' in field
+        assert hidden or (identity and f'for="{identity[1]}"' in page), field
