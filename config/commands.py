@@ -19,6 +19,9 @@ from config.providers import Model, Provider
 from config.settings import Settings, load
 
 
+DEMO = "demo"
+"""The dialect that serves nothing without --demo, and with it what nobody else can."""
+
 type Row = tuple[str, ...]
 
 
@@ -130,8 +133,9 @@ def _credential_state(provider: Provider) -> str:
 
 def _model_row(model: Model, settings: Settings) -> Row:
     candidates = [f"{item.provider}/{item.model}" for item in model.candidates]
-    ready = any(settings.providers[item.provider].ready for item in model.candidates)
-    state = "available" if ready else "unavailable"
+    providers = [settings.providers[item.provider] for item in model.candidates]
+    ready = any(item.ready and item.dialect != DEMO for item in providers)
+    state = "available" if ready else "only with --demo"
     return model.id, ", ".join(candidates) or "nobody", state
 
 
