@@ -6,6 +6,8 @@ asks for a server connection is told that there is none.
 """
 
 import asyncio
+import logging
+from typing import Any
 
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events, server
@@ -45,6 +47,21 @@ class Handler(server.LiveConnectionHandler):
         await self.server_event(
             events.OpenConnectionCompleted(command, "no connection is opened here")
         )
+
+    def log(
+        self,
+        message: str,
+        level: int = logging.INFO,
+        exc_info: Any = None,
+    ) -> None:
+        """mitmproxy reports a crash of its layers here, and nowhere else.
+
+        What state the connection is in is then unknown, so it is closed: the client
+        must not wait for an answer that nobody writes, nor its money be held for it.
+        """
+        super().log(message, level, exc_info)
+        if exc_info is not None:
+            self.hang_up()
 
     def hang_up(self) -> None:
         """Close the client's connection at once."""

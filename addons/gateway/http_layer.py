@@ -103,7 +103,8 @@ class GatewayHttpLayer(HttpLayer):
         stream = self.command_sources.pop(event)
         assert isinstance(stream, HttpStream)
         context = self.context.fork()
-        server = Server(address=event.address, state=ConnectionState.OPEN)
+        server = Server(address=event.address)
+        server.state = ConnectionState.OPEN
         context.server = server
         call = Call(stream.flow, stream.stream_id, server, self.inlet)
         self.connections[server] = PooledUpstream(context, call)

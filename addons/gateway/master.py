@@ -97,6 +97,7 @@ def one_of[T](chain: Sequence[object], kind: type[T]) -> T:
 
 # What the proxy core must and must not do here; see the module for why.
 PROXY_OPTIONS = {
+    "mode": [],
     "server": False,
     "connection_strategy": "lazy",
     "keep_host_header": True,
