@@ -81,6 +81,16 @@ def open_writer(path: Path, busy_seconds: float, vfs: str = "") -> apsw.Connecti
     return connection
 
 
+def open_reader(path: Path) -> apsw.Connection:
+    """A read-only connection for one long job, such as an audit or a backup."""
+    require_sqlite()
+    connection = apsw.Connection(
+        uri(path, mode="ro"), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    )
+    connection.set_busy_timeout(int(READ_BUSY_SECONDS * 1000))
+    return connection
+
+
 def check(connection: apsw.Connection) -> None:
     """Refuse a file that SQLite itself finds broken."""
     try:

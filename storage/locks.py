@@ -66,11 +66,15 @@ class Boots:
         return FileLock.take(self._path(boot_id))
 
     def is_dead(self, boot_id: str) -> bool:
-        lock = FileLock.try_take(self._path(boot_id))
-        if lock is None:
-            return False
-        lock.release(remove=True)
-        return True
+        """Asked by one process at a time: while one tries the lock, it is taken, and
+        to another the dead would look alive.
+        """
+        with locked(self._directory / "guard"):
+            lock = FileLock.try_take(self._path(boot_id))
+            if lock is None:
+                return False
+            lock.release(remove=True)
+            return True
 
     def sweep(self) -> None:
         """Remove the files of the dead."""

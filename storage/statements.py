@@ -39,6 +39,10 @@ CLOSE_HOLD = """
 
 BOOTS_WITH_OPEN_HOLDS = "SELECT DISTINCT boot_id FROM hold WHERE state = 'open'"
 
+OPEN_HOLDS_BY_BOOT = """
+    SELECT boot_id, count(*) FROM hold WHERE state = 'open' GROUP BY boot_id
+"""
+
 OPEN_HOLDS_OF_BOOT = """
     SELECT id FROM hold WHERE state = 'open' AND boot_id = ?1 LIMIT ?2
 """
@@ -163,6 +167,8 @@ INSERT_TRANSFER = """
 FIND_TRANSFER = """
     SELECT code, account_id, amount_nano FROM transfer WHERE id = ?1
 """
+
+COUNT_TRANSFERS = "SELECT count(*) FROM transfer"
 
 INSERT_USAGE = """
     INSERT INTO usage (request_id, account_id, key_id, price_id, model, provider,

@@ -1,0 +1,86 @@
+"""Backup: a whole copy of the file while the gateway goes on writing.
+
+SQLite's online backup reads one snapshot, page by page; the copy is checked and audited
+before it gets its name, so a file that has the name is a good one. The directory's
+`secret` is not in it: without that file no stored key can be recognised, so an operator
+keeps both, and keeps them apart.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from storage.audit import Finding, audit
+from storage.database import UNAVAILABLE, check, open_reader
+from storage.errors import DatabaseDamaged, LedgerUnavailable
+
+PAGES_A_STEP = 1000
+Progress = Callable[[int, int], None]
+
+
+def backup(
+    source: Path, target: Path, progress: Progress = lambda done, total: None
+) -> list[Finding]:
+    """Copy, check, name. The findings are the audit's; FileExistsError if it is there.
+
+    A copy of a ledger that does not add up is still a copy: it is kept, and said so.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} exists")
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        _copy(source, partial, progress)
+        findings = _examine(partial)
+        # A link never replaces a file that appeared meanwhile, as a rename would.
+        os.link(partial, target)
+        _sync_directory(target.parent)
+    except UNAVAILABLE as error:
+        raise LedgerUnavailable(f"the backup failed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return findings
+
+
+def _copy(source: Path, target: Path, progress: Progress) -> None:
+    reader = open_reader(source)
+    writer = apsw.Connection(str(target))
+    try:
+        # While a read transaction is open the source cannot change under the copy,
+        # so it need not start again however busy the gateway is.
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM account LIMIT 1").fetchall()
+        with writer.backup("main", reader, "main") as copy:
+            while not copy.done:
+                copy.step(PAGES_A_STEP)
+                progress(copy.page_count - copy.remaining, copy.page_count)
+        # One file, not three: a backup is carried about. This also syncs it.
+        writer.execute("PRAGMA synchronous = FULL")
+        writer.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        writer.close()
+        reader.close()
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _examine(path: Path) -> list[Finding]:
+    connection = open_reader(path)
+    try:
+        check(connection)
+        return audit(connection)
+    except DatabaseDamaged as error:
+        raise DatabaseDamaged(f"the copy is not good: {error}") from error
+    finally:
+        connection.close()
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
