@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from flask import Flask, Request, Response, redirect, request
+from flask.typing import ResponseReturnValue, RouteCallable
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -76,7 +77,7 @@ def create_app(
 
 
 def mount(
-    app: Flask, rule: str, view: Callable[..., object], methods: list[str]
+    app: Flask, rule: str, view: RouteCallable, methods: list[str]
 ) -> None:
     # OPTIONS is not answered: a cross-site preflight finds nobody who agrees.
     app.add_url_rule(
@@ -84,7 +85,7 @@ def mount(
     )
 
 
-def home() -> object:
+def home() -> ResponseReturnValue:
     return redirect(HOME)
 
 
@@ -178,7 +179,8 @@ def write_page(page: Page, status: int = 200) -> Response:
     if status != 200:
         return response
     response.set_etag(page.etag)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def write_error(error: Exception, pages: Mapping[str, Page]) -> Response:

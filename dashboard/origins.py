@@ -14,8 +14,9 @@ derived from the session, so there is nothing to store and it dies with the sess
 """
 
 import hmac
-from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
+
+from werkzeug.datastructures import Headers
 
 from dashboard.refusals import ForeignOrigin
 
@@ -25,7 +26,7 @@ OWN_SITES = frozenset({"same-origin", "none"})
 Origin = tuple[str, str, int]
 
 
-def check_origin(headers: Mapping[str, str], own: frozenset[Origin]) -> None:
+def check_origin(headers: Headers, own: frozenset[Origin]) -> None:
     """ForeignOrigin unless the request is ours or comes from no browser."""
     for name in ("Origin", "Referer"):
         claimed = headers.get(name)

@@ -13,7 +13,7 @@ from dashboard.refusals import BadInput, Conflict
 from dashboard.services import Services
 from dashboard.shapes import balance_shape, number
 from dashboard.visit import Answer, Visit
-from storage.ledger import topup
+from storage.ledger import Created, topup
 from storage.vouchers import Redeemed, VoucherSpent, redeem
 
 TEST_NANO_MIN = parse_nano("0.01")
@@ -54,13 +54,12 @@ def pay_by_voucher(services: Services, visit: Visit) -> Answer:
 
 def pay_by_test(services: Services, visit: Visit) -> Answer:
     amount_nano = read_test_amount(visit)
-    created = services.storage.writer.wait(
-        topup,
-        visit.user.account_id,
-        amount_nano,
-        "test",
-        services.storage.ids.make("test"),
+    storage, account_id = services.storage, visit.user.account_id
+    created = storage.writer.wait(
+        topup, account_id, amount_nano, "test", storage.ids.make("test")
     )
+    # The id is new each time, so it cannot have been credited before.
+    assert isinstance(created, Created)
     return credited(created.transfer_id, amount_nano, created.available_nano)
 
 

@@ -133,7 +133,9 @@ def test_a_body_of_unknown_length_is_limited_too(
 def test_a_form_of_very_many_parts_is_refused(client: FlaskClient) -> None:
     part = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
     answer = client.post(
-        LOGIN, data=part * 1000 + "--x--", content_type="multipart/form-data; boundary=x"
+        LOGIN,
+        data=part * 1000 + "--x--",
+        content_type="multipart/form-data; boundary=x",
     )
     assert answer.status_code == 413
 

@@ -132,7 +132,8 @@ def test_all_strangers_get_one_answer(
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"email": EMAIL}, {"password": PASSWORD}, {"email": "", "password": ""}]
+    "fields",
+    [{}, {"email": EMAIL}, {"password": PASSWORD}, {"email": "", "password": ""}],
 )
 def test_signing_in_needs_both(
     visitor: Callable[[], Visitor], fields: dict[str, str]

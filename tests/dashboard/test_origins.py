@@ -1,6 +1,7 @@
 """Origins: our pages and honest programs may change things, other sites may not."""
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from dashboard.origins import check_origin, check_token, origin_of, own_origins
 from dashboard.refusals import ForeignOrigin
@@ -22,7 +23,7 @@ OWN = own_origins("http", "localhost:8000", "https://api.example.com")
     ],
 )
 def test_ours_and_programs_pass(headers: dict[str, str]) -> None:
-    check_origin(headers, OWN)
+    check_origin(Headers(headers), OWN)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_ours_and_programs_pass(headers: dict[str, str]) -> None:
 )
 def test_other_sites_do_not(headers: dict[str, str]) -> None:
     with pytest.raises(ForeignOrigin):
-        check_origin(headers, OWN)
+        check_origin(Headers(headers), OWN)
 
 
 @pytest.mark.parametrize(

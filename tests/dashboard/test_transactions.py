@@ -50,7 +50,9 @@ def test_the_newest_comes_first_and_pages_join(
     assert seen == [dollars(-cost) for cost in range(11, 0, -1)] + ["10.00"]
 
 
-@pytest.mark.parametrize(("limit", "more"), [("11", True), ("12", False), ("13", False)])
+@pytest.mark.parametrize(
+    ("limit", "more"), [("11", True), ("12", False), ("13", False)]
+)
 def test_the_last_page_says_so(
     storage: Storage, user: Visitor, price_id: str, limit: str, more: bool
 ) -> None:
