@@ -9,17 +9,18 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 import uvloop
 
 import addons
+from addons.exchange import Leg
 from addons.gateway.master import Master
 from addons.holds import Holds
 from addons.rendering import Render
-from addons.routing import routes_of
+from addons.routing import UnknownDialect, routes_of
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
 from dashboard import create_app
@@ -99,25 +100,31 @@ def serve(
     )
     try:
         settings = load(config_dir, os.environ).with_overrides(host, port)
+        routes = routes_of(settings, demo)
         storage = open_storage(
             data, settings.ledger, gateway=True, prices=settings.prices
         )
-    except (ConfigError, StorageError) as error:
+    except (ConfigError, UnknownDialect, StorageError) as error:
         raise click.UsageError(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(settings, storage, data, demo))
+            runner.run(run(settings, storage, routes, data, demo))
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     finally:
         storage.close()
 
 
-async def run(settings: Settings, storage: Storage, data: Path, demo: bool) -> None:
+async def run(
+    settings: Settings,
+    storage: Storage,
+    routes: Mapping[str, tuple[Leg, ...]],
+    data: Path,
+    demo: bool,
+) -> None:
     app = create_app(storage, settings, demo=demo)
-    routes = routes_of(settings, demo)
     chain = addons.chain(settings, storage, routes, app)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)

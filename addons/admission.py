@@ -70,6 +70,8 @@ class Admission:
     def leave(self, exchange: Exchange) -> None:
         """The request has its answer, and its charge is written."""
         self.live.discard(exchange.id)
+        # The call knows the flow and the flow this record: let neither keep the other.
+        exchange.call = None
         if not self.live:
             self.emptied.set()
 

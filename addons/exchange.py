@@ -10,7 +10,7 @@ addon leaves the record incomplete and the request unserved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from addons.endpoints import Endpoint
@@ -24,7 +24,7 @@ from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
 
 if TYPE_CHECKING:
-    from mitmproxy.http import HTTPFlow
+    from mitmproxy.http import HTTPFlow, Response
 
     from addons.upstream.call import Call
 
@@ -88,7 +88,8 @@ class Exchange:
 
     `held` is true while money is reserved and not yet settled or voided.
     `committed` means that a leg's answer was chosen and no other may follow;
-    `began` that the client has the head of a streamed answer.
+    `began` that the client has the head of a streamed answer. `rendered` is the
+    refusal as a response, so that it is made once.
     """
 
     id: str
@@ -107,18 +108,20 @@ class Exchange:
     contacted_ns: int | None = None
     first_byte_ns: int | None = None
     upstream_ns: int = 0
+    upstream_since_ns: int | None = None
     answer: Answer | None = None
     stream: ChatStream | None = None
     held: bool = False
     committed: bool = False
     began: bool = False
+    dropped: tuple[str, ...] = ()
     refusal: ApiError | None = None
+    rendered: "Response | None" = None
     broken: ApiError | None = None
     charge: Charge | None = None
     paid_nano: int | None = None
     available_nano: int | None = None
     tail: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, flow: "HTTPFlow") -> "Exchange":
@@ -138,6 +141,25 @@ class Exchange:
         """Say no; the first reason stands."""
         if self.refusal is None:
             self.refusal = error
+
+    def ask_upstream(self, now_ns: int) -> None:
+        """From now on we wait for a provider."""
+        self.upstream_since_ns = now_ns
+        if self.contacted_ns is None:
+            self.contacted_ns = now_ns
+
+    def heard_upstream(self, now_ns: int) -> None:
+        """The provider has said all, or given up; may be called again."""
+        if self.upstream_since_ns is not None:
+            self.upstream_ns += now_ns - self.upstream_since_ns
+            self.upstream_since_ns = None
+
+    def overhead_ns(self, now_ns: int) -> int:
+        """Our own share of the time so far."""
+        waited_ns = self.upstream_ns
+        if self.upstream_since_ns is not None:
+            waited_ns += now_ns - self.upstream_since_ns
+        return max(0, now_ns - self.started_ns - waited_ns)
 
     @property
     def admitted(self) -> bool:

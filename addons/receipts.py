@@ -12,7 +12,7 @@ from mitmproxy.http import Headers, HTTPFlow
 
 from addons.endpoints import Kind
 from addons.exchange import Charge, Exchange
-from addons.rendering import JSON
+from addons.rendering import JSON, allow_any_origin
 from addons.wire.errors import error_frame
 from addons.wire.openai import answer_body, usage_object
 from addons.wire.usage import Usage
@@ -71,9 +71,6 @@ class Receipts:
             exchange.tail = tail_of(exchange)
         elif exchange.refusal is None:
             self.complete(flow, exchange)
-        if exchange.endpoint.api and not exchange.began:
-            flow.response.headers["access-control-allow-origin"] = "*"
-            flow.response.headers["access-control-expose-headers"] = "*"
 
     async def error(self, flow: HTTPFlow) -> None:
         """The client is gone; the charge is not."""
@@ -107,6 +104,8 @@ class Receipts:
             response.headers["content-length"] = str(len(body))
             response.raw_content = body
         response.headers["x-request-id"] = exchange.id
+        if exchange.endpoint.api:
+            allow_any_origin(response.headers)
         if exchange.endpoint.kind is Kind.PREFLIGHT:
             response.headers.update(PREFLIGHT_HEADERS)
         if flow.request.method == "HEAD":
@@ -117,8 +116,7 @@ class Receipts:
         headers["content-type"] = EVENT_STREAM
         # A proxy in front must pass each event on as it comes.
         headers["x-accel-buffering"] = "no"
-        headers["access-control-allow-origin"] = "*"
-        headers["access-control-expose-headers"] = "*"
+        allow_any_origin(headers)
         return headers
 
     def receipt_headers(self, exchange: Exchange) -> Headers:
@@ -127,7 +125,9 @@ class Receipts:
             "cache-control": "no-store",
             "x-request-id": exchange.id,
             "x-autolist-attempts": str(exchange.attempts),
-            "x-autolist-overhead-ms": self.overhead_ms(exchange),
+            "x-autolist-overhead-ms": overhead_ms(
+                exchange.overhead_ns(self.clock.monotonic_ns())
+            ),
         }
         if exchange.leg is not None:
             fields["x-autolist-provider"] = exchange.leg.provider.name
@@ -138,24 +138,19 @@ class Receipts:
                 fields["x-autolist-balance"] = dollars(exchange.available_nano)
         if exchange.quote is not None and exchange.quote.lowered:
             fields["x-autolist-max-tokens"] = str(exchange.quote.output_tokens)
-        if exchange.ask is not None and exchange.ask.dropped:
-            fields["x-autolist-dropped"] = ", ".join(exchange.ask.dropped)
+        if exchange.dropped:
+            fields["x-autolist-dropped"] = ", ".join(exchange.dropped)
         if exchange.rate is not None:
             fields |= rate_fields(exchange.rate)
         return Headers(
             [(name.encode(), value.encode()) for name, value in fields.items()]
         )
 
-    def overhead_ms(self, exchange: Exchange) -> str:
-        """Our own share of the time so far, in milliseconds with one decimal."""
-        now_ns = self.clock.monotonic_ns()
-        upstream_ns = exchange.upstream_ns
-        if exchange.contacted_ns is not None and not upstream_ns:
-            # Still running: until now the provider had it since it was contacted.
-            upstream_ns = now_ns - exchange.contacted_ns
-        ours_ns = max(0, now_ns - exchange.started_ns - upstream_ns)
-        micros = ours_ns // NANOSECONDS_A_MICROSECOND
-        return f"{micros // 1000}.{micros % 1000 // 100}"
+
+def overhead_ms(overhead_ns: int) -> str:
+    """In milliseconds with one decimal."""
+    micros = overhead_ns // NANOSECONDS_A_MICROSECOND
+    return f"{micros // 1000}.{micros % 1000 // 100}"
 
 
 def tail_of(exchange: Exchange) -> bytes:

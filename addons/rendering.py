@@ -29,6 +29,8 @@ class Render:
         endpoint = exchange.endpoint if exchange is not None else None
         response = json_response(error.status, body_of(error, endpoint))
         response.headers["x-request-id"] = request_id
+        if endpoint is None or endpoint.api:
+            allow_any_origin(response.headers)
         for name, value in error_headers(error):
             response.headers[name] = value
         return response
@@ -38,6 +40,12 @@ def body_of(error: ApiError, endpoint: Endpoint | None) -> bytes:
     if endpoint is None or endpoint.api:
         return error_body(error)
     return orjson.dumps({"success": False, "message": error.message, "data": None})
+
+
+def allow_any_origin(headers: Headers) -> None:
+    """A page anywhere may call the API: it needs a key, and no cookie is looked at."""
+    headers["access-control-allow-origin"] = "*"
+    headers["access-control-expose-headers"] = "*"
 
 
 def json_response(status: int, body: bytes) -> Response:

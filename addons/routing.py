@@ -35,24 +35,41 @@ class Routing:
 
 
 class Rotation:
-    """Smooth weighted rotation: each turn every leg gains its weight, the highest
-    leads and pays the sum of all weights."""
+    """The legs of one model, in an order that changes with each turn."""
+
+    def __init__(self, legs: Sequence[Leg]) -> None:
+        priorities = sorted({leg.candidate.priority for leg in legs})
+        self.groups = tuple(
+            Group([leg for leg in legs if leg.candidate.priority == priority])
+            for priority in priorities
+        )
+
+    def next(self) -> tuple[Leg, ...]:
+        return tuple(leg for group in self.groups for leg in group.next())
+
+
+class Group:
+    """Legs of one priority: each turn every leg gains its weight, the one with the
+    most credit leads and pays the sum of all weights."""
 
     def __init__(self, legs: Sequence[Leg]) -> None:
         self.legs = tuple(legs)
+        self.weights = [leg.candidate.weight for leg in legs]
         self.credit = [0] * len(self.legs)
 
     def next(self) -> tuple[Leg, ...]:
         if len(self.legs) < 2:
             return self.legs
-        weights = [leg.candidate.weight for leg in self.legs]
-        self.credit = [have + gain for have, gain in zip(self.credit, weights)]
-        order = sorted(range(len(self.legs)), key=self._rank)
-        self.credit[order[0]] -= sum(weights)
+        self.credit = [have + gain for have, gain in zip(self.credit, self.weights)]
+        order = sorted(
+            range(len(self.legs)), key=lambda index: (-self.credit[index], index)
+        )
+        self.credit[order[0]] -= sum(self.weights)
         return tuple(self.legs[index] for index in order)
 
-    def _rank(self, index: int) -> tuple[int, int, int]:
-        return (self.legs[index].candidate.priority, -self.credit[index], index)
+
+class UnknownDialect(ValueError):
+    """A provider in the configuration speaks what none of ours understands."""
 
 
 def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
@@ -86,7 +103,13 @@ def candidate_legs(
     settings: Settings, model: Model, candidate: Candidate
 ) -> tuple[Leg, ...]:
     provider = settings.providers[candidate.provider]
-    dialect = REGISTRY[provider.dialect]
+    dialect = REGISTRY.get(provider.dialect)
+    if dialect is None:
+        known = ", ".join(REGISTRY)
+        raise UnknownDialect(
+            f"providers.yaml: providers.{provider.name}.dialect: "
+            f'"{provider.dialect}": expected one of {known}'
+        )
     clocks = model.clocks or provider.clocks
     credentials = provider.credentials if provider.credential_names else (None,)
     return tuple(

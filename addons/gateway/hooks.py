@@ -105,7 +105,9 @@ class Hooks:
         if exchange is None or exchange.refusal is None or exchange.began:
             return
         if flow.response is None or name in ANSWERING:
-            flow.response = self.render(exchange.refusal, exchange)
+            if exchange.rendered is None:
+                exchange.rendered = self.render(exchange.refusal, exchange)
+            flow.response = exchange.rendered
 
 
 async def call_all(handlers: Sequence[Handler], data: object) -> None:

@@ -1,8 +1,9 @@
 """Sweeper: ends client connections that take too long.
 
-One task looks at all connections once a second, so the clocks of a connection cost
-nothing on the request path. A clock starts when the sweeper first sees a phase, so
-it may run up to one look longer than written.
+One task looks at all connections once a second, or as often as the shortest clock
+wants it, so the clocks of a connection cost nothing on the request path. A clock
+starts when the sweeper first sees a phase, so it may run up to one look longer than
+written.
 
     idle   between requests          closed
     head   sending a head            408, closed
@@ -18,7 +19,7 @@ from addons.gateway.http_layer import SlowRequest
 from addons.gateway.phase import Phase
 from config.settings import Listen
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS_MAX = 1.0
 
 Sight = tuple[Phase, int]
 
@@ -32,11 +33,12 @@ class Sweeper:
             Phase.HEAD: listen.header_seconds,
             Phase.BODY: listen.body_seconds,
         }
+        self.look_seconds = min(LOOK_SECONDS_MAX, *self.limits.values())
         self.seen: dict[Handler, tuple[Sight, float]] = {}
 
     async def run(self, handlers: Iterable[Handler]) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self.look_seconds)
             now = asyncio.get_running_loop().time()
             for handler in self.overdue(list(handlers), now):
                 await handler.server_event(SlowRequest(handler.client))

@@ -138,8 +138,7 @@ class Upstream:
     async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
         request = translate(exchange, leg)
         transport = self.transports[leg.provider.name]
-        started_ns = self.clock.monotonic_ns()
-        exchange.contacted_ns = started_ns
+        exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
             try:
                 async with transport.open(request) as reply:
@@ -150,7 +149,7 @@ class Upstream:
                 uncancel()
                 raise UpstreamTimeout(detail=f"{watch.expired} clock") from None
             finally:
-                exchange.upstream_ns += self.clock.monotonic_ns() - started_ns
+                exchange.heard_upstream(self.clock.monotonic_ns())
 
     async def receive(
         self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
@@ -163,6 +162,7 @@ class Upstream:
             return
         body = await read_whole(reply, leg.provider.response_bytes)
         exchange.first_byte_ns = self.clock.monotonic_ns()
+        exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)
         await call.whole(200)
 
@@ -212,6 +212,7 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
     request = leg.dialect.chat_request(
         ask, leg.candidate.model, quote.output_tokens, end_user(exchange)
     )
+    exchange.dropped = ask.dropped + request.dropped
     if leg.credential is None:
         return request
     return request.with_headers(leg.dialect.auth(leg.credential.secret))
