@@ -25,10 +25,17 @@ from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage, open_storage
 from storage.accounts import NewUser, Registered, register
+from storage.audit import audit
+from storage.database import open_reader
 from storage.keys import mint
+from storage.reader import UsageReport
+from tests.fakes.openai_server import FakeOpenAI
 
 CONFIG = Path(__file__).parents[2] / "config"
+Change = Callable[[Settings], Settings]
+
 START_SECONDS = 20
+SETTLE_SECONDS = 20
 # The cheapest that bcrypt offers: what it costs is not what these tests are about.
 QUICK_ROUNDS = 4
 
@@ -48,7 +55,7 @@ class Gateway:
         self,
         data: Path,
         environ: Mapping[str, str],
-        change: Callable[[Settings], Settings] = lambda settings: settings,
+        change: Change = lambda settings: settings,
         wrap: Callable[[tuple[object, ...]], None] = lambda chain: None,
         demo: bool = False,
     ) -> None:
@@ -101,11 +108,12 @@ class Gateway:
         self.master = assemble(
             self.settings, self.storage, self.data, self.wrap, self.demo
         )
-        await self.master.run(lambda master: self.ready.set())
+        await self.master.run(self.greet)
 
-    @property
-    def port(self) -> int:
-        return self.master.instance.ports[0]
+    def greet(self, master: Master) -> None:
+        # Kept, because a test also knocks when nobody listens any more.
+        self.port = master.instance.ports[0]
+        self.ready.set()
 
     @property
     def url(self) -> str:
@@ -130,6 +138,36 @@ class Gateway:
     def available_nano(self, caller: Caller) -> int:
         return self.storage.reader.balance(caller.account_id).available_nano
 
+    def charges(self, caller: Caller) -> list[UsageReport]:
+        """What was written about each of the caller's requests, the oldest first."""
+        rows = open_reader(self.storage.path).execute(
+            "SELECT request_id FROM usage WHERE account_id = ? ORDER BY request_id",
+            (caller.account_id,),
+        )
+        found = [self.storage.reader.usage(id) for (id,) in rows]
+        return [one for one in found if one is not None]
+
+    def settled(self) -> None:
+        """Returns when nothing is served any more, every charge included."""
+        if not self.thread.is_alive():
+            return
+        waiting = self.master.admission.empty_within(SETTLE_SECONDS)
+        if not asyncio.run_coroutine_threadsafe(waiting, self.loop).result():
+            raise TimeoutError(f"still served: {self.master.admission.live}")
+
+    def prove(self) -> None:
+        """The ledger adds up, and nobody's money is held."""
+        self.settled()
+        connection = open_reader(self.storage.path)
+        try:
+            found = [str(finding) for finding in audit(connection)]
+            holds = connection.execute("SELECT id FROM hold WHERE state = 'open'")
+            found += [f"{id} is held" for (id,) in holds]
+        finally:
+            connection.close()
+        if found:
+            raise AssertionError("; ".join(found))
+
 
 def assemble(
     settings: Settings,
@@ -150,8 +188,31 @@ def assemble(
     return Master(settings.listen, data, chain, holds.release, render)
 
 
-def with_limits(**limits: int) -> Callable[[Settings], Settings]:
+def environ_of(fake: FakeOpenAI) -> dict[str, str]:
+    """What points the provider `openai` at the fake."""
+    return {"OPENAI_BASE_URL": fake.base_url, "OPENAI_API_KEY": "sk-fake"}
+
+
+def with_limits(**limits: int) -> Change:
     """Changes the default limits of a key."""
     return lambda settings: replace(
         settings, limits=replace(settings.limits, **limits)
+    )
+
+
+def with_listen(**changes: float) -> Change:
+    """Changes what a connection may do."""
+    return lambda settings: replace(
+        settings, listen=replace(settings.listen, **changes)
+    )
+
+
+def with_clocks(**seconds: float) -> Change:
+    """Changes the clocks of every provider."""
+    return lambda settings: replace(
+        settings,
+        providers={
+            name: replace(one, clocks=replace(one.clocks, **seconds))
+            for name, one in settings.providers.items()
+        },
     )
