@@ -34,7 +34,17 @@ UNKNOWN = Unknown()
 
 
 class Directory:
-    def __init__(self, reader: Reader, secrets: Secrets, clock: Clock) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        secrets: Secrets,
+        clock: Clock,
+        *,
+        known_max: int = KNOWN_MAX,
+        unknown_max: int = UNKNOWN_MAX,
+    ) -> None:
+        self._known_max = known_max
+        self._unknown_max = unknown_max
         self._reader = reader
         self._secrets = secrets
         self._clock = clock
@@ -102,10 +112,10 @@ class Directory:
 
     def _remember(self, key_hash: bytes, record: KeyRecord | None) -> None:
         if record is None:
-            _make_room(self._unknown, UNKNOWN_MAX)
+            _make_room(self._unknown, self._unknown_max)
             self._unknown[key_hash] = None
         else:
-            _make_room(self._known, KNOWN_MAX)
+            _make_room(self._known, self._known_max)
             self._known[key_hash] = record
 
     def _look(self) -> None:

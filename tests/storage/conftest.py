@@ -1,0 +1,54 @@
+"""A real ledger in a fresh directory, proved after each test that used it."""
+
+import pytest
+
+from config.gateway import LedgerSettings
+from storage import open_storage
+from tests.fakes.clock import FakeClock
+from tests.storage.teller import PRICE, Teller
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def settings():
+    """A lock is waited for briefly, so that tests of locked files are quick."""
+    return LedgerSettings(queue_max=1000, batch_max=128, busy_seconds=0.05)
+
+
+@pytest.fixture
+def open_ledger(data, clock, settings):
+    """Opens the directory as often as a test likes; all is closed at the end."""
+    opened = []
+
+    def open_one(gateway=True, clock=clock, settings=settings):
+        storage = open_storage(
+            data, settings, clock=clock, gateway=gateway, prices=[PRICE]
+        )
+        opened.append(storage)
+        return storage
+
+    yield open_one
+    for storage in reversed(opened):
+        storage.close()
+
+
+@pytest.fixture
+def storage(open_ledger):
+    """A gateway's storage. Whatever the test did, the ledger must add up after it."""
+    storage = open_ledger()
+    yield storage
+    assert Teller(storage).audit() == []
+
+
+@pytest.fixture
+def teller(storage):
+    return Teller(storage)

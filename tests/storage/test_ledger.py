@@ -1,0 +1,536 @@
+"""The verbs, as tables: what is asked, what is answered, where the money is then."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+
+from storage.accounts import set_account_status
+from storage.database import Ledgerbase, open_writer
+from storage.errors import IllegalMove, UnknownHold
+from storage.keys import revoke_key
+from storage.ledger import (
+    Blocked,
+    Closed,
+    Created,
+    Exists,
+    Extended,
+    Granted,
+    Insufficient,
+    RateLimited,
+    RateState,
+    Settled,
+    Voided,
+    admit,
+    promo,
+    settle,
+    topup,
+)
+from tests.storage.teller import NANO, USED, ask, settlement
+
+TEN = 10 * NANO
+UNLIMITED = RateState(0, None, 0, None, 60)
+
+
+def counters(teller, caller):
+    return teller.sql(
+        "SELECT open_holds, window_requests, window_tokens FROM key WHERE id = ?1",
+        (caller.key_id,),
+    )[0]
+
+
+# admit
+
+
+def test_admit_reserves_the_worst_case(teller, storage):
+    caller = teller.caller(TEN)
+    assert teller.admit(caller, "r1", 4 * NANO) == Granted("r1", 6 * NANO, UNLIMITED)
+    balance = storage.reader.balance(caller.account_id)
+    assert (balance.posted_nano, balance.pending_nano) == (TEN, 4 * NANO)
+    assert counters(teller, caller) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("amount", [TEN + 1, TEN * 1000])
+def test_admit_refuses_more_than_is_available(teller, amount):
+    caller = teller.caller(TEN)
+    assert teller.admit(caller, "r1", amount) == Insufficient(amount, TEN)
+    assert (teller.count("hold"), counters(teller, caller)) == (0, (0, 0, 0))
+
+
+def test_admit_takes_the_last_nano(teller):
+    caller = teller.caller(TEN)
+    assert teller.admit(caller, "r1", TEN).available_nano == 0
+    assert teller.admit(caller, "r2", 1) == Insufficient(1, 0)
+
+
+def test_admit_refuses_a_blocked_account(teller):
+    caller = teller.caller()
+    teller.do(set_account_status, caller.account_id, "blocked")
+    assert teller.admit(caller, "r1", 1) == Blocked("account")
+    teller.do(set_account_status, caller.account_id, "open")
+    assert isinstance(teller.admit(caller, "r1", 1), Granted)
+
+
+@pytest.mark.parametrize("status", ["disabled", "revoked"])
+def test_a_key_out_of_use_gets_nothing_and_keeps_nothing(teller, status):
+    caller = teller.caller(TEN)
+    teller.sql("UPDATE key SET status = ?1", (status,))
+    assert teller.admit(caller, "r1", 1) == Blocked("key")
+    assert (teller.available(caller), teller.count("hold")) == (TEN, 0)
+
+
+def test_admit_refuses_a_key_of_another_account(teller):
+    ada, bob = teller.caller(), teller.caller(email="bob@example.com")
+    with pytest.raises(IllegalMove, match="is not of account"):
+        teller.admit(replace(ada, key_id=bob.key_id), "r1", 1)
+    assert teller.available(ada) == TEN
+
+
+@pytest.mark.parametrize("account_id", [1, 2, 3, 4, 999])
+def test_admit_refuses_the_house_and_nobody(teller, account_id):
+    caller = teller.caller()
+    with pytest.raises(IllegalMove, match="no user"):
+        teller.admit(replace(caller, account_id=account_id), "r1", 1)
+
+
+def test_admit_again_answers_the_same(teller):
+    caller = teller.caller(TEN)
+    first = teller.admit(caller, "r1", NANO, rpm=5)
+    assert teller.admit(caller, "r1", NANO, rpm=5) == first
+    assert counters(teller, caller) == (1, 1, 0)
+
+
+def test_admit_again_after_an_extend_is_still_the_same_ask(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    teller.extend("r1", NANO)
+    assert teller.admit(caller, "r1", NANO).available_nano == 8 * NANO
+
+
+@pytest.mark.parametrize(
+    "field", [{"model": "o1"}, {"tokens": 7}, {"amount_nano": 2}, {"price_id": "x"}]
+)
+def test_one_id_for_two_asks_is_a_mistake(teller, field):
+    caller = teller.caller()
+    teller.admit(caller, "r1", 1)
+    with pytest.raises(IllegalMove, match="something else"):
+        teller.do(admit, replace(ask(caller, "r1", 1), **field))
+
+
+# The key's limits
+
+
+def test_requests_are_counted_in_a_window_that_the_first_one_starts(teller, clock):
+    caller = teller.caller()
+
+    def tried(number):
+        return teller.admit(caller, f"r{number}", 1, rpm=2)
+
+    assert tried(1).rate == RateState(2, 1, 0, None, 60)
+    clock.advance(20)
+    assert tried(2).rate == RateState(2, 0, 0, None, 40)
+    assert tried(3) == RateLimited("rpm", 40)
+    clock.advance(39.5)
+    assert tried(4) == RateLimited("rpm", 1)
+    clock.advance(0.5)
+    assert tried(5).rate == RateState(2, 1, 0, None, 60)
+
+
+def test_tokens_are_counted_before_they_are_used(teller, clock):
+    caller = teller.caller()
+
+    def tried(name, tokens):
+        return teller.admit(caller, name, 1, tpm=100, tokens=tokens)
+
+    assert tried("a", 60).rate == RateState(0, None, 100, 40, 60)
+    clock.advance(15)
+    assert tried("b", 41) == RateLimited("tpm", 45)
+    assert tried("c", 40).rate.tokens_remaining == 0
+    clock.advance(45)
+    assert tried("d", 100).rate.tokens_remaining == 0
+
+
+def test_an_ask_above_the_whole_token_limit_never_fits(teller):
+    caller = teller.caller()
+    answer = teller.admit(caller, "a", 1, tpm=100, tokens=101)
+    assert answer == RateLimited("tpm", 60)
+
+
+def test_concurrency_is_freed_by_settle_and_void(teller):
+    caller = teller.caller()
+
+    def tried(name):
+        return teller.admit(caller, name, 1, concurrency=2)
+
+    assert isinstance(tried("a"), Granted)
+    assert isinstance(tried("b"), Granted)
+    assert tried("c") == RateLimited("concurrency", 1)
+    teller.settle("a", 1)
+    assert isinstance(tried("c"), Granted)
+    teller.void("b")
+    assert isinstance(tried("d"), Granted)
+    assert tried("e") == RateLimited("concurrency", 1)
+
+
+def test_a_limited_request_leaves_no_trace(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "a", 1, rpm=1)
+    teller.admit(caller, "b", 1, rpm=1)
+    assert teller.count("hold") == 1
+    assert counters(teller, caller) == (1, 1, 0)
+    assert teller.available(caller) == TEN - 1
+
+
+@pytest.mark.parametrize("seconds", [-3600, -1, 60, 86400])
+def test_a_clock_set_elsewhere_starts_a_new_window(teller, clock, seconds):
+    caller = teller.caller()
+    teller.admit(caller, "a", 1, rpm=1)
+    assert isinstance(teller.admit(caller, "b", 1, rpm=1), RateLimited)
+    clock.jump(seconds)
+    assert isinstance(teller.admit(caller, "b", 1, rpm=1), Granted)
+
+
+@pytest.mark.parametrize("used, left", [(46, 54), (0, 100), (100, 0), (500, 0)])
+def test_settle_corrects_the_tokens_of_its_window(teller, used, left):
+    caller = teller.caller()
+    teller.admit(caller, "a", 1, tpm=100, tokens=100)
+    teller.settle("a", 1, replace(USED, tokens=used))
+    again = teller.admit(caller, "b", 1, tpm=100, tokens=0)
+    # What was used above the limit is not forgotten, and nothing more fits then.
+    if used > 100:
+        assert isinstance(again, RateLimited)
+    else:
+        assert again.rate.tokens_remaining == left
+
+
+def test_a_later_window_is_not_corrected(teller, clock):
+    caller = teller.caller()
+    teller.admit(caller, "a", 1, tpm=100, tokens=90)
+    clock.advance(60)
+    teller.admit(caller, "b", 1, tpm=100, tokens=50)
+    teller.settle("a", 1, replace(USED, tokens=10))
+    teller.void("b")
+    assert counters(teller, caller) == (0, 1, 0)
+
+
+# extend
+
+
+def test_extend_reserves_more(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", 4 * NANO)
+    assert teller.extend("r1", 5 * NANO) == Extended(9 * NANO, NANO)
+    assert teller.extend("r1", NANO + 1) == Insufficient(NANO + 1, NANO)
+    assert teller.settle("r1", 9 * NANO) == Settled(9 * NANO, 0, NANO)
+
+
+def test_a_blocked_account_extends_nothing(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    teller.do(set_account_status, caller.account_id, "blocked")
+    assert teller.extend("r1", NANO) == Insufficient(NANO, 9 * NANO)
+
+
+@pytest.mark.parametrize("extra", [0, -1])
+def test_extend_is_by_something(teller, extra):
+    teller.admit(teller.caller(), "r1", NANO)
+    with pytest.raises(IllegalMove):
+        teller.extend("r1", extra)
+
+
+# settle and void
+
+SETTLES = [
+    # held, cost -> paid, shortfall, available after, from 10
+    (4 * NANO, 3 * NANO, 3 * NANO, 0, 7 * NANO),
+    (4 * NANO, 4 * NANO, 4 * NANO, 0, 6 * NANO),
+    (4 * NANO, 0, 0, 0, TEN),
+    (4 * NANO, 1, 1, 0, TEN - 1),
+    (4 * NANO, 5 * NANO, 5 * NANO, 0, 5 * NANO),
+    (4 * NANO, TEN, TEN, 0, 0),
+    (4 * NANO, TEN + 1, TEN, 1, 0),
+    (TEN, 3 * TEN, TEN, 2 * TEN, 0),
+]
+
+
+@pytest.mark.parametrize("held, cost, paid, shortfall, available", SETTLES)
+def test_settle_charges_what_there_is(
+    teller, storage, held, cost, paid, shortfall, available
+):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", held)
+    assert teller.settle("r1", cost) == Settled(paid, shortfall, available)
+    assert teller.house("revenue") == cost
+    assert teller.house("shortfall") == -shortfall
+    usage = storage.reader.usage("r1")
+    assert (usage.cost_nano, usage.paid_nano) == (cost, paid)
+    assert (usage.shortfall_nano, usage.cost_pico) == (shortfall, cost * 1000)
+    assert usage.record == USED
+
+
+def test_other_holds_are_not_touched_by_a_shortfall(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "a", 4 * NANO)
+    teller.admit(caller, "b", 4 * NANO)
+    assert teller.settle("a", TEN) == Settled(6 * NANO, 4 * NANO, 0)
+    assert teller.settle("b", 4 * NANO) == Settled(4 * NANO, 0, 0)
+
+
+def test_settle_again_answers_the_same_and_charges_nothing(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    first = teller.settle("r1", 3 * TEN)
+    assert teller.settle("r1", 3 * TEN) == first
+    assert teller.settle("r1", 1) == first
+    assert teller.house("revenue") == 3 * TEN
+
+
+def test_meters_without_a_column_are_kept(teller, storage):
+    teller.admit(teller.caller(), "r1", NANO)
+    quantities = {"input": 1, "cache_read": 2, "cache_write": 3, "images": 4}
+    teller.settle("r1", 1, replace(USED, quantities=quantities))
+    assert storage.reader.usage("r1").record.quantities == quantities
+
+
+def test_a_cost_beyond_64_bits_of_pico_is_kept(teller, storage):
+    teller.admit(teller.caller(), "r1", NANO)
+    teller.settle("r1", 10**17)
+    assert storage.reader.usage("r1").cost_pico == 10**20
+
+
+@pytest.mark.parametrize("cost", [-1, -TEN])
+def test_a_negative_cost_never_becomes_a_credit(teller, cost):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    with pytest.raises(IllegalMove, match="negative"):
+        teller.settle("r1", cost)
+    assert teller.available(caller) == 9 * NANO
+
+
+def test_void_gives_all_back(teller, storage):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    teller.extend("r1", NANO)
+    assert teller.void("r1", "upstream_failed") == Voided(TEN)
+    assert teller.void("r1", "upstream_failed") == Voided(TEN)
+    usage = storage.reader.usage("r1")
+    assert (usage.record.outcome, usage.record.evidence) == ("upstream_failed", "none")
+    assert (usage.cost_nano, usage.record.model) == (0, "gpt-4o")
+
+
+def test_void_keeps_the_record_it_is_given(teller, storage):
+    teller.admit(teller.caller(), "r1", NANO)
+    record = replace(USED, outcome="upstream_died", status=502)
+    teller.void("r1", "upstream_died", record)
+    assert storage.reader.usage("r1").record == record
+
+
+# late
+
+
+def test_usage_that_arrives_after_a_void_is_charged_once(teller, storage):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    teller.void("r1", "recovered")
+    late = teller.settle("r1", 3 * NANO)
+    assert late == Settled(3 * NANO, 0, 7 * NANO)
+    assert teller.settle("r1", 3 * NANO) == late
+    assert teller.void("r1") == Voided(7 * NANO)
+    usage = storage.reader.usage("r1")
+    assert (usage.paid_nano, usage.record) == (3 * NANO, USED)
+    (newest, _) = storage.reader.transactions(caller.account_id)
+    assert (newest.kind, newest.request_id) == ("late", "r1")
+
+
+def test_late_usage_beyond_the_balance_is_the_house_loss(teller):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", NANO)
+    teller.void("r1", "recovered")
+    teller.admit(caller, "r2", 9 * NANO)
+    assert teller.settle("r1", 3 * NANO) == Settled(NANO, 2 * NANO, 0)
+    assert teller.settle("r1", 3 * NANO) == Settled(NANO, 2 * NANO, 0)
+
+
+def test_late_usage_of_nothing_is_remembered_too(teller):
+    teller.admit(teller.caller(), "r1", NANO)
+    teller.void("r1")
+    assert teller.settle("r1", 0) == Settled(0, 0, TEN)
+    assert teller.settle("r1", 5) == Settled(0, 0, TEN)
+
+
+# Every cell of the transition table
+
+REACH = {
+    "absent": lambda teller, caller: None,
+    "open": lambda teller, caller: teller.admit(caller, "r1", NANO),
+    "settled": lambda teller, caller: (
+        teller.admit(caller, "r1", NANO),
+        teller.settle("r1", 1),
+    ),
+    "voided": lambda teller, caller: (
+        teller.admit(caller, "r1", NANO),
+        teller.void("r1"),
+    ),
+}
+MOVES = {
+    "admit": lambda teller, caller: teller.admit(caller, "r1", NANO),
+    "extend": lambda teller, caller: teller.extend("r1", 1),
+    "settle": lambda teller, caller: teller.settle("r1", 1),
+    "void": lambda teller, caller: teller.void("r1"),
+}
+CELLS = [
+    ("absent", "admit", Granted("r1", 9 * NANO, UNLIMITED)),
+    ("absent", "extend", UnknownHold),
+    ("absent", "settle", UnknownHold),
+    ("absent", "void", UnknownHold),
+    ("open", "admit", Granted("r1", 9 * NANO, UNLIMITED)),
+    ("open", "extend", Extended(NANO + 1, 9 * NANO - 1)),
+    ("open", "settle", Settled(1, 0, TEN - 1)),
+    ("open", "void", Voided(TEN)),
+    ("settled", "admit", IllegalMove),
+    ("settled", "extend", Closed("r1")),
+    ("settled", "settle", Settled(1, 0, TEN - 1)),
+    ("settled", "void", IllegalMove),
+    ("voided", "admit", IllegalMove),
+    ("voided", "extend", Closed("r1")),
+    ("voided", "settle", Settled(1, 0, TEN - 1)),
+    ("voided", "void", Voided(TEN)),
+]
+
+
+@pytest.mark.parametrize("state, move, answer", CELLS)
+def test_each_move_from_each_state(teller, state, move, answer):
+    caller = teller.caller(TEN)
+    REACH[state](teller, caller)
+    if not isinstance(answer, type):
+        assert MOVES[move](teller, caller) == answer
+        return
+    before = teller.available(caller)
+    with pytest.raises(answer, match=f"cannot {move} r1"):
+        MOVES[move](teller, caller)
+    assert teller.available(caller) == before
+
+
+# topup and promo
+
+
+@pytest.mark.parametrize(
+    "verb, args, transfer_id, house",
+    [
+        (topup, ("stripe", "pi_1"), "topup:stripe:pi_1", "cash"),
+        (promo, ("spring",), "promo:spring", "promo"),
+    ],
+)
+def test_money_in_is_booked_once(teller, verb, args, transfer_id, house):
+    caller = teller.caller(0)
+    first = teller.do(verb, caller.account_id, NANO, *args)
+    assert first == Created(transfer_id, NANO)
+    assert teller.do(verb, caller.account_id, NANO, *args) == Exists(transfer_id)
+    assert (teller.available(caller), teller.house(house)) == (NANO, -NANO)
+    with pytest.raises(IllegalMove, match="something else"):
+        teller.do(verb, caller.account_id, NANO + 1, *args)
+    bob = teller.caller(0, "bob@example.com")
+    with pytest.raises(IllegalMove, match="something else"):
+        teller.do(verb, bob.account_id, NANO, *args)
+
+
+@pytest.mark.parametrize(
+    "account_id, amount, provider, object_id",
+    [
+        (None, 0, "stripe", "x"),
+        (None, -1, "stripe", "x"),
+        (None, 1, "stripe", ""),
+        (None, 1, "stripe", "x" * 256),
+        (None, 1, "a:b", "x"),
+        (None, 1, "", "x"),
+        (1, 1, "stripe", "x"),
+        (999, 1, "stripe", "x"),
+    ],
+)
+def test_money_in_is_an_amount_for_a_user_from_a_name(
+    teller, account_id, amount, provider, object_id
+):
+    caller = teller.caller(0)
+    with pytest.raises(IllegalMove):
+        teller.do(topup, account_id or caller.account_id, amount, provider, object_id)
+    assert teller.count("transfer") == 0
+
+
+# Dates
+
+
+@pytest.mark.parametrize("seconds", [-3600, 0, 86400])
+def test_transfers_are_dated_later_than_those_before(teller, clock, seconds):
+    caller = teller.caller(1)
+    teller.do(topup, caller.account_id, 1, "a", "1")
+    clock.jump(seconds)
+    teller.do(topup, caller.account_id, 1, "a", "2")
+    dates = [at for (at,) in teller.sql("SELECT at_ns FROM transfer ORDER BY seq")]
+    assert dates == sorted(set(dates))
+    assert dates[-1] == max(dates[-2] + 1, clock.wall_ns())
+
+
+# Many at once
+
+
+async def test_500_asks_for_money_for_ten_get_exactly_ten(teller, storage):
+    caller = teller.caller(TEN)
+    asks = [ask(caller, f"r{number}", NANO) for number in range(500)]
+    run = storage.writer.run
+    answers = await asyncio.gather(*[run(admit, one) for one in asks])
+    assert sum(isinstance(answer, Granted) for answer in answers) == 10
+    assert sum(isinstance(answer, Insufficient) for answer in answers) == 490
+    assert teller.available(caller) == 0
+
+
+def test_500_threads_for_money_for_ten_get_exactly_ten(teller):
+    caller = teller.caller(TEN)
+    answers = []
+    together = threading.Barrier(100)
+
+    def ask_five(thread):
+        together.wait()
+        for number in range(5):
+            answers.append(teller.admit(caller, f"r{thread}-{number}", NANO))
+
+    threads = [threading.Thread(target=ask_five, args=(n,)) for n in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(answer, Granted) for answer in answers) == 10
+    assert len(answers) == 500
+    assert teller.available(caller) == 0
+
+
+def test_a_revoked_key_is_refused_by_the_ledger_itself(teller):
+    caller = teller.caller()
+    assert teller.do(revoke_key, caller.key_id)
+    assert teller.admit(caller, "r1", 1) == Blocked("key")
+
+
+# The number of statements is what a request costs.
+
+
+class CountingLedgerbase(Ledgerbase):
+    __slots__ = ("statements",)
+
+    def sql(self, statement, params=()):
+        self.statements = getattr(self, "statements", 0) + 1
+        return super().sql(statement, params)
+
+
+def test_admit_is_four_statements_and_settle_six(teller, storage, clock):
+    caller = teller.caller()
+    connection = open_writer(storage.path, 1)
+    connection.execute("BEGIN IMMEDIATE")
+    db = CountingLedgerbase(connection, clock, storage.ids, storage.boot_id)
+    db.rise()  # The newest date is read once for a whole batch.
+    db.statements = 0
+    admit(db, ask(caller, "r1", NANO))
+    assert db.statements == 4
+    settle(db, settlement("r1", 1))
+    assert db.statements == 4 + 6
+    connection.execute("COMMIT")
+    connection.close()

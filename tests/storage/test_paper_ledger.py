@@ -1,0 +1,236 @@
+"""Thousands of random verbs, told to the ledger and to one on paper.
+
+Each batch of verbs is one transaction, as under load. After each batch the answers and
+the counters are compared and the audit must find nothing. The seed is the test's name:
+a failure repeats.
+"""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from storage import ledger
+from storage.accounts import set_account_status
+from storage.errors import IllegalMove
+from storage.keys import add_key, mint, revoke_key
+from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
+from tests.storage.teller import PRICE, USED
+
+BATCHES = 60
+ACCOUNTS = 3
+KINDS = (
+    "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
+    "RateLimited/concurrency Extended Closed Settled Voided Created Exists IllegalMove"
+).split()
+
+
+def told(db, call):
+    """A verb's answer as the paper writes it; a refused move leaves nothing."""
+    db.sql("SAVEPOINT told")
+    try:
+        answer = plain(call(db))
+    except IllegalMove:
+        db.sql("ROLLBACK TO told")
+        answer = ILLEGAL
+    db.sql("RELEASE told")
+    return answer
+
+
+def plain(answer):
+    name = type(answer).__name__
+    match answer:
+        case ledger.Granted(_, available, rate):
+            return (
+                name,
+                available,
+                rate.requests_remaining,
+                rate.tokens_remaining,
+                rate.reset_seconds,
+            )
+        case None | ledger.Closed() | ledger.Exists():
+            return (name,)
+        case bool():
+            return (name, answer)
+        case ledger.Created(_, available):
+            return (name, available)
+    return (name, *[getattr(answer, field) for field in answer.__slots__])
+
+
+class Story:
+    """Draws verbs; each is a call for the ledger and the paper's answer."""
+
+    def __init__(self, seed, teller, clock):
+        self.draw = random.Random(seed)
+        self.teller = teller
+        self.clock = clock
+        self.paper = PaperLedger()
+        self.holds = 0
+        self.accounts = []
+        for number in range(ACCOUNTS):
+            self.join(teller.caller(1000, f"user{number}@example.com"))
+
+    def join(self, caller):
+        account_id = caller.account_id
+        self.accounts.append(account_id)
+        self.paper.posted[account_id] = 1000
+        self.paper.status[account_id] = "open"
+        self.paper.keys[caller.key_id] = PaperKey(account_id)
+        for _ in range(2):
+            self.add_key(account_id)
+
+    def add_key(self, account_id):
+        key = mint(self.teller.storage.secrets)
+        key_id = self.teller.do(add_key, account_id, key, "", False)
+        self.paper.keys[key_id] = PaperKey(account_id)
+
+    def hold_id(self):
+        """Mostly one of the newest, so that states are met while they are fresh."""
+        number = max(0, self.holds - self.draw.randrange(12))
+        return f"r{number}"
+
+    def step(self):
+        verbs = [
+            (self.admit, 40),
+            (self.settle, 20),
+            (self.void, 8),
+            (self.extend, 8),
+            (self.topup, 8),
+            (self.promo, 4),
+            (self.block, 2),
+            (self.revoke, 1),
+            (self.wait, 6),
+        ]
+        (verb,) = self.draw.choices(*zip(*verbs, strict=True))
+        return verb()
+
+    def admit(self):
+        draw = self.draw
+        if draw.random() < 0.9:
+            self.holds += 1
+        key_id, key = draw.choice(list(self.paper.keys.items()))
+        account = key.account if draw.random() < 0.97 else draw.choice(self.accounts)
+        ask = ledger.Admission(
+            f"r{self.holds}",
+            account,
+            key_id,
+            draw.choice([1, 7, 50, 300, 900]),
+            PRICE.id,
+            "gpt-4o",
+            draw.choice([0, 5, 40]),
+            draw.choice([0, 3, 10]),
+            draw.choice([0, 60, 200]),
+            draw.choice([0, 2, 5]),
+        )
+        answer = self.paper.admit(
+            self.clock.wall_ns(),
+            ask.hold_id,
+            account,
+            key_id,
+            ask.amount_nano,
+            ask.tokens,
+            ask.rpm,
+            ask.tpm,
+            ask.concurrency,
+        )
+        return lambda db: ledger.admit(db, ask), answer
+
+    def settle(self):
+        hold_id, cost = self.hold_id(), self.draw.choice([0, 1, 6, 50, 400])
+        tokens = self.draw.choice([0, 3, 50])
+        told = ledger.Settlement(hold_id, cost, cost * 1000, replace(USED, tokens=tokens))
+        return (
+            lambda db: ledger.settle(db, told),
+            self.paper.settle(hold_id, cost, tokens),
+        )
+
+    def void(self):
+        hold_id = self.hold_id()
+        return lambda db: ledger.void(db, hold_id, "x", None), self.paper.void(hold_id)
+
+    def extend(self):
+        hold_id, extra = self.hold_id(), self.draw.choice([1, 20, 500])
+        return (
+            lambda db: ledger.extend(db, hold_id, extra),
+            self.paper.extend(hold_id, extra),
+        )
+
+    def topup(self):
+        return self.credit("topup", lambda *call: ledger.topup(*call[:3], "p", call[3]))
+
+    def promo(self):
+        return self.credit("promo", ledger.promo)
+
+    def credit(self, kind, verb):
+        account, amount = self.draw.choice(self.accounts), self.draw.choice([5, 60])
+        ref = str(self.draw.randrange(150))
+        return (
+            lambda db: verb(db, account, amount, ref),
+            self.paper.credit((kind, ref), account, amount),
+        )
+
+    def block(self):
+        account = self.draw.choice(self.accounts)
+        status = self.draw.choice(["open", "open", "blocked"])
+        self.paper.status[account] = status
+        return lambda db: set_account_status(db, account, status), ("NoneType",)
+
+    def revoke(self):
+        """A key goes; another comes with the next batch."""
+        key_id = self.draw.choice(list(self.paper.keys))
+        again = self.paper.keys[key_id].status == "revoked"
+        self.paper.keys[key_id].status = "revoked"
+        return lambda db: revoke_key(db, key_id), ("bool", not again)
+
+    def wait(self):
+        """Time is the same for a whole batch, so it passes between batches."""
+        return None
+
+
+def kind_of(answer):
+    return "/".join(answer[:2]) if answer[0] == "RateLimited" else answer[0]
+
+
+def compare(teller, paper):
+    rows = teller.sql(
+        "SELECT id, credits_posted - debits_posted, debits_pending, kind FROM account"
+    )
+    balances = {
+        account: (posted, posted - pending)
+        for account, posted, pending, kind in rows
+        if kind == "user"
+    }
+    assert balances == {
+        account: (posted, paper.available(account))
+        for account, posted in paper.posted.items()
+    }
+    assert teller.house("revenue") == paper.revenue
+    assert teller.house("shortfall") == -paper.shortfall
+    keys = teller.sql("SELECT id, window_tokens, open_holds FROM key ORDER BY id")
+    assert keys == [
+        (key_id, key.tokens, paper.running(key_id))
+        for key_id, key in sorted(paper.keys.items())
+    ]
+    assert teller.audit() == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_ledger_agrees_with_the_one_on_paper(teller, clock, seed):
+    story = Story(seed, teller, clock)
+    kinds = set()
+    for _ in range(BATCHES):
+        steps = [story.step() for _ in range(story.draw.randrange(1, 60))]
+        steps = [step for step in steps if step is not None]
+        answers = teller.do(
+            lambda db, calls: [told(db, call) for call in calls],
+            [call for call, _ in steps],
+        )
+        assert answers == [answer for _, answer in steps]
+        kinds.update(kind_of(answer) for answer in answers)
+        compare(teller, story.paper)
+        clock.advance(story.draw.choice([0, 0, 1, 20, 61]))
+        clock.jump(story.draw.choice([0, 0, 0, 0, -3600, 86400]))
+        if story.draw.random() < 0.3:
+            story.add_key(story.draw.choice(story.accounts))
+    # A story in which nothing happened would agree with everything.
+    assert set(KINDS) <= kinds
