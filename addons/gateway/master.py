@@ -86,6 +86,9 @@ class ProxyOptions(proxyserver.Proxyserver):
     """Declares the options that the proxy core reads. It listens on nothing: the
     master has an instance of its own."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def running(self) -> None:
         self.is_running = True
 
