@@ -35,7 +35,7 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 # Japanese and Korean have Han letters too, beside letters of their own.
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 # A word with the space before it, or one letter where there are no spaces.
-_WORD = re.compile(r"\s*[\x21-\u02ff]+|\s*[^\x00-\u02ff]|\s+")
+_WORD = re.compile(r"\s*[^\s\u0300-\U0010ffff]+|\s*\S|\s+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ DeepSeek's own. What is counted here is therefore always marked as counted.
 The vocabulary takes some 80 MB and half a second to load, so it is loaded once, from a
 thread (`load_vocabulary`). Until then, and wherever the engine gives up, a heuristic
 answers. The engine panics on some very long texts, and its panic is no Exception; cut
-into slices even hostile text is harmless, and one slice more or less shifts the count
-by a token at most.
+into slices even hostile text is harmless, and each cut adds a token or two.
 
 NOTICE: o200k_base.tiktoken.gz beside this file is OpenAI's published rank file
 o200k_base.tiktoken, compressed, otherwise unchanged; it is fetched by, and the split
