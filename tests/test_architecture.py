@@ -21,6 +21,8 @@ PROVIDERS = WIRE | {"addons.providers"}
 # What an Exchange is and which endpoints exist is the vocabulary in which the
 # addons of the chain talk; they do not import each other.
 VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
+# What several addons do alike: plain functions and classes without a hook.
+SHARED = frozenset({"addons.catalogue", "addons.counting", "addons.rendering"})
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
 NETWORK = frozenset({"asyncio", "socket", "ssl", "selectors", "http", "urllib.request"})
 
@@ -95,6 +97,7 @@ TABLE = (
         "addons",
         PROVIDERS
         | VOCABULARY
+        | SHARED
         | {"addons.upstream", "addons.gateway", "storage", "config"},
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
     ),
