@@ -37,10 +37,8 @@ class Handler(server.LiveConnectionHandler):
         self.layer = self.http
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
-        # While a hook works for the client, the client is not idle.
-        with self.timeout_watchdog.disarm():
-            (data,) = hook.args()
-            await self.hooks.run(hook.name, data)
+        (data,) = hook.args()
+        await self.hooks.run(hook.name, data)
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
         """There is no way out of here but the upstream layer."""

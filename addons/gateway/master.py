@@ -98,7 +98,10 @@ def one_of[T](chain: Sequence[object], kind: type[T]) -> T:
     return found
 
 
-# What the proxy core must and must not do here; see the module for why.
+# Longer than any machine runs.
+NEVER_SECONDS = 2**30
+
+# What the proxy core must and must not do here.
 PROXY_OPTIONS = {
     "mode": [],
     "server": False,
@@ -112,6 +115,8 @@ PROXY_OPTIONS = {
     "stream_large_bodies": None,
     "body_size_limit": None,
     "store_streamed_bodies": False,
+    # The sweeper watches the client connections, phase by phase.
+    "tcp_timeout": NEVER_SECONDS,
 }
 
 
