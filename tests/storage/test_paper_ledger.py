@@ -117,7 +117,7 @@ class Story:
             draw.choice([1, 7, 50, 300, 900]),
             PRICE.id,
             "gpt-4o",
-            draw.choice([0, 5, 40]),
+            draw.choice([0, 5, 40, 70]),
             draw.choice([0, 3, 10]),
             draw.choice([0, 60, 200]),
             draw.choice([0, 2, 5]),
@@ -138,9 +138,10 @@ class Story:
     def settle(self):
         hold_id, cost = self.hold_id(), self.draw.choice([0, 1, 6, 50, 400])
         tokens = self.draw.choice([0, 3, 50])
-        told = ledger.Settlement(hold_id, cost, cost * 1000, replace(USED, tokens=tokens))
+        record = replace(USED, tokens=tokens)
+        final = ledger.Settlement(hold_id, cost, cost * 1000, record)
         return (
-            lambda db: ledger.settle(db, told),
+            lambda db: ledger.settle(db, final),
             self.paper.settle(hold_id, cost, tokens),
         )
 
