@@ -31,7 +31,7 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "done": Text("获取成功", "OK"),
         "topped_up": Text("充值成功", "Top-up complete"),
         "key_regenerated": Text(
-            "API Key 已重新生成,旧的已立即失效",
+            "API Key 已重新生成，旧的已立即失效",
             "New API key created; the old one stopped working at once",
         ),
         # What was wrong with the input.
@@ -47,7 +47,7 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "密码至少{minimum}位", "The password needs at least {minimum} characters"
         ),
         "long_password": Text(
-            "密码过长,最多 {maximum} 字节",
+            "密码过长，最多 {maximum} 字节",
             "The password is too long: at most {maximum} bytes",
         ),
         "missing_credentials": Text(
@@ -62,11 +62,11 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "Parameter limit must be a whole number from 1 to {maximum}",
         ),
         "bad_cursor": Text(
-            "参数 before 不正确,请使用上一页返回的 next",
+            "参数 before 不正确，请使用上一页返回的 next",
             "Parameter before is not valid: use next from the previous page",
         ),
         "bad_method_of_payment": Text(
-            "不支持该充值方式,可用:{methods}",
+            "不支持该充值方式，可用：{methods}",
             "That payment method is not available here; available: {methods}",
         ),
         "bad_amount": Text(
@@ -75,7 +75,7 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         ),
         "missing_code": Text("请填写兑换码", "Enter the voucher code"),
         "voucher_unknown": Text(
-            "兑换码无效,请检查后再试",
+            "兑换码无效，请检查后再试",
             "That voucher code is not valid; check it and try again",
         ),
         # Who may not.
@@ -85,18 +85,18 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         ),
         "wrong_password": Text("密码不正确", "The password is wrong"),
         "account_disabled": Text(
-            "账户已被禁用,请联系管理员",
+            "账户已被禁用，请联系管理员",
             "This account is disabled; please contact the operator",
         ),
         "foreign_origin": Text(
-            "请求来源不被允许,请刷新页面后重试",
+            "请求来源不被允许，请刷新页面后重试",
             "This request did not come from this site; reload the page and try again",
         ),
         # What is not there, or not any more.
         "unknown_place": Text("页面不存在", "There is nothing at this address"),
         "unknown_action": Text("未知操作", "There is no such action"),
         "wrong_method": Text(
-            "请求方法不正确,请使用 {allowed}", "Wrong method: use {allowed}"
+            "请求方法不正确，请使用 {allowed}", "Wrong method: use {allowed}"
         ),
         "conflict": Text("操作冲突", "Something else happened first"),
         "email_taken": Text(
@@ -109,21 +109,21 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "该兑换码已被使用", "That voucher code has already been used"
         ),
         "no_key": Text(
-            "当前没有可用的 API Key,请重新生成",
+            "当前没有可用的 API Key，请重新生成",
             "There is no API key at the moment; generate a new one",
         ),
         "too_large": Text("请求内容过大", "The request is too large"),
         # Come back later.
         "throttled": Text(
-            "操作过于频繁,请 {seconds} 秒后再试",
+            "操作过于频繁，请 {seconds} 秒后再试",
             "Too many attempts; try again in {seconds} seconds",
         ),
         "unavailable": Text(
-            "服务暂时不可用,本次操作未生效,请稍后再试",
+            "服务暂时不可用，本次操作未生效，请稍后再试",
             "Temporarily unavailable and nothing was changed; try again shortly",
         ),
         "our_fault": Text(
-            "服务器内部错误,请稍后再试", "Something broke on our side; try again later"
+            "服务器内部错误，请稍后再试", "Something broke on our side; try again later"
         ),
         # Kinds of transfers, as the list of transactions tells them.
         "kind_welcome": Text("注册赠送", "Welcome credit"),

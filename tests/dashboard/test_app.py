@@ -34,9 +34,9 @@ FORM_BYTES = 64 * 1024
         ("GET", "/api/user.php?action=login", 404, "未知操作"),
         ("GET", "/api/user.php?action=profile", 401, "请先登录"),
         ("POST", "/api/user.php?action=charge", 401, "请先登录"),
-        ("GET", "/api/auth.php?action=login", 405, "请求方法不正确,请使用 POST"),
-        ("PUT", "/api/auth.php?action=login", 405, "请求方法不正确,请使用 POST"),
-        ("POST", "/api/auth.php?action=me", 405, "请求方法不正确,请使用 GET, HEAD"),
+        ("GET", "/api/auth.php?action=login", 405, "请求方法不正确，请使用 POST"),
+        ("PUT", "/api/auth.php?action=login", 405, "请求方法不正确，请使用 POST"),
+        ("POST", "/api/auth.php?action=me", 405, "请求方法不正确，请使用 GET, HEAD"),
         ("GET", "/api/other.php", 404, "页面不存在"),
         ("GET", "/api/auth.php/", 404, "页面不存在"),
     ],
@@ -155,7 +155,7 @@ def test_an_exception_is_ours_to_know(
     with caplog.at_level(logging.ERROR):
         answer = app.test_client().get("/api/broken")
     assert answer.status_code == 500
-    assert answer.get_json()["message"] == "服务器内部错误,请稍后再试"
+    assert answer.get_json()["message"] == "服务器内部错误，请稍后再试"
     assert "secret detail" not in answer.text
     assert "secret detail" in caplog.text
 

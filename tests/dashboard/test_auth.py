@@ -41,8 +41,8 @@ def test_the_new_key_works_at_once(storage: Storage, user: Visitor) -> None:
         ({"email": EMAIL, "password": ""}, "密码至少6位"),
         ({"email": EMAIL, "password": "12345"}, "密码至少6位"),
         ({"email": EMAIL, "password": "密" * 5}, "密码至少6位"),
-        ({"email": EMAIL, "password": "a" * 1025}, "密码过长,最多 1024 字节"),
-        ({"email": EMAIL, "password": "密" * 342}, "密码过长,最多 1024 字节"),
+        ({"email": EMAIL, "password": "a" * 1025}, "密码过长，最多 1024 字节"),
+        ({"email": EMAIL, "password": "密" * 342}, "密码过长，最多 1024 字节"),
         ({"email": 1, "password": PASSWORD}, "参数 email 应为文本"),
         ({"email": EMAIL, "password": 123456}, "参数 password 应为文本"),
         ({"email": EMAIL, "password": ["secret"]}, "参数 password 应为文本"),
@@ -155,7 +155,7 @@ def test_a_disabled_account_is_told_so_only_with_the_password(
     disable(storage, user)
     answer = visitor().login()
     assert answer.status_code == 403
-    assert answer.get_json()["message"] == "账户已被禁用,请联系管理员"
+    assert answer.get_json()["message"] == "账户已被禁用，请联系管理员"
     assert visitor().login(password="wrong").status_code == 401
 
 

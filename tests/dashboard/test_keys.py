@@ -25,7 +25,7 @@ def test_a_new_key_replaces_the_old_one_at_once(
 ) -> None:
     answer = user.post("user", "regenerate_key").get_json()
     new = answer["data"]["api_key"]
-    assert answer["message"] == "API Key 已重新生成,旧的已立即失效"
+    assert answer["message"] == "API Key 已重新生成，旧的已立即失效"
     assert new.startswith("tk_") and new != user.api_key
     assert find(storage, new) == "active"
     assert find(storage, user.api_key) != "active"
@@ -74,7 +74,7 @@ def test_an_account_without_a_key_is_told_what_to_do(
     revoke_default(storage, user)
     answer = user.post("user", "reveal_key", {"password": PASSWORD})
     assert answer.status_code == 409
-    assert answer.get_json()["message"] == "当前没有可用的 API Key,请重新生成"
+    assert answer.get_json()["message"] == "当前没有可用的 API Key，请重新生成"
     assert user.me().get_json()["data"]["user"]["api_key"] is None
     assert user.get("user", "profile").status_code == 200
     new = user.post("user", "regenerate_key").get_json()["data"]["api_key"]

@@ -94,10 +94,10 @@ def test_fifty_at_once_redeem_one_voucher_once(
         ("", "请填写兑换码"),
         ("   ", "请填写兑换码"),
         (None, "请填写兑换码"),
-        ("no such code", "兑换码无效,请检查后再试"),
-        ("' OR 1=1 --", "兑换码无效,请检查后再试"),
-        ("密码", "兑换码无效,请检查后再试"),
-        ("A" * 5000, "兑换码无效,请检查后再试"),
+        ("no such code", "兑换码无效，请检查后再试"),
+        ("' OR 1=1 --", "兑换码无效，请检查后再试"),
+        ("密码", "兑换码无效，请检查后再试"),
+        ("A" * 5000, "兑换码无效，请检查后再试"),
         (123, "参数 code 应为文本"),
         (["x"], "参数 code 应为文本"),
     ],
@@ -161,7 +161,7 @@ def test_odd_amounts_are_refused(user: Visitor, amount: object) -> None:
 def test_an_unknown_method_names_the_known_ones(user: Visitor, method: str) -> None:
     answer = user.post("user", "charge", {"method": method, "amount": 10})
     assert answer.status_code == 400
-    assert answer.get_json()["message"] == "不支持该充值方式,可用:voucher, test"
+    assert answer.get_json()["message"] == "不支持该充值方式，可用：voucher, test"
 
 
 def test_outside_a_demo_there_is_no_test_money(
@@ -172,5 +172,5 @@ def test_outside_a_demo_there_is_no_test_money(
     someone.register()
     answer = someone.post("user", "charge", {"method": "test", "amount": 10})
     assert answer.status_code == 400
-    assert answer.get_json()["message"] == "不支持该充值方式,可用:voucher"
+    assert answer.get_json()["message"] == "不支持该充值方式，可用：voucher"
     assert someone.balance() == "10.00"

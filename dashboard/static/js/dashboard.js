@@ -14,6 +14,7 @@ const VIEWS = ["overview", "keys", "topup", "transactions"];
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
 
 const account = {
+  drawCurl,
   profile: null,
   leave,
   balanceChanged,
@@ -36,18 +37,19 @@ find("[data-retry]", find("#account")).addEventListener("click", load);
 for (const button of findAll("[data-copy-curl]")) {
   button.addEventListener("click", () => copyFrom(button, curl(account.key)));
 }
+drawLimits({});
+show();
 load();
 
 async function load() {
   const state = find("#account");
   state.dataset.state = "loading";
   try {
-    const [me, profile, last] = await Promise.all([
-      read("auth", "me"),
+    useToken((await read("auth", "me")).csrf_token);
+    const [profile, last] = await Promise.all([
       read("user", "profile"),
       read("user", "transactions", { limit: 20 }),
     ]);
-    useToken(me.csrf_token);
     account.profile = profile;
     ticked(last.transactions);
     state.dataset.state = "filled";
@@ -97,21 +99,23 @@ function drawBalance(exact) {
 function drawLimits(limits) {
   for (const list of findAll("[data-limits]")) {
     const facts = ["rpm", "tpm", "concurrency"].map((name) =>
-      make(
-        "div", {},
-        make("dt", {}, word(`limits.${name}`)),
-        make("dd", {}, limits[name] ? count(limits[name]) : word("limits.none")),
-      ),
+      make("div", {}, make("dt", {}, word(`limits.${name}`)), make("dd", {}, told(limits[name]))),
     );
     list.replaceChildren(...facts);
   }
 }
 
-function drawCurl() {
-  for (const block of findAll("[data-curl]")) block.textContent = curl(null);
+// null is no limit; undefined is not known yet.
+function told(limit) {
+  if (limit === undefined) return "—";
+  return limit === null ? word("limits.none") : count(limit);
 }
 
-// The example of the documentation; what is copied has the key in it once it was shown.
+function drawCurl() {
+  for (const block of findAll("[data-curl]")) block.textContent = curl(account.key);
+}
+
+// The example of the documentation, with the key in it while the key is shown.
 function curl(key) {
   const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
   return [
@@ -128,7 +132,6 @@ function ticked(entries) {
 }
 
 function show() {
-  if (!account.profile) return;
   const asked = location.hash.slice(1);
   const name = VIEWS.includes(asked) ? asked : VIEWS[0];
   for (const view of VIEWS) find(`#${view}`).hidden = view !== name;
@@ -139,7 +142,7 @@ function show() {
   if (name !== "keys") keys.conceal();
   scrollTo(0, 0);
   if (asked) find("h1", find(`#${name}`)).focus({ preventScroll: true });
-  opened[name]?.();
+  if (account.profile) opened[name]?.();
 }
 
 function balanceChanged(exact) {

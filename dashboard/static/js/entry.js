@@ -23,7 +23,7 @@ see.addEventListener("click", () => {
 async function enter(event) {
   event.preventDefault();
   tell(notice, "");
-  mark(false);
+  mark(0);
   const fields = { email: email.value.trim(), password: password.value };
   await whileBusy(find("[type=submit]", form), async () => {
     try {
@@ -31,13 +31,17 @@ async function enter(event) {
       location.replace(`/public/dashboard.html${location.hash}`);
     } catch (failure) {
       tell(notice, failure.message);
-      mark(failure.status === 400 || failure.status === 401);
+      mark(failure.status);
     }
   });
 }
 
-function mark(invalid) {
-  for (const field of [email, password]) field.setAttribute("aria-invalid", invalid);
+// The server says what is wrong in words; the frame shows where, as far as it is known.
+function mark(status) {
+  const both = status === 401;
+  const spelled = email.validity.valid;
+  email.setAttribute("aria-invalid", both || status === 409 || (status === 400 && !spelled));
+  password.setAttribute("aria-invalid", both || (status === 400 && spelled));
 }
 
 function showSee() {

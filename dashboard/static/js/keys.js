@@ -42,6 +42,8 @@ export class Keys {
     this.plain = plain;
     this.fresh = fresh;
     this.account.key = plain;
+    this.account.drawCurl();
+    this.copy.textContent = word("copy.name");
     if (this.account.profile) this.redraw();
   }
 

@@ -3,7 +3,7 @@
 
 const WORDS = {
   "language.other": ["English", "中文"],
-  "theme.switch": ["深浅色", "Theme"],
+  "theme.switch": ["切换深浅色", "Switch light or dark"],
   "nav.name": ["主导航", "Main navigation"],
   "demo.badge": ["演示", "Demo"],
 
@@ -19,20 +19,20 @@ const WORDS = {
   "login.title": ["登录 · AutoList Token", "Sign in · AutoList Token"],
   "login.heading": ["登录", "Sign in"],
   "login.submit": ["登录", "Sign in"],
-  "login.other": ["还没有账户?", "No account yet?"],
+  "login.other": ["还没有账户？", "No account yet?"],
   "login.other_link": ["注册", "Register"],
   "register.title": ["注册 · AutoList Token", "Register · AutoList Token"],
   "register.heading": ["注册", "Create an account"],
   "register.submit": ["注册", "Create account"],
   "register.rule": ["至少 6 位", "At least 6 characters"],
-  "register.other": ["已有账户?", "Already have an account?"],
+  "register.other": ["已有账户？", "Already have an account?"],
   "register.other_link": ["登录", "Sign in"],
   "logout.name": ["退出", "Sign out"],
 
   "lost.title": ["页面不存在 · AutoList Token", "Not found · AutoList Token"],
   "lost.heading": ["页面不存在", "There is nothing here"],
   "lost.text": [
-    "地址可能有误,或页面已被移走。",
+    "地址可能有误，或页面已被移走。",
     "The address may be mistyped, or the page has moved.",
   ],
   "lost.back": ["返回用户面板", "Back to the dashboard"],
@@ -45,7 +45,7 @@ const WORDS = {
     "The server cannot be reached. Check your connection and try again.",
   ],
   "error.answer": [
-    "服务器的回答无法识别(状态 {status})。请稍后重试。",
+    "服务器的回答无法识别（状态 {status}）。请稍后重试。",
     "The server's answer made no sense (status {status}). Try again later.",
   ],
   "error.request": ["请求编号 {id}", "Request {id}"],
@@ -53,14 +53,14 @@ const WORDS = {
   "balance.name": ["余额", "Balance"],
   "balance.available": ["可用余额", "Available balance"],
   "balance.text": [
-    "进行中的调用会先预留费用,结束后按实际用量结算。",
+    "进行中的调用会先预留费用，结束后按实际用量结算。",
     "Calls in progress reserve their cost first and are settled by actual usage.",
   ],
 
   "overview.name": ["概览", "Overview"],
   "steps.heading": ["第一次调用", "Your first call"],
   "steps.key": ["取得 API Key", "Get your API key"],
-  "steps.key_text": ["在这里显示并复制:", "Reveal and copy it under"],
+  "steps.key_text": ["在这里显示并复制：", "Reveal and copy it under"],
   "steps.call": ["运行这条命令", "Run this command"],
   "steps.charge": ["查看这次调用的费用", "See what it cost"],
   "steps.charge_text": ["每次调用都会记入", "Every call is listed under"],
@@ -73,12 +73,12 @@ const WORDS = {
   "keys.hide": ["隐藏", "Hide"],
   "keys.regenerate": ["重新生成", "Regenerate"],
   "keys.text": [
-    "API Key 等同于您的余额,请勿写入公开的代码或网页。怀疑泄露时请立即重新生成。",
+    "API Key 等同于您的余额，请勿写入公开的代码或网页。怀疑泄露时请立即重新生成。",
     "Whoever has this key can spend your balance. Keep it out of public code and pages,"
       + " and regenerate it at once if it may have leaked.",
   ],
   "keys.fresh": [
-    "新的 API Key 已生成,旧的已失效。请现在复制保存;之后需再次输入密码才能显示。",
+    "新的 API Key 已生成，旧的已失效。请现在复制保存；之后需再次输入密码才能显示。",
     "This is your new key; the old one no longer works. Copy it now: later it is shown"
       + " only after your password.",
   ],
@@ -86,7 +86,7 @@ const WORDS = {
   "reveal.text": ["请再次输入登录密码。", "Enter your password again."],
   "regenerate.heading": ["重新生成 API Key?", "Regenerate the API key?"],
   "regenerate.text": [
-    "当前 Key 将立即失效,所有仍在使用它的程序会收到 401,直到换上新的 Key。",
+    "当前 Key 将立即失效，所有仍在使用它的程序会收到 401，直到换上新的 Key。",
     "The current key stops working at once. Every program that still uses it gets a 401"
       + " until it has the new one.",
   ],
@@ -110,16 +110,16 @@ const WORDS = {
   "topup.test": ["测试充值", "Test money"],
   "topup.code": ["兑换码", "Voucher code"],
   "topup.code_hint": [
-    "可直接粘贴,空格、横线和大小写不影响。立即到账。",
+    "可直接粘贴，空格、横线和大小写不影响。立即到账。",
     "Paste it as it is: spaces, dashes and case do not matter. Credited at once.",
   ],
-  "topup.amount": ["金额(美元)", "Amount (US dollars)"],
+  "topup.amount": ["金额（美元）", "Amount (US dollars)"],
   "topup.test_hint": [
-    "仅演示环境可用,不产生真实付款。",
+    "仅演示环境可用，不产生真实付款。",
     "Only in the demo; nothing is paid.",
   ],
   "topup.submit": ["充值", "Top up"],
-  "topup.done": ["已到账 {amount},余额 {balance}。", "{amount} credited; balance {balance}."],
+  "topup.done": ["已到账 {amount}，余额 {balance}。", "{amount} credited; balance {balance}."],
 
   "transactions.name": ["交易记录", "Transactions"],
   "transactions.time": ["时间", "Time"],
@@ -148,7 +148,7 @@ const WORDS = {
   "evidence.counted": ["按实际文本计数", "Counted from the text"],
   "evidence.estimated": ["估算", "Estimated"],
   "evidence.partial": ["按已送达部分计数", "Counted from what was delivered"],
-  "evidence.invalid": ["上游用量无效,按文本计数", "Provider's usage was invalid; counted"],
+  "evidence.invalid": ["上游用量无效，按文本计数", "Provider's usage was invalid; counted"],
   "evidence.none": ["未计量", "Not metered"],
 };
 
