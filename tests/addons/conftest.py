@@ -1,0 +1,55 @@
+"""A real ledger with one caller in it, proved after each test that used it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config.money import parse_nano
+from config.settings import LedgerSettings
+from storage import Storage, open_storage
+from storage.accounts import NewUser, Registered, register
+from storage.audit import audit
+from storage.database import open_reader
+from storage.keys import KeyRecord, mint
+from tests.fakes import exchanges
+from tests.fakes.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def storage(tmp_path: Path, clock: FakeClock) -> Iterator[Storage]:
+    opened = open_storage(
+        tmp_path, LedgerSettings(), clock=clock, gateway=True, prices=[exchanges.PRICE]
+    )
+    yield opened
+    opened.close()
+    connection = open_reader(opened.path)
+    try:
+        assert audit(connection) == [], "the ledger does not add up"
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a key and ten dollars."""
+
+    plain: str
+    key: KeyRecord
+
+
+@pytest.fixture
+def caller(storage: Storage) -> Caller:
+    key = mint(storage.secrets)
+    new = NewUser(storage.ids.uuid(), "ada@example.com", "hash")
+    made = storage.writer.wait(register, new, key, parse_nano("10.00"))
+    assert isinstance(made, Registered)
+    found = storage.reader.key_by_hash(key.hash)
+    assert found is not None
+    return Caller(key.plain, found)

@@ -1,0 +1,75 @@
+"""The catalogue: models with the prices that callers pay."""
+
+from dataclasses import replace
+
+import pytest
+
+from addons.catalogue import Catalogue, pricing
+from addons.wire.errors import UnknownModel
+from config import Price, PriceBook
+from tests.fakes import exchanges
+from tests.fakes.clock import START_NS, FakeClock
+
+SINCE = Price.of("gpt-4o", START_NS - 10**9, exchanges.SELL, exchanges.SELL)
+OTHER = replace(exchanges.MODEL, id="other")
+
+
+def catalogue(*prices: Price, routed: bool = True) -> Catalogue:
+    models = {model.id: model for model in (exchanges.MODEL, OTHER)}
+    routes = {id: (exchanges.leg(),) if routed else () for id in models}
+    return Catalogue(models, routes, PriceBook(prices), FakeClock())
+
+
+def test_a_model_is_shown_with_its_price_and_its_limits() -> None:
+    assert catalogue(SINCE).entry("gpt-4o") == {
+        "id": "gpt-4o",
+        "object": "model",
+        "created": START_NS // 10**9 - 1,
+        "owned_by": "OpenAI",
+        "description": "A model",
+        "kind": "chat",
+        "available": True,
+        "context_length": 128_000,
+        "max_output_tokens": 16_384,
+        "pricing": {
+            "input": "2.50",
+            "cache_read": "1.25",
+            "cache_write": "2.50",
+            "output": "10.00",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("prices", "routed", "available"),
+    [((SINCE,), True, True), ((SINCE,), False, False), ((), True, False)],
+)
+def test_a_model_is_available_with_a_route_and_a_price(
+    prices, routed: bool, available: bool
+) -> None:
+    entry = catalogue(*prices, routed=routed).entry("gpt-4o")
+    assert entry["available"] is available
+
+
+def test_a_model_without_a_price_shows_none() -> None:
+    entry = catalogue().entry("gpt-4o")
+    assert (entry["pricing"], entry["created"]) == (None, 0)
+
+
+def test_the_list_has_every_model_in_the_order_of_the_file() -> None:
+    listing = catalogue(SINCE).listing()
+    assert listing["object"] == "list"
+    assert [entry["id"] for entry in listing["data"]] == ["gpt-4o", "other"]
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(UnknownModel):
+        catalogue().entry("gpt-2")
+
+
+@pytest.mark.parametrize(
+    ("pico", "shown"), [(1, "0.000001"), (0, "0.00"), (123_456_789, "123.456789")]
+)
+def test_prices_are_exact(pico: int, shown: str) -> None:
+    price = Price.of("m", 0, {"input": pico, "output": 0}, {"input": 0, "output": 0})
+    assert pricing(price)["input"] == shown

@@ -1,0 +1,100 @@
+"""The address table: what exists, who answers there, and under which rules."""
+
+import pytest
+
+from addons.endpoints import Endpoint, Kind, find
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "kind"),
+    [
+        ("POST", "/api/v1/chat/completions", Kind.CHAT),
+        ("POST", "/v1/chat/completions", Kind.CHAT),
+        ("POST", "/v1/chat/completions/", Kind.CHAT),
+        ("POST", "/api/v1/chat/completions?x=/healthz", Kind.CHAT),
+        ("GET", "/api/v1/models", Kind.MODELS),
+        ("HEAD", "/v1/models", Kind.MODELS),
+        ("GET", "/v1/models/", Kind.MODELS),
+        ("GET", "/api/v1/models/gpt-4o", Kind.MODEL),
+        ("GET", "/healthz", Kind.HEALTH),
+        ("GET", "/readyz", Kind.READY),
+        ("GET", "/", Kind.WEB),
+        ("POST", "/api/auth.php?action=login", Kind.WEB),
+        ("GET", "/public/dashboard.html", Kind.WEB),
+        ("OPTIONS", "/api/auth.php", Kind.WEB),
+        ("GET", "/apiv1/models", Kind.WEB),
+        ("GET", "/healthz/", Kind.WEB),
+        ("GET", "/api/v1", Kind.NOTHING),
+        ("GET", "/v1", Kind.NOTHING),
+        ("GET", "/v1/", Kind.NOTHING),
+        ("POST", "/v1/embeddings", Kind.NOTHING),
+        ("POST", "/v1/../healthz", Kind.NOTHING),
+        ("POST", "/v1/chat/completions//", Kind.NOTHING),
+        ("POST", "/v1//chat/completions", Kind.NOTHING),
+        ("POST", "/v1/CHAT/completions", Kind.NOTHING),
+        ("GET", "/api/v1/chat/completions", Kind.WRONG_METHOD),
+        ("POST", "/v1/models", Kind.WRONG_METHOD),
+        ("DELETE", "/v1/models/gpt-4o", Kind.WRONG_METHOD),
+        ("POST", "/healthz", Kind.WRONG_METHOD),
+        ("OPTIONS", "/v1/chat/completions", Kind.PREFLIGHT),
+        ("OPTIONS", "/v1/nothing", Kind.PREFLIGHT),
+    ],
+)
+def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -> None:
+    assert find(method, target).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("target", "rules"),
+    [
+        ("/v1/chat/completions", {"api", "keyed", "paid"}),
+        ("/v1/models", {"api", "keyed"}),
+        ("/v1/models/x", {"api", "keyed"}),
+        ("/v1/nothing", {"api"}),
+        ("/healthz", set()),
+        ("/api/user.php", set()),
+    ],
+)
+def test_only_the_programs_api_wants_keys_and_only_chat_money(
+    target: str, rules: set[str]
+) -> None:
+    endpoint = find("POST" if "chat" in target else "GET", target)
+    assert {name for name in ("api", "keyed", "paid") if getattr(endpoint, name)} == (
+        rules
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "methods"),
+    [
+        ("PUT", "/v1/chat/completions", ("POST",)),
+        ("PUT", "/v1/models", ("GET", "HEAD")),
+        ("PUT", "/v1/models/x", ("GET", "HEAD")),
+    ],
+)
+def test_a_wrong_method_learns_the_right_ones(
+    method: str, target: str, methods: tuple[str, ...]
+) -> None:
+    assert find(method, target).methods == methods
+
+
+@pytest.mark.parametrize("target", ["/v1/chat/completions", "/healthz"])
+def test_a_wrong_method_is_answered_in_the_dialect_of_its_address(target: str) -> None:
+    assert find("DELETE", target).api is target.startswith("/v1/")
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("/v1/models/gpt-4o", "gpt-4o"),
+        ("/v1/models/claude-3.5-sonnet/", "claude-3.5-sonnet"),
+        ("/api/v1/models/a/b?c=d", "a/b"),
+    ],
+)
+def test_a_model_is_named_by_its_address(target: str, name: str) -> None:
+    assert find("GET", target).name == name
+
+
+def test_an_endpoint_promises_nothing_by_itself() -> None:
+    bare = Endpoint(Kind.WEB, api=False)
+    assert not (bare.keyed or bare.paid or bare.methods or bare.name)

@@ -1,0 +1,57 @@
+"""The record of a request: nothing on it is a permission by default."""
+
+import pytest
+
+from addons.exchange import Exchange, Quote
+from addons.wire.errors import Draining, UnknownKey
+from tests.fakes import exchanges
+
+
+def test_a_flow_without_a_record_has_none() -> None:
+    flow = exchanges.flow()
+    assert Exchange.find(flow) is None
+    with pytest.raises(KeyError):
+        Exchange.of(flow)
+
+
+def test_a_record_is_found_on_its_flow() -> None:
+    record = exchanges.exchange()
+    flow = exchanges.travelling(record)
+    assert Exchange.find(flow) is Exchange.of(flow) is record
+
+
+def test_the_first_reason_to_refuse_stands() -> None:
+    record = exchanges.exchange()
+    first = UnknownKey()
+    record.refuse(first)
+    record.refuse(Draining())
+    assert record.refusal is first
+
+
+@pytest.mark.parametrize(
+    ("held", "routed", "refused", "admitted"),
+    [
+        (True, True, False, True),
+        (True, True, True, False),
+        (True, False, False, False),
+        (False, True, False, False),
+        (False, False, False, False),
+    ],
+)
+def test_only_held_money_and_a_route_let_a_request_out(
+    held: bool, routed: bool, refused: bool, admitted: bool
+) -> None:
+    record = exchanges.exchange(held=held)
+    record.route = (exchanges.leg(),) if routed else ()
+    if refused:
+        record.refuse(UnknownKey())
+    assert record.admitted is admitted
+
+
+def test_a_fresh_record_is_not_admitted() -> None:
+    assert not exchanges.exchange().admitted
+
+
+def test_a_quote_counts_the_output_of_every_choice() -> None:
+    quote = Quote(exchanges.PRICE, 10, 20, choices=3, amount_nano=1)
+    assert quote.tokens == 10 + 3 * 20
