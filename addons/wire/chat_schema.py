@@ -59,7 +59,8 @@ DROPPED_MAX = 16
 MESSAGE_OVERHEAD_TOKENS = 16
 TOOLS_OVERHEAD_TOKENS = 512
 TOOL_OVERHEAD_TOKENS = 16
-FORMAT_OVERHEAD_TOKENS = 64
+# A schema may travel as a message of its own.
+FORMAT_OVERHEAD_TOKENS = 128
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _IMAGE_ADDRESS = re.compile(r"(?:https?://|data:image/)", re.ASCII | re.IGNORECASE)
@@ -213,8 +214,9 @@ def _weighed_name(value: Any, param: str, tally: Tally) -> str:
 
 
 def _weighed_text(value: Any, param: str, tally: Tally) -> str:
-    tally.weigh(text(value, param))
-    return text(value, param)
+    found = text(value, param)
+    tally.weigh(found)
+    return found
 
 
 def _tool_calls(value: Any, param: str, tally: Tally) -> list[dict[str, Any]]:

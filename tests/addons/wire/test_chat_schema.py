@@ -349,6 +349,7 @@ def test_a_right_field_passes_unchanged(name: str, value: Any) -> None:
             "tools[0].function.strict",
             TYPE,
         ),
+        ("tools", [{"function": {"name": 7}}], "tools[0].function.name", TYPE),
         ("tool_choice", "must", "tool_choice", VALUE),
         ("tool_choice", 1, "tool_choice", TYPE),
         ("tool_choice", {}, "tool_choice.function", MISSING),

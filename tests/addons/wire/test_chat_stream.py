@@ -326,6 +326,15 @@ def test_an_end_that_nothing_closed_still_reaches_the_caller() -> None:
     assert chunks(out)[-1]["choices"][0]["finish_reason"] == "length"
 
 
+def test_an_event_too_large_at_the_very_end_is_a_fault_too() -> None:
+    stream = open_stream()
+    stream.feed(HELLO + b"data: " + b"x" * (EVENT_BYTES_MAX - 10) + b"\n")
+    stream.feed(b"data: " + b"y" * 20)
+    stream.flush()
+    assert isinstance(stream.reading.fault, UpstreamFailed)
+    assert stream.ended
+
+
 def test_usage_after_the_end_is_read_though_nothing_closed_it() -> None:
     stream = open_stream()
     stream.feed(HELLO + END + COUNTS[:-2])

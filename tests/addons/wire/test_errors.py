@@ -10,10 +10,13 @@ from addons.wire.errors import (
     ApiError,
     BadJson,
     BadParameter,
+    BodyTooLarge,
     ContentRefused,
+    HeadersTooLarge,
     InsufficientBalance,
     MethodNotAllowed,
     ModelUnavailable,
+    PriceUnknown,
     RateLimited,
     UnknownModel,
     UnknownRoute,
@@ -157,6 +160,21 @@ def test_a_limit_is_named_in_words_and_by_name(limit: str, words: str) -> None:
     error = RateLimited(limit, 1)
     assert words in error.message
     assert orjson.loads(error_body(error))["error"]["limit"] == limit
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (BodyTooLarge(20_971_520), "20971520 bytes"),
+        (HeadersTooLarge(65_536), "65536 bytes"),
+        (PriceUnknown("gpt-9"), "'gpt-9'"),
+        (UnknownModel("gpt-9"), "'gpt-9'"),
+        (UnknownRoute("PUT", "/api/v1/odd"), "PUT /api/v1/odd"),
+    ],
+    ids=repr,
+)
+def test_a_message_names_what_it_is_about(error: ApiError, named: str) -> None:
+    assert named in error.message
 
 
 def test_what_is_not_given_stays_the_class_s_own() -> None:
