@@ -14,5 +14,8 @@ ROUNDS = 12
 
 def hash_password(password: str, rounds: int = ROUNDS) -> str:
     """Takes about a fifth of a second, on purpose."""
-    digest = base64.b64encode(hashlib.sha256(password.encode("utf-8")).digest())
-    return bcrypt.hashpw(digest, bcrypt.gensalt(rounds)).decode("ascii")
+    return bcrypt.hashpw(digest(password), bcrypt.gensalt(rounds)).decode("ascii")
+
+
+def digest(password: str) -> bytes:
+    return base64.b64encode(hashlib.sha256(password.encode("utf-8")).digest())

@@ -17,7 +17,7 @@ from storage.keys import add_key, mint, revoke_key
 from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
 from tests.storage.teller import PRICE, USED
 
-BATCHES = 60
+BATCHES = 80
 ACCOUNTS = 3
 KINDS = (
     "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
@@ -118,8 +118,8 @@ class Story:
             PRICE.id,
             "gpt-4o",
             draw.choice([0, 5, 40, 70]),
-            draw.choice([0, 3, 10]),
-            draw.choice([0, 60, 200]),
+            draw.choice([0, 2, 4, 10]),
+            draw.choice([0, 50, 80, 200]),
             draw.choice([0, 2, 5]),
         )
         answer = self.paper.admit(

@@ -1,0 +1,212 @@
+"""Corruption by hand: each kind is found, and the row is named.
+
+The triggers are dropped and the CHECKs switched off first, as whoever edits a ledger
+behind its back would have to do.
+"""
+
+import apsw
+import pytest
+
+from storage.audit import CHECKS, FINDINGS_MAX, audit
+from storage.database import open_reader
+from tests.storage.teller import NANO, Teller
+
+GUARDS = (
+    "transfer_no_update",
+    "transfer_no_delete",
+    "hold_closed",
+    "hold_no_delete",
+    "usage_no_delete",
+)
+
+
+@pytest.fixture
+def storage(open_ledger):
+    """Not proved afterwards: these tests break it."""
+    return open_ledger()
+
+
+@pytest.fixture
+def ledger(storage):
+    """A ledger with a hold in each state, and transfers of each kind."""
+    teller = Teller(storage)
+    ada = teller.caller(10 * NANO)
+    bob = teller.caller(NANO, "bob@example.com")
+    for caller, name in ((ada, "ada"), (bob, "bob")):
+        for number in range(3):
+            teller.admit(caller, f"{name}-{number}", NANO // 10)
+    teller.settle("ada-0", NANO)
+    teller.settle("bob-0", 2 * NANO)
+    teller.void("ada-1")
+    teller.void("bob-1")
+    teller.settle("bob-1", NANO)
+    assert teller.audit() == []
+    return teller
+
+
+@pytest.fixture
+def corrupt(ledger, storage):
+    connection = apsw.Connection(str(storage.path))
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.set_busy_timeout(1000)
+    for guard in GUARDS:
+        connection.execute(f"DROP TRIGGER {guard}")
+    yield connection.execute
+    connection.close()
+
+
+ADA, BOB = 5, 6
+WRONGS = [
+    # what was done -> invariant and row that must be named
+    (
+        "UPDATE transfer SET amount_nano = amount_nano - 1 WHERE id = 'usage:ada-0'",
+        [
+            ("I2", "account 2"),
+            ("I2", "account 5"),
+            ("I2", "transfer 3 (usage:ada-0)"),
+            ("I5", "hold ada-0"),
+        ],
+    ),
+    (
+        "UPDATE transfer SET balance_nano = balance_nano + 1 WHERE id = 'usage:ada-0'",
+        [("I2", "transfer 3 (usage:ada-0)")],
+    ),
+    (
+        "DELETE FROM transfer WHERE id = 'usage:ada-0'",
+        [("I2", "account 2"), ("I2", "account 5"), ("I5", "hold ada-0")],
+    ),
+    (
+        "DELETE FROM transfer WHERE code = 'promo' AND account_id = 5",
+        [
+            ("I2", "account 4"),
+            ("I2", "account 5"),
+            ("I2", "transfer 3 (usage:ada-0)"),
+        ],
+    ),
+    (
+        "UPDATE transfer SET hold_id = 'ada-1' WHERE id = 'usage:ada-0'",
+        [("I5", "hold ada-0"), ("I5", "transfer 3 (usage:ada-0)")],
+    ),
+    (
+        "UPDATE transfer SET credit_id = 999 WHERE id = 'usage:ada-0'",
+        [("I2", "account 2"), ("I2", "transfer 3 (usage:ada-0)")],
+    ),
+    (
+        "DELETE FROM transfer WHERE id = 'shortfall:bob-0'",
+        [("I2", "account 2"), ("I2", "account 3"), ("I5", "usage bob-0")],
+    ),
+    (
+        "UPDATE account SET credits_posted = credits_posted + 5 WHERE id = 5",
+        [("I1", "account"), ("I2", "account 5")],
+    ),
+    (
+        "UPDATE account SET credits_posted = credits_posted + 5,"
+        " debits_posted = debits_posted + 5 WHERE id = 5",
+        [("I2", "account 5")],
+    ),
+    (
+        "UPDATE account SET debits_pending = debits_pending + 1 WHERE id = 5",
+        [("I3", "account 5")],
+    ),
+    (
+        "UPDATE hold SET amount_nano = amount_nano + 1 WHERE id = 'ada-2'",
+        [("I3", "account 5")],
+    ),
+    ("UPDATE key SET open_holds = 0 WHERE account_id = 5", [("I3", "key 1")]),
+    (
+        "UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5",
+        [("I1", "account"), ("I2", "account 5"), ("I4", "account 5")],
+    ),
+    (
+        "UPDATE hold SET state = 'voided' WHERE id = 'ada-0'",
+        [("I5", "hold ada-0"), ("I5", "hold ada-0")],
+    ),
+    ("UPDATE hold SET state = 'settled' WHERE id = 'ada-1'", [("I5", "hold ada-1")]),
+    (
+        "UPDATE hold SET state = 'settled' WHERE id = 'bob-1'",
+        [("I5", "hold bob-1"), ("I5", "hold bob-1")],
+    ),
+    (
+        "UPDATE usage SET paid_nano = 7, cost_nano = 7 WHERE request_id = 'ada-0'",
+        [("I5", "hold ada-0")],
+    ),
+    (
+        "UPDATE usage SET cost_nano = 7 WHERE request_id = 'ada-0'",
+        [("I5", "usage ada-0")],
+    ),
+    (
+        "UPDATE usage SET paid_nano = 7, cost_nano = 7 WHERE request_id = 'ada-1'",
+        [("I5", "hold ada-1")],
+    ),
+    ("DELETE FROM usage WHERE request_id = 'ada-1'", [("I10", "hold ada-1")]),
+    (
+        "UPDATE usage SET account_id = 6 WHERE request_id = 'ada-0'",
+        [("I10", "hold ada-0")],
+    ),
+    (
+        "UPDATE usage SET request_id = 'nobody' WHERE request_id = 'ada-1'",
+        [("I10", "hold ada-1"), ("I10", "usage nobody")],
+    ),
+]
+
+
+@pytest.mark.parametrize("statement, named", WRONGS)
+def test_what_was_changed_is_named(ledger, corrupt, statement, named):
+    corrupt(statement)
+    assert [(found.invariant, found.row) for found in ledger.audit()] == named
+
+
+def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
+    corrupt("UPDATE key SET open_holds = 7 WHERE account_id = 5")
+    (found,) = ledger.audit()
+    assert str(found) == "I3 key 1: it counts 7 open holds, there are 1"
+
+
+def test_findings_are_bounded(ledger, corrupt):
+    corrupt(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+        " INSERT INTO account (kind, owner, debits_pending, created_ns)"
+        " SELECT 'house', 'x' || i, 1, 0 FROM n"
+    )
+    assert len(ledger.audit()) == FINDINGS_MAX
+
+
+def test_the_audit_reads_one_snapshot(ledger, storage):
+    """Verbs that run meanwhile are not seen by halves."""
+    connection = open_reader(storage.path)
+    connection.execute("BEGIN")
+    assert [list(check(connection)) for check in CHECKS[:3]] == [[], [], []]
+    ledger.settle("ada-2", 5)
+    ledger.settle("bob-2", 5 * NANO)
+    assert [list(check(connection)) for check in CHECKS[3:]] == [[]] * 10
+    connection.execute("ROLLBACK")
+    assert audit(connection) == []
+    connection.close()
+
+
+# What an honest connection cannot do in the first place.
+
+
+@pytest.mark.parametrize(
+    "statement, reason",
+    [
+        ("UPDATE transfer SET amount_nano = 0", "never changes"),
+        ("DELETE FROM transfer", "never goes away"),
+        ("UPDATE hold SET state = 'open' WHERE state = 'settled'", "never changes"),
+        ("UPDATE hold SET amount_nano = 1 WHERE state = 'voided'", "never changes"),
+        ("DELETE FROM hold", "never goes away"),
+        ("DELETE FROM usage", "never goes away"),
+        ("UPDATE price SET sell = ''", "never changes"),
+        ("DELETE FROM price", "never goes away"),
+        ("UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5", "CHECK"),
+        ("UPDATE account SET debits_pending = -1 WHERE id = 5", "CHECK"),
+        ("UPDATE account SET status = 'gone' WHERE id = 5", "CHECK"),
+        ("UPDATE account SET credits_posted = 1.5 WHERE id = 5", "cannot store REAL"),
+        ("UPDATE key SET open_holds = -1", "CHECK"),
+        ("DELETE FROM account WHERE id = 5", "FOREIGN KEY"),
+    ],
+)
+def test_the_file_itself_refuses(ledger, statement, reason):
+    with pytest.raises(apsw.ConstraintError, match=reason):
+        ledger.sql(statement)
+    assert ledger.audit() == []
