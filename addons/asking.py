@@ -84,5 +84,6 @@ async def read(raw: bytes) -> ChatAsk:
 def check_output_limit(ask: ChatAsk, model: Model) -> None:
     if ask.output_limit is None or ask.output_limit <= model.output_tokens:
         return
-    name = "max_tokens" if "max_tokens" in ask.body else "max_completion_tokens"
-    raise BadParameter(name, f"{model.id} answers with {model.output_tokens} at most")
+    raise BadParameter(
+        ask.output_limit_name, f"{model.id} answers with {model.output_tokens} at most"
+    )

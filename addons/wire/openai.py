@@ -62,7 +62,8 @@ class ChatAsk:
     """What a caller asks of a chat model. Nobody changes `body`.
 
     `input_tokens_max` bounds the input from above, images not included: no tokenizer
-    makes more tokens of a text than it has bytes. `dropped` names fields not sent on.
+    makes more tokens of a text than it has bytes. `dropped` names fields not sent on,
+    `output_limit_name` the field that the output limit was sent in.
     """
 
     model: str
@@ -74,6 +75,7 @@ class ChatAsk:
     dropped: tuple[str, ...]
     input_tokens_max: int
     images: int
+    output_limit_name: str = "max_tokens"
 
     @property
     def text(self) -> str:
@@ -114,16 +116,18 @@ def read_chat(raw: bytes) -> ChatAsk:
         elif name not in OWN:
             tally.drop(name)
     stream = sent.get("stream")
+    output_limit_name, output_limit = _read_output_limit(sent)
     return ChatAsk(
         model=model,
         stream=stream is not None and flag(stream, "stream"),
         n=1 if sent.get("n") is None else _choices(sent["n"], "n"),
-        output_limit=_read_output_limit(sent),
+        output_limit=output_limit,
         include_usage=_read_include_usage(sent),
         body=body,
         dropped=tuple(tally.dropped),
         input_tokens_max=tally.bytes + tally.tokens + PROMPT_OVERHEAD_TOKENS,
         images=tally.images,
+        output_limit_name=output_limit_name,
     )
 
 
@@ -210,13 +214,13 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     return sent
 
 
-def _read_output_limit(sent: Mapping[str, Any]) -> int | None:
-    """The newer name wins when both are sent; both are checked."""
-    limit = None
+def _read_output_limit(sent: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Name and limit; the newer name wins when both are sent; both are checked."""
+    found: tuple[str, int | None] = ("max_tokens", None)
     for name in ("max_tokens", "max_completion_tokens"):
         if sent.get(name) is not None:
-            limit = _output_limit(sent[name], name)
-    return limit
+            found = (name, _output_limit(sent[name], name))
+    return found
 
 
 def _read_include_usage(sent: Mapping[str, Any]) -> bool:
