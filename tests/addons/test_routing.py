@@ -1,0 +1,179 @@
+"""Routing: which legs a model has, and in which order they are tried."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addons.exchange import Leg
+from addons.routing import Rotation, Routing, UnknownDialect, routes_of
+from addons.wire.errors import UnknownKey
+from config import PriceBook, Settings
+from config.settings import (
+    Accounts,
+    Candidate,
+    Clocks,
+    Credential,
+    LedgerSettings,
+    Limits,
+    Listen,
+    Policies,
+)
+from tests.fakes import exchanges
+
+
+def legs(*weights: int, priority: int = 0) -> list[Leg]:
+    return [
+        exchanges.leg(f"p{priority}w{index}", weight=weight, priority=priority)
+        for index, weight in enumerate(weights)
+    ]
+
+
+def leaders(rotation: Rotation, turns: int, place: int = 0) -> list[str]:
+    return [rotation.next()[place].provider.name for _ in range(turns)]
+
+
+@pytest.mark.parametrize(
+    ("weights", "first"),
+    [
+        ((1,), "000000"),
+        ((1, 1), "010101"),
+        ((2, 1), "010010"),
+        ((3, 1), "00100010"),
+        ((5, 1, 1), "00102000010200"),
+    ],
+)
+def test_equals_lead_by_their_weights_and_evenly(
+    weights: tuple[int, ...], first: str
+) -> None:
+    names = leaders(Rotation(legs(*weights)), len(first))
+    assert "".join(name[-1] for name in names) == first
+
+
+@given(
+    weights=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    others=st.lists(st.integers(1, 9), max_size=3),
+)
+def test_in_every_round_each_leads_as_often_as_its_weight(weights, others) -> None:
+    rotation = Rotation(legs(*weights) + legs(*others, priority=1))
+    for _ in range(3):
+        counted = Counter(leaders(rotation, sum(weights)))
+        assert counted == {
+            f"p0w{index}": weight for index, weight in enumerate(weights)
+        }
+
+
+@given(weights=st.lists(st.integers(1, 9), min_size=2, max_size=5))
+def test_over_any_stretch_nobody_is_far_from_a_fair_share(weights) -> None:
+    names = leaders(Rotation(legs(*weights)), 2 * sum(weights))
+    for turns in range(1, len(names) + 1):
+        for index, weight in enumerate(weights):
+            fair = turns * weight / sum(weights)
+            assert abs(names[:turns].count(f"p0w{index}") - fair) < len(weights)
+
+
+def test_a_lower_priority_number_is_always_tried_first() -> None:
+    rotation = Rotation(legs(1, 1, priority=5) + legs(1, 1, priority=0))
+    for _ in range(4):
+        order = [leg.candidate.priority for leg in rotation.next()]
+        assert order == [0, 0, 5, 5]
+
+
+def test_the_ones_that_are_tried_later_take_turns_too() -> None:
+    rotation = Rotation(legs(1) + legs(3, 1, priority=1))
+    assert leaders(rotation, 4, place=1) == ["p1w0", "p1w0", "p1w1", "p1w0"]
+
+
+@pytest.mark.parametrize(
+    ("held", "refused", "routed"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+)
+def test_only_a_held_request_gets_a_route(held, refused, routed) -> None:
+    record = exchanges.held(held=held)
+    if refused:
+        record.refuse(UnknownKey())
+    Routing({"gpt-4o": (exchanges.leg(),)}).request(exchanges.travelling(record))
+    assert bool(record.route) is routed
+    assert record.admitted is routed
+
+
+def test_each_model_takes_its_own_turns() -> None:
+    routing = Routing({"gpt-4o": tuple(legs(1, 1)), "other": tuple(legs(1, 1))})
+    seen = []
+    for model in ("gpt-4o", "other"):
+        record = exchanges.held(model=replace(exchanges.MODEL, id=model))
+        routing.request(exchanges.travelling(record))
+        seen.append(record.route[0].provider.name)
+    assert seen == ["p0w0", "p0w0"]
+
+
+KEY = Credential("KEY", "sk-1")
+SPARE = Credential("SPARE", "sk-2")
+PROVIDERS = {
+    "ready": exchanges.provider("ready", credential_names=("KEY",)),
+    "rich": exchanges.provider(
+        "rich", credentials=(KEY, SPARE), credential_names=("KEY", "SPARE")
+    ),
+    "poor": exchanges.provider("poor", credentials=(), credential_names=("KEY",)),
+    "open": exchanges.provider("open", credentials=()),
+    "demo": exchanges.provider("demo", dialect="demo", credentials=()),
+    "strange": exchanges.provider("strange", dialect="klingon"),
+}
+
+
+def settings(*candidates: str, clocks: Clocks | None = None) -> Settings:
+    model = replace(
+        exchanges.MODEL,
+        candidates=tuple(Candidate(name, "m") for name in candidates),
+        clocks=clocks,
+    )
+    return Settings(
+        Listen(),
+        LedgerSettings(),
+        Limits(),
+        Policies(),
+        Accounts(),
+        PROVIDERS,
+        {"gpt-4o": model},
+        PriceBook(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "demo", "route"),
+    [
+        (["ready"], False, ["ready:KEY"]),
+        (["ready"], True, ["ready:KEY"]),
+        (["rich"], False, ["rich:KEY", "rich:SPARE"]),
+        (["open"], False, ["open:None"]),
+        (["poor"], False, []),
+        (["poor"], True, ["demo:None"]),
+        ([], False, []),
+        ([], True, ["demo:None"]),
+        (["poor", "ready"], True, ["ready:KEY"]),
+        (["demo"], False, []),
+        (["demo"], True, ["demo:None"]),
+    ],
+)
+def test_a_leg_needs_its_credential_and_the_demo_its_switch(
+    candidates: list[str], demo: bool, route: list[str]
+) -> None:
+    found = routes_of(settings(*candidates), demo)["gpt-4o"]
+    assert [
+        f"{leg.provider.name}:{leg.credential and leg.credential.name}" for leg in found
+    ] == route
+
+
+def test_the_models_clocks_stand_in_for_its_providers() -> None:
+    own = Clocks(1, 2, 3, 4)
+    (leg,) = routes_of(settings("ready", clocks=own), demo=False)["gpt-4o"]
+    assert leg.clocks is own
+    (leg,) = routes_of(settings("ready"), demo=False)["gpt-4o"]
+    assert leg.clocks is PROVIDERS["ready"].clocks
+
+
+def test_a_dialect_that_nobody_speaks_is_named() -> None:
+    with pytest.raises(UnknownDialect, match="providers.strange.dialect.*klingon"):
+        routes_of(settings("strange"), demo=False)
