@@ -92,8 +92,8 @@ def environ_of(flow: HTTPFlow) -> Environ:
     environ: Environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
+        "PATH_INFO": unquote_to_bytes(raw(path)).decode("latin-1"),
+        "QUERY_STRING": native(query),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": request.http_version,
@@ -108,8 +108,18 @@ def environ_of(flow: HTTPFlow) -> Environ:
         "wsgi.run_once": False,
     }
     for name, value in request.headers.items(multi=True):
-        add_header(environ, name, value)
+        add_header(environ, name, native(value))
     return environ
+
+
+def raw(text: str) -> bytes:
+    """The bytes that a client sent, of which mitmproxy made text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def native(text: str) -> str:
+    """The same bytes as a WSGI application expects them: a character for each."""
+    return raw(text).decode("latin-1")
 
 
 def add_header(environ: Environ, name: str, value: str) -> None:
