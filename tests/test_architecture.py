@@ -24,6 +24,7 @@ VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
 # What several addons do alike: plain functions and classes without a hook.
 SHARED = frozenset({"addons.catalogue", "addons.counting", "addons.rendering"})
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
+LOOP = frozenset({"asyncio"})
 NETWORK = frozenset({"asyncio", "socket", "ssl", "selectors", "http", "urllib.request"})
 
 
@@ -52,7 +53,7 @@ TABLE = (
         "storage",
         frozenset({"config"}),
         frozenset({"apsw", "bcrypt", "cryptography", "orjson", "peewee", "playhouse"}),
-        NETWORK,
+        LOOP,
     ),
     # The two that hand work between an event loop and a thread.
     Package("storage.writer", frozenset({"config", "storage"}), frozenset({"apsw"})),
@@ -60,8 +61,8 @@ TABLE = (
     Package(
         "storage.commands",
         frozenset({"config", "storage"}),
-        frozenset({"bcrypt", "click", "orjson"}),
-        NETWORK,
+        frozenset({"apsw", "bcrypt", "click", "orjson"}),
+        LOOP,
     ),
     Package(
         "addons.wire",

@@ -23,7 +23,6 @@ EVERYWHERE = SOURCES + TESTS
 # Source files and folders without a test file of their own.
 UNMIRRORED = {
     "storage/migrations": "every test that opens a storage runs them",
-    "tests/bench": "programs that measure; a smoke test starts them",
 }
 
 # (file or folder, ban): reason.
@@ -232,7 +231,10 @@ def mirror(path: Path) -> Path:
 
 
 def needs_mirror(path: Path) -> bool:
-    if path.name in ("__init__.py", "conftest.py") or path.name.startswith("test_"):
+    """Sources and shared fakes do; a helper beside the one test it serves does not."""
+    if path.name == "__init__.py" or path.name.startswith("test_"):
+        return False
+    if path.parts[0] == "tests" and path.parts[1] != "fakes":
         return False
     return not any(inside(path, top) for top in UNMIRRORED)
 
@@ -319,6 +321,7 @@ def test_tests_mirror_the_tree(source: str, test: str) -> None:
         ("storage/migrations/0001_initial.py", False),
         ("tests/fakes/clock.py", True),
         ("tests/conftest.py", False),
+        ("tests/bench/load.py", False),
         ("tests/addons/test_keys.py", False),
     ],
 )
