@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-from peewee import PeeweeException
+from peewee import InterfaceError, PeeweeException
 from playhouse.apsw_ext import APSWDatabase
 
 from storage.clock import Clock
@@ -116,6 +116,7 @@ class ReadDatabase(APSWDatabase):  # type: ignore[misc]
 
     def __init__(self, path: Path) -> None:
         self._opened: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._ended = False
         super().__init__(
             uri(path, mode="ro"),
             timeout=READ_BUSY_SECONDS,
@@ -124,11 +125,15 @@ class ReadDatabase(APSWDatabase):  # type: ignore[misc]
         )
 
     def _connect(self) -> apsw.Connection:
+        if self._ended:
+            raise InterfaceError("the ledger is closed")
         connection: apsw.Connection = super()._connect()
         self._opened.add(connection)
         return connection
 
     def close_all(self) -> None:
+        """Ends reading in all threads, whose own connections fail from now on."""
+        self._ended = True
         for connection in list(self._opened):
             connection.close()
 

@@ -1,0 +1,141 @@
+"""The reader: pages, reports, and that it can only read."""
+
+import threading
+
+import apsw
+import pytest
+from peewee import PeeweeException
+
+from storage.accounts import set_account_status
+from storage.errors import LedgerUnavailable
+from storage.ledger import topup
+from storage.reader import ROWS_MAX, Balance
+from tests.storage.teller import NANO, USED
+
+
+def test_a_balance_is_what_is_posted_less_what_is_held(teller, storage):
+    caller = teller.caller(10 * NANO)
+    teller.admit(caller, "a", 3 * NANO)
+    teller.admit(caller, "b", 2 * NANO)
+    teller.settle("a", NANO)
+    expected = Balance(9 * NANO, 2 * NANO, 7 * NANO)
+    assert storage.reader.balance(caller.account_id) == expected
+
+
+def test_transactions_are_the_users_side_of_transfers(teller, storage):
+    caller = teller.caller(NANO)
+    teller.caller(NANO, "bob@example.com")
+    teller.admit(caller, "r1", NANO // 2)
+    teller.settle("r1", 2 * NANO)
+    teller.do(topup, caller.account_id, 7, "stripe", "pi_1")
+    in_, paid, welcome = storage.reader.transactions(caller.account_id)
+    assert (in_.kind, in_.amount_nano, in_.balance_nano) == ("topup", 7, 7)
+    assert (in_.ref, in_.request_id, in_.model) == ("pi_1", None, None)
+    assert in_.quantities == {}
+    assert (paid.kind, paid.amount_nano, paid.balance_nano) == ("usage", -NANO, 0)
+    assert (paid.request_id, paid.model) == ("r1", "gpt-4o")
+    assert (paid.provider, paid.evidence) == ("openai", "reported")
+    assert paid.quantities == USED.quantities
+    assert (welcome.kind, welcome.amount_nano) == ("promo", NANO)
+    assert in_.seq > paid.seq > welcome.seq
+    assert in_.at_ns > paid.at_ns > welcome.at_ns
+
+
+def test_transactions_come_in_pages(teller, storage):
+    caller = teller.caller(0)
+    for number in range(7):
+        teller.do(topup, caller.account_id, number + 1, "test", str(number))
+    pages, before = [], None
+    while page := storage.reader.transactions(caller.account_id, before, 3):
+        pages.append([record.amount_nano for record in page])
+        before = page[-1].seq
+    assert pages == [[7, 6, 5], [4, 3, 2], [1]]
+
+
+@pytest.mark.parametrize("limit, rows", [(-1, 1), (0, 1), (2, 2), (10**9, 3)])
+def test_a_page_has_a_limit(teller, storage, limit, rows):
+    caller = teller.caller(0)
+    for number in range(3):
+        teller.do(topup, caller.account_id, 1, "test", str(number))
+    assert len(storage.reader.transactions(caller.account_id, None, limit)) == rows
+    assert ROWS_MAX == 500
+
+
+@pytest.mark.parametrize(
+    "search, after, limit, found",
+    [
+        ("", "", 10, ["ada", "bob", "bo_", "cy%"]),
+        ("", "bob@example.com", 10, ["cy%"]),
+        ("", "", 2, ["ada", "bo_"]),
+        ("BO", "", 10, ["bo_", "bob"]),
+        ("bo_", "", 10, ["bo_"]),
+        ("%", "", 10, ["cy%"]),
+        ("example.com", "ada@example.com", 10, ["bo_", "bob", "cy%"]),
+        ("nobody", "", 10, []),
+    ],
+)
+def test_users_are_searched_by_address(teller, storage, search, after, limit, found):
+    for name in ("bob", "ada", "cy%", "bo_"):
+        teller.caller(email=f"{name}@example.com")
+    users = storage.reader.users(search, after, limit)
+    assert [user.email for user in users] == sorted(
+        f"{name}@example.com" for name in found
+    )
+    assert {user.status for user in users} <= {"active"}
+
+
+def test_a_users_list_shows_the_status(teller, storage):
+    caller = teller.caller()
+    teller.do(set_account_status, caller.account_id, "blocked")
+    (user,) = storage.reader.users()
+    assert (user.status, user.id) == ("disabled", caller.user_id)
+
+
+def test_what_is_not_there_is_none(storage):
+    reader = storage.reader
+    assert reader.user("nobody") is None
+    assert reader.user_by_email("nobody@example.com") is None
+    assert reader.key_by_hash(b"x" * 32) is None
+    assert reader.default_key(99) is None
+    assert reader.usage("r1") is None
+    assert reader.keys(99) == reader.transactions(99) == reader.open_holds() == []
+
+
+def test_open_holds_are_those_that_run(teller, storage):
+    caller = teller.caller()
+    for name in ("a", "b", "c"):
+        teller.admit(caller, name, NANO)
+    teller.settle("a", 1)
+    teller.void("b")
+    (hold,) = storage.reader.open_holds()
+    assert (hold.id, hold.amount_nano, hold.boot_id) == ("c", NANO, storage.boot_id)
+
+
+def test_a_reader_cannot_write(storage):
+    with pytest.raises(PeeweeException, match="readonly"):
+        storage.reader._database.execute_sql("DELETE FROM session")
+
+
+def test_each_thread_has_its_own_connection_and_all_are_closed(storage):
+    database, connections = storage.reader._database, []
+
+    def read():
+        storage.reader.revision()
+        connections.append(database.connection())
+
+    for _ in range(3):
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+    assert len(set(map(id, connections))) == 3
+    storage.reader.close()
+    for connection in connections:
+        with pytest.raises(apsw.ConnectionClosedError):
+            connection.execute("SELECT 1")
+    with pytest.raises(LedgerUnavailable):
+        read_again(storage)
+
+
+def read_again(storage):
+    """In this thread, whose connection was closed with the others'."""
+    storage.reader.revision()
