@@ -241,7 +241,7 @@ def test_a_status_means_the_same_everywhere(
 
 
 @every_dialect
-@settings(database=None, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(status=st.integers(0, 999), raw=st.binary(max_size=50))
 def test_an_error_is_read_from_anything(
     dialect: Dialect, status: int, raw: bytes
@@ -250,13 +250,16 @@ def test_an_error_is_read_from_anything(
 
 
 @every_dialect
-@settings(database=None, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(pieces=st.lists(st.binary(max_size=50), max_size=5))
 def test_a_stream_takes_anything(dialect: Dialect, pieces: list[bytes]) -> None:
     stream = dialect.open_stream("m", "r")
-    assert all(stream.feed(piece) == b"" for piece in pieces)
+    out = b"".join([stream.feed(piece) for piece in pieces])
     stream.flush()
-    assert not stream.reading.finished
+    assert out == b"" or out.endswith(b"\n\n")
+    if stream.reading.finished:
+        raw = b"".join(pieces)
+        assert b"[DONE]" in raw or b"finish_reason" in raw
 
 
 @every_dialect

@@ -480,7 +480,7 @@ def outcome(include_usage: bool, parts: list[bytes]) -> tuple[Any, ...]:
     )
 
 
-@settings(database=None, deadline=None)
+@settings(derandomize=True, deadline=None)
 @given(
     parts=st.lists(pieces, max_size=8),
     cuts=st.sets(st.integers(0, 2_500), max_size=20),
