@@ -33,10 +33,11 @@ lock:
 	    --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make lock' --output-file .ci/requirements.lock \
 	    $(ARGS)
+	rm -rf *.egg-info
 
 bench: setup
 	$(PYTHON) tests/bench/overhead.py $(ARGS)
 
 clean:
-	rm -rf .venv build .mypy_cache .pytest_cache .hypothesis htmlcov .coverage
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .hypothesis htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
