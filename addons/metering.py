@@ -91,7 +91,7 @@ class Metering:
         if rule is Rule.DELIVERED and not delivered(exchange):
             return "none", NONE
         usage = reported(exchange)
-        if isinstance(usage, Usage) and usage.complete:
+        if isinstance(usage, Usage) and usage.complete and not cut_short(exchange):
             return "reported", usage.quantities
         counted = {
             "input": await count_input(ask_of(exchange), model_of(exchange)),
@@ -100,7 +100,7 @@ class Metering:
         if isinstance(usage, Invalid):
             return "invalid", counted
         if isinstance(usage, Usage):
-            counted |= usage.quantities
+            counted = joined(counted, usage, cut_short(exchange))
         return ("partial" if rule is Rule.DELIVERED else "counted"), counted
 
     def rate(
@@ -174,6 +174,20 @@ def reported(exchange: Exchange) -> Usage | Invalid | None:
     if exchange.stream is not None:
         return exchange.stream.reading.usage
     return None
+
+
+def cut_short(exchange: Exchange) -> bool:
+    """Whether the provider's figures may be of an earlier moment than the end."""
+    return exchange.stream is not None and not exchange.stream.reading.finished
+
+
+def joined(counted: Quantities, usage: Usage, cut: bool) -> dict[str, int]:
+    """Reported figures, counted ones where there are none. Of a stream that was cut
+    more was delivered than some chunk in its middle says."""
+    quantities = {**counted, **usage.quantities}
+    if cut:
+        quantities["output"] = max(quantities["output"], counted["output"])
+    return quantities
 
 
 def delivered(exchange: Exchange) -> bool:

@@ -1,0 +1,266 @@
+"""Metering: how a flow ended × policy × what is known → the charge."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from addons.counting import count_input, count_text
+from addons.exchange import Exchange
+from addons.metering import End, Metering, Rule, ending, rules_of
+from addons.providers import REGISTRY
+from addons.providers.base import Answer
+from addons.wire.chat_stream import ChatStream
+from addons.wire.errors import UnknownKey, UpstreamFailed
+from addons.wire.usage import Invalid, Usage
+from config.prices import cost_pico
+from config.settings import Policies
+from tests.fakes import exchanges
+from tests.fakes.clock import FakeClock
+
+USED = {"input": 9, "cache_read": 4, "cache_write": 0, "output": 6}
+TEXT = "Good morning to you"
+GENEROUS = Policies(
+    client_left_before_headers="nothing",
+    client_left_midstream="nothing",
+    upstream_died="nothing",
+)
+OPENAI_USED = {
+    "prompt_tokens": 13,
+    "completion_tokens": 6,
+    "prompt_tokens_details": {"cached_tokens": 4},
+}
+
+
+def stream(usage: object = None, finished: bool = True) -> ChatStream:
+    """A stream that has delivered TEXT, and this usage if any."""
+    made = REGISTRY["openai"].open_stream("gpt-4o", "req_1")
+    reason = "stop" if finished else None
+    choice = {"index": 0, "delta": {"content": TEXT}, "finish_reason": reason}
+    chunk = {"choices": [choice]}
+    if usage is not None:
+        chunk["usage"] = usage
+    made.feed(b"data: " + orjson.dumps(chunk) + b"\n\n")
+    return made
+
+
+def answer(usage: Usage | Invalid | None) -> Answer:
+    return Answer({"choices": []}, usage, TEXT)
+
+
+async def meter(
+    record: Exchange, client_left: bool = False, policies: Policies = Policies()
+) -> Exchange:
+    clock = FakeClock(monotonic_ns=exchanges.START_NS + 1_234_000_000)
+    metering = Metering(policies, clock)
+    flow = exchanges.travelling(record)
+    await (metering.error(flow) if client_left else metering.response(flow))
+    return record
+
+
+# How it ended.
+
+
+@pytest.mark.parametrize(
+    ("parts", "client_left", "end"),
+    [
+        ({}, False, End.COMPLETE),
+        ({"committed": True}, False, End.COMPLETE),
+        ({"refusal": UnknownKey()}, False, End.REFUSED),
+        ({"refusal": UnknownKey()}, True, End.REFUSED),
+        ({"broken": UpstreamFailed()}, False, End.BROKEN),
+        ({"broken": UpstreamFailed()}, True, End.BROKEN),
+        ({"refusal": UnknownKey(), "broken": UpstreamFailed()}, True, End.REFUSED),
+        ({}, True, End.LEFT_EARLY),
+        ({"contacted_ns": 1}, True, End.LEFT_WAITING),
+        ({"contacted_ns": 1, "committed": True}, True, End.LEFT_READING),
+    ],
+)
+def test_a_flow_ends_in_one_way(parts, client_left: bool, end: End) -> None:
+    assert ending(exchanges.held(**parts), client_left) is end
+
+
+# The policy.
+
+
+def test_the_shipped_rules_charge_what_was_used() -> None:
+    assert rules_of(Policies()) == {
+        End.COMPLETE: Rule.USED,
+        End.REFUSED: Rule.NOTHING,
+        End.BROKEN: Rule.DELIVERED,
+        End.LEFT_EARLY: Rule.NOTHING,
+        End.LEFT_WAITING: Rule.INPUT,
+        End.LEFT_READING: Rule.DELIVERED,
+    }
+
+
+def test_no_policy_makes_a_complete_answer_free() -> None:
+    assert set(rules_of(GENEROUS).values()) == {Rule.NOTHING, Rule.USED}
+    assert rules_of(GENEROUS)[End.COMPLETE] is Rule.USED
+
+
+def test_every_end_has_a_rule() -> None:
+    assert set(rules_of(Policies())) == set(End)
+
+
+# The charge. Ends are made as they happen; `counted` stands for our own figures.
+
+REPORTED = Usage(dict(USED))
+HALF = Usage({"output": 6})
+EARLY = {**OPENAI_USED, "completion_tokens": 1}
+LATE = {**OPENAI_USED, "completion_tokens": 999}
+LEFT = {"contacted_ns": 1}
+READING = {**LEFT, "committed": True}
+BROKEN = {**READING, "broken": UpstreamFailed()}
+REFUSED = {**LEFT, "refusal": UpstreamFailed()}
+
+
+@pytest.mark.parametrize(
+    ("parts", "left", "policies", "evidence", "charged"),
+    [
+        # A complete answer.
+        ({"answer": answer(REPORTED)}, False, Policies(), "reported", USED),
+        ({"answer": answer(REPORTED)}, False, GENEROUS, "reported", USED),
+        ({"answer": answer(None)}, False, Policies(), "counted", "both"),
+        ({"answer": answer(Invalid("x"))}, False, Policies(), "invalid", "both"),
+        ({"answer": answer(HALF)}, False, Policies(), "counted", "input+6"),
+        ({"answer": answer(Usage({"input": 0, "output": 0}))}, False, Policies(),
+         "reported", {"input": 0, "output": 0}),
+        # A complete stream.
+        ({"stream": stream(OPENAI_USED), **READING}, False, Policies(), "reported",
+         USED),
+        ({"stream": stream(), **READING}, False, Policies(), "counted", "both"),
+        ({"stream": stream({"prompt_tokens": -1}), **READING}, False, Policies(),
+         "invalid", "both"),
+        # Refused, by us or by the provider.
+        (REFUSED, False, Policies(), "none", {}),
+        ({**REFUSED, "answer": answer(REPORTED)}, False, Policies(), "none", {}),
+        ({**REFUSED, "stream": stream()}, True, Policies(), "none", {}),
+        # The provider died in the middle.
+        ({"stream": stream(), **BROKEN}, False, Policies(), "partial", "both"),
+        ({"stream": stream(OPENAI_USED), **BROKEN}, False, Policies(), "reported",
+         USED),
+        ({"stream": stream(), **BROKEN}, False, GENEROUS, "none", {}),
+        # Figures from the middle of a stream are not the last word.
+        ({"stream": stream(EARLY, finished=False), **BROKEN}, False, Policies(),
+         "partial", "reported+counted"),
+        ({"stream": stream(EARLY, finished=False), **READING}, True, Policies(),
+         "partial", "reported+counted"),
+        ({"stream": stream(LATE, finished=False), **READING}, True, Policies(),
+         "partial", {**USED, "output": 999}),
+        # The client left.
+        ({}, True, Policies(), "none", {}),
+        (LEFT, True, Policies(), "estimated", "input"),
+        (LEFT, True, GENEROUS, "none", {}),
+        ({"stream": stream(), **READING}, True, Policies(), "partial", "both"),
+        ({"stream": stream(), **READING}, True, GENEROUS, "none", {}),
+        ({"stream": stream(OPENAI_USED), **READING}, True, Policies(), "reported",
+         USED),
+    ],
+)
+async def test_the_charge_follows_from_the_end_the_policy_and_the_evidence(
+    parts, left: bool, policies: Policies, evidence: str, charged
+) -> None:
+    record = await meter(exchanges.held(**parts), left, policies)
+    counted_input = await count_input(record.ask, record.model)
+    counted_output = await count_text(TEXT)
+    expected = {
+        "input": {"input": counted_input},
+        "both": {"input": counted_input, "output": counted_output},
+        "input+6": {"input": counted_input, "output": 6},
+        "reported+counted": {**USED, "output": counted_output},
+    }.get(charged if isinstance(charged, str) else "", charged)
+    assert (record.charge.record.evidence, dict(record.charge.quantities)) == (
+        evidence,
+        expected,
+    )
+    pico = cost_pico(exchanges.PRICE.sell, expected)
+    assert record.charge.cost_pico == pico
+    assert record.charge.cost_nano == -(-pico // 1000)
+
+
+async def test_nothing_delivered_of_a_broken_answer_is_nothing_charged() -> None:
+    record = await meter(exchanges.held(broken=UpstreamFailed(), contacted_ns=1))
+    assert (record.charge.record.evidence, record.charge.cost_nano) == ("none", 0)
+
+
+async def test_the_larger_figures_of_a_stream_are_taken_and_never_their_sum() -> None:
+    made = REGISTRY["openai"].open_stream("gpt-4o", "req_1")
+    for tokens in (2, 6, 5):
+        usage = {"prompt_tokens": 9, "completion_tokens": tokens}
+        made.feed(b"data: " + orjson.dumps({"choices": [], "usage": usage}) + b"\n\n")
+    record = await meter(exchanges.held(stream=made, **READING))
+    assert record.charge.quantities["output"] == 6
+
+
+async def test_the_hold_pins_the_price() -> None:
+    dear = replace(exchanges.QUOTE, price=replace(exchanges.PRICE, sell={
+        "input": 10**6, "cache_read": 10**6, "cache_write": 10**6, "output": 10**6
+    }))
+    record = await meter(exchanges.held(answer=answer(REPORTED), quote=dear))
+    assert record.charge.cost_pico == sum(USED.values()) * 10**6
+
+
+# What is not metered.
+
+
+@pytest.mark.parametrize("client_left", [False, True])
+async def test_what_holds_no_money_is_not_metered(client_left: bool) -> None:
+    record = await meter(exchanges.held(held=False), client_left)
+    assert record.charge is None
+
+
+async def test_a_flow_that_nobody_admitted_is_not_metered() -> None:
+    metering = Metering(Policies(), FakeClock())
+    await metering.error(exchanges.flow())
+
+
+# The record.
+
+
+async def test_the_record_says_who_served_it_and_how_long_it_took() -> None:
+    record = await meter(
+        exchanges.held(
+            ask=exchanges.ask(stream=True),
+            answer=answer(REPORTED),
+            leg=exchanges.leg("backup", model="other"),
+            attempts=2,
+            first_byte_ns=exchanges.START_NS + 56_789_000,
+        )
+    )
+    usage = record.charge.record
+    assert (usage.provider, usage.upstream_model, usage.attempts) == (
+        "backup",
+        "other",
+        2,
+    )
+    assert (usage.first_byte_ms, usage.total_ms) == (56, 1234)
+    assert (usage.model, usage.stream, usage.tokens) == ("gpt-4o", True, 19)
+
+
+@pytest.mark.parametrize(
+    ("parts", "left", "outcome", "status"),
+    [
+        ({"answer": answer(REPORTED)}, False, "complete", 200),
+        ({"refusal": UpstreamFailed()}, False, "upstream_error", 502),
+        ({"refusal": UpstreamFailed(code="")}, False, "refused", 502),
+        (BROKEN, False, "upstream_died", 502),
+        ({}, True, "client_left_before_contact", 200),
+        (LEFT, True, "client_left_before_headers", 200),
+        (READING, True, "client_left_midstream", 200),
+    ],
+)
+async def test_the_outcome_is_the_end_or_the_errors_code(
+    parts, left: bool, outcome: str, status: int
+) -> None:
+    record = (await meter(exchanges.held(**parts), left)).charge.record
+    assert (record.outcome, record.status) == (outcome, status)
+
+
+async def test_an_exchange_that_reached_no_provider_names_none() -> None:
+    record = (await meter(exchanges.held(), client_left=True)).charge.record
+    assert (record.provider, record.upstream_model, record.first_byte_ms) == (
+        "",
+        "",
+        None,
+    )
