@@ -7,7 +7,8 @@ Commands open with gateway=False and may work beside a running gateway.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -15,9 +16,14 @@ import apsw
 from config.gateway import LedgerSettings
 from config.prices import Price
 from storage.clock import Clock, SystemClock
-from storage.database import check, open_writer, require_sqlite
+from storage.database import UNAVAILABLE, check, open_writer, require_sqlite
 from storage.directory import Directory
-from storage.errors import DatabaseDamaged, DatabaseInUse, LedgerUnavailable
+from storage.errors import (
+    DatabaseDamaged,
+    DatabaseInUse,
+    LedgerUnavailable,
+    StorageError,
+)
 from storage.ids import Ids
 from storage.locks import Boots, FileLock, locked
 from storage.migrations import migrate
@@ -136,20 +142,30 @@ def _prepare(data: Path, ledger: LedgerSettings, clock: Clock, checked: bool) ->
     it turns to WAL, which waits for nobody.
     """
     path = data / DATABASE
-    with locked(data / "schema.lock"):
+    with locked(data / "schema.lock"), _faults_named(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        try:
-            connection = open_writer(path, ledger.busy_seconds)
-        except apsw.NotADBError as error:
-            raise DatabaseDamaged(f"{path} is no database: {error}") from error
+        connection = open_writer(path, ledger.busy_seconds)
         try:
             if checked:
                 check(connection)
             migrate(connection, clock.wall_ns())
-        except apsw.BusyError as error:
-            raise LedgerUnavailable(f"{path} is locked by another process") from error
         finally:
             connection.close()
+
+
+@contextmanager
+def _faults_named(path: Path) -> Iterator[None]:
+    """What SQLite raises, as the StorageError that says what to do."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise DatabaseDamaged(
+            f"{path} is damaged or no database: {error}; restore a backup"
+        ) from error
+    except UNAVAILABLE as error:
+        raise LedgerUnavailable(f"{path} cannot be used now: {error}") from error
 
 
 def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:

@@ -14,14 +14,17 @@ import apsw
 
 from storage.audit import Finding, audit
 from storage.database import UNAVAILABLE, check, open_reader
-from storage.errors import DatabaseDamaged, LedgerUnavailable
+from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
 
 PAGES_A_STEP = 1000
 Progress = Callable[[int, int], None]
 
 
 def backup(
-    source: Path, target: Path, progress: Progress = lambda done, total: None
+    source: Path,
+    target: Path,
+    progress: Progress = lambda done, total: None,
+    step: int = PAGES_A_STEP,
 ) -> list[Finding]:
     """Copy, check, name. The findings are the audit's; FileExistsError if it is there.
 
@@ -33,11 +36,13 @@ def backup(
     partial.unlink(missing_ok=True)
     try:
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        _copy(source, partial, progress)
+        _copy(source, partial, progress, step)
         findings = _examine(partial)
         # A link never replaces a file that appeared meanwhile, as a rename would.
         os.link(partial, target)
         _sync_directory(target.parent)
+    except StorageError:
+        raise
     except UNAVAILABLE as error:
         raise LedgerUnavailable(f"the backup failed: {error}") from error
     finally:
@@ -45,7 +50,7 @@ def backup(
     return findings
 
 
-def _copy(source: Path, target: Path, progress: Progress) -> None:
+def _copy(source: Path, target: Path, progress: Progress, step: int) -> None:
     reader = open_reader(source)
     writer = apsw.Connection(str(target))
     try:
@@ -55,7 +60,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
         reader.execute("SELECT 1 FROM account LIMIT 1").fetchall()
         with writer.backup("main", reader, "main") as copy:
             while not copy.done:
-                copy.step(PAGES_A_STEP)
+                copy.step(step)
                 progress(copy.page_count - copy.remaining, copy.page_count)
         # One file, not three: a backup is carried about. This also syncs it.
         writer.execute("PRAGMA synchronous = FULL")
@@ -68,7 +73,8 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
 
 
 def _examine(path: Path) -> list[Finding]:
-    connection = open_reader(path)
+    # Not read-only: SQLite forgets a table's CHECKs there and would check none.
+    connection = apsw.Connection(str(path))
     try:
         check(connection)
         return audit(connection)

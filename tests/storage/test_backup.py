@@ -1,0 +1,96 @@
+"""Backup: a whole, checked copy, or none."""
+
+import stat
+
+import apsw
+import pytest
+
+from storage.backup import backup
+from storage.database import open_reader
+from storage.errors import DatabaseDamaged, LedgerUnavailable
+from tests.storage.teller import NANO, Teller
+
+
+def rows(path, table):
+    connection = open_reader(path)
+    try:
+        return connection.execute(f"SELECT * FROM {table}").fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_copy_is_the_ledger(teller, storage, tmp_path):
+    caller = teller.caller()
+    teller.admit(caller, "r1", NANO)
+    teller.settle("r1", 5)
+    target = tmp_path / "copy.db"
+    assert backup(storage.path, target) == []
+    for table in ("account", "transfer", "hold", "usage", "key"):
+        assert rows(target, table) == rows(storage.path, table)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.db"]
+
+
+def test_a_copy_can_be_put_in_place(open_ledger, data, tmp_path):
+    storage = open_ledger()
+    caller = Teller(storage).caller()
+    backup(storage.path, tmp_path / "copy.db")
+    Teller(storage).admit(caller, "r1", NANO)
+    storage.close()
+    storage.path.unlink()
+    (tmp_path / "copy.db").rename(storage.path)
+    storage = open_ledger()
+    assert Teller(storage).available(caller) == 10 * NANO
+
+
+def test_a_gateway_that_goes_on_writing_is_copied_as_it_was(teller, storage, tmp_path):
+    caller = teller.caller()
+    for number in range(300):
+        teller.caller(1, f"u{number}@example.com")
+    seen = []
+
+    def write_meanwhile(done, total):
+        seen.append((done, total))
+        teller.admit(caller, f"r{len(seen)}", 1)
+
+    assert backup(storage.path, tmp_path / "copy.db", write_meanwhile, step=10) == []
+    assert len(seen) > 3 and seen[-1][0] == seen[-1][1]
+    assert rows(tmp_path / "copy.db", "hold") == []
+    assert teller.count("hold") == len(seen)
+
+
+def test_a_file_is_never_replaced(teller, storage, tmp_path):
+    target = tmp_path / "copy.db"
+    target.write_text("precious")
+    with pytest.raises(FileExistsError):
+        backup(storage.path, target)
+    assert target.read_text() == "precious"
+
+
+def test_a_copy_that_is_no_good_gets_no_name(teller, storage, tmp_path):
+    teller.caller()
+    connection = apsw.Connection(str(storage.path))
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("UPDATE account SET debits_pending = -1 WHERE id = 1")
+    with pytest.raises(DatabaseDamaged, match="not good"):
+        backup(storage.path, tmp_path / "copy.db")
+    assert list(tmp_path.glob("*copy*")) == []
+    connection.execute("UPDATE account SET debits_pending = 0 WHERE id = 1")
+    connection.close()
+
+
+def test_a_ledger_that_does_not_add_up_is_copied_and_said_so(
+    teller, storage, tmp_path
+):
+    teller.caller()
+    teller.sql("UPDATE key SET open_holds = 3")
+    (found,) = backup(storage.path, tmp_path / "copy.db")
+    assert found.row == "key 1"
+    assert (tmp_path / "copy.db").exists()
+    teller.sql("UPDATE key SET open_holds = 0")
+
+
+def test_without_a_ledger_there_is_no_copy(tmp_path):
+    with pytest.raises(LedgerUnavailable):
+        backup(tmp_path / "none.db", tmp_path / "copy.db")
+    assert list(tmp_path.iterdir()) == []

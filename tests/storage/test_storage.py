@@ -1,0 +1,147 @@
+"""Opening and closing a data directory."""
+
+import stat
+
+import apsw
+import pytest
+
+from storage import DATABASE, open_storage
+from storage.errors import (
+    DatabaseDamaged,
+    DatabaseInUse,
+    DatabaseTooNew,
+    LedgerUnavailable,
+)
+from tests.storage.teller import NANO, PRICE, Teller
+
+
+def test_an_empty_directory_becomes_a_ledger(open_ledger, data):
+    storage = open_ledger()
+    assert storage.path == data / DATABASE
+    assert storage.recovered == 0
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(storage.path.stat().st_mode) == 0o600
+    assert Teller(storage).sql("SELECT owner FROM account ORDER BY id") == [
+        ("cash",),
+        ("revenue",),
+        ("shortfall",),
+        ("promo",),
+    ]
+
+
+def test_what_was_written_is_there_after_the_next_opening(open_ledger):
+    storage = open_ledger()
+    caller = Teller(storage).caller(NANO)
+    storage.close()
+    storage = open_ledger()
+    assert storage.reader.balance(caller.account_id).available_nano == NANO
+    found = storage.reader.key_by_hash(storage.secrets.key_hash(caller.key.plain))
+    assert found.id == caller.key_id
+
+
+def test_there_is_one_gateway_and_any_number_of_commands(open_ledger):
+    first = open_ledger()
+    with pytest.raises(DatabaseInUse):
+        open_ledger()
+    commands = [open_ledger(gateway=False) for _ in range(3)]
+    for number, command in enumerate(commands):
+        Teller(command).caller(1, f"u{number}@example.com")
+    assert len(first.reader.users()) == 3
+    first.close()
+    open_ledger()
+
+
+def test_a_command_may_come_first(open_ledger):
+    caller = Teller(open_ledger(gateway=False)).caller(NANO)
+    gateway = open_ledger()
+    assert gateway.reader.balance(caller.account_id).available_nano == NANO
+
+
+def test_each_opening_is_a_boot_of_its_own(open_ledger):
+    first = open_ledger()
+    first.close()
+    second = open_ledger()
+    assert first.boot_id != second.boot_id
+    assert Teller(second).sql("SELECT id FROM boot ORDER BY id") == [
+        (boot_id,) for boot_id in sorted([first.boot_id, second.boot_id])
+    ]
+
+
+def test_prices_are_registered_at_the_opening(open_ledger):
+    assert Teller(open_ledger()).sql("SELECT id FROM price") == [(PRICE.id,)]
+
+
+def test_closing_twice_is_closing_once(open_ledger, data):
+    storage = open_ledger()
+    storage.close()
+    storage.close()
+    names = {path.name for path in data.iterdir()}
+    assert names == {DATABASE, "secret", "gateway.lock", "schema.lock", "boots"}
+    assert list((data / "boots").glob("*.lock")) == []
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_a_file_that_is_no_database_is_refused(open_ledger, data, gateway):
+    data.mkdir()
+    (data / DATABASE).write_bytes(b"a letter to my landlord " * 500)
+    with pytest.raises(DatabaseDamaged, match="no database"):
+        open_ledger(gateway=gateway)
+
+
+def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
+    storage = open_ledger()
+    for number in range(200):
+        Teller(storage).caller(1, f"u{number}@example.com")
+    storage.close()
+    stored = bytearray(storage.path.read_bytes())
+    for at in range(4096 * 3, len(stored), 4096):
+        stored[at : at + 200] = b"\xff" * 200
+    storage.path.write_bytes(stored)
+    with pytest.raises(DatabaseDamaged):
+        open_ledger()
+    # The refused opening let go of the locks: the answer is the same, not "in use".
+    with pytest.raises(DatabaseDamaged):
+        open_ledger()
+
+
+def test_a_newer_schema_is_refused(open_ledger):
+    storage = open_ledger()
+    Teller(storage).sql("INSERT INTO migration VALUES ('9999_future', 1)")
+    storage.close()
+    with pytest.raises(DatabaseTooNew, match="9999_future"):
+        open_ledger()
+
+
+def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
+    """One that finds its work half done by somebody else changes nothing."""
+    data.mkdir()
+    connection = apsw.Connection(str(data / DATABASE))
+    connection.execute("CREATE TABLE voucher (x)")
+    with pytest.raises(apsw.SQLError, match="already exists"):
+        open_ledger()
+    tables = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+    ).fetchall()
+    assert tables == [("migration",), ("voucher",)]
+    connection.execute("DROP TABLE voucher")
+    connection.close()
+    open_ledger()
+
+
+def test_a_locked_file_is_unavailable(open_ledger):
+    storage = open_ledger()
+    other = apsw.Connection(str(storage.path))
+    storage.close()
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnavailable):
+        open_ledger()
+    other.execute("ROLLBACK")
+    other.close()
+    open_ledger()
+
+
+def test_the_machines_clock_and_chance_are_the_default(data, settings):
+    storage = open_storage(data, settings, gateway=True)
+    assert storage.clock.wall_ns() > 10**18
+    assert storage.ids.make("x") != storage.ids.make("x")
+    storage.close()
