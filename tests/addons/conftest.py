@@ -1,12 +1,12 @@
-"""A real ledger with one caller in it, proved after each test that used it."""
+"""A real ledger and callers in it, proved after each test that used it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from config.money import parse_nano
+from config.money import NANO
 from config.settings import LedgerSettings
 from storage import Storage, open_storage
 from storage.accounts import NewUser, Registered, register
@@ -38,18 +38,29 @@ def storage(tmp_path: Path, clock: FakeClock) -> Iterator[Storage]:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with a key and ten dollars."""
+    """Somebody with a key and some money."""
 
     plain: str
     key: KeyRecord
 
 
 @pytest.fixture
-def caller(storage: Storage) -> Caller:
-    key = mint(storage.secrets)
-    new = NewUser(storage.ids.uuid(), "ada@example.com", "hash")
-    made = storage.writer.wait(register, new, key, parse_nano("10.00"))
-    assert isinstance(made, Registered)
-    found = storage.reader.key_by_hash(key.hash)
-    assert found is not None
-    return Caller(key.plain, found)
+def caller_with(storage: Storage) -> Callable[[int], Caller]:
+    """A new caller each time, with so many nano-dollars."""
+
+    def make(nano: int) -> Caller:
+        key = mint(storage.secrets)
+        email = f"{storage.ids.make('user')}@example.com"
+        new = NewUser(storage.ids.uuid(), email, "hash")
+        made = storage.writer.wait(register, new, key, nano)
+        assert isinstance(made, Registered)
+        found = storage.reader.key_by_hash(key.hash)
+        assert found is not None
+        return Caller(key.plain, found)
+
+    return make
+
+
+@pytest.fixture
+def caller(caller_with: Callable[[int], Caller]) -> Caller:
+    return caller_with(10 * NANO)

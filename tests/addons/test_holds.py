@@ -1,0 +1,473 @@
+"""Holds: the worst case is reserved, lowered where it must be, and closed once."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from addons.counting import count_input
+from addons.exchange import Charge, Exchange, KeyLimits, Quote
+from addons.holds import (
+    TRIES,
+    Holds,
+    affordable,
+    dearest_input,
+    lowered,
+    quote_of,
+    with_margin,
+    worst_case,
+)
+from addons.wire.errors import UnknownKey
+from config import Price, PriceBook
+from config.money import dollars
+from storage.accounts import set_account_status
+from storage.errors import LedgerBusy
+from storage.keys import revoke_key
+from storage.ledger import Granted, Insufficient, RateState, Settled, UsageRecord
+from tests.fakes import exchanges
+from tests.fakes.clock import FakeClock
+from tests.fakes.loop import leap
+from tests.fakes.writers import FailingWriter, ScriptedWriter
+
+FLOOR = 256
+PRICES = PriceBook([exchanges.PRICE])
+PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+RATE = RateState(0, None, 0, None, 60)
+
+
+def holds(writer, prices: PriceBook = PRICES, retry_seconds: float = 0) -> Holds:
+    return Holds(writer, prices, FakeClock(), FLOOR, retry_seconds)
+
+
+def asking(caller=None, id: str = "req_1", **fields) -> Exchange:
+    """An exchange on its way to the till: nothing is held yet."""
+    return exchanges.held(
+        id=id,
+        held=False,
+        quote=None,
+        ask=exchanges.ask(**fields),
+        caller=caller.key if caller else exchanges.CALLER,
+    )
+
+
+async def request(addon: Holds, record: Exchange) -> Exchange:
+    await addon.request(exchanges.travelling(record))
+    return record
+
+
+def balance(storage, caller):
+    return storage.reader.balance(caller.key.account_id)
+
+
+# The worst case.
+
+
+@pytest.mark.parametrize(
+    ("fields", "extra_input", "output", "choices"),
+    [
+        ({}, 0, 16_384, 1),
+        ({"max_tokens": 5}, 0, 5, 1),
+        ({"max_completion_tokens": 6}, 0, 6, 1),
+        ({"max_tokens": 16_384}, 0, 16_384, 1),
+        ({"n": 3, "max_tokens": 5}, 0, 5, 3),
+        ({"n": 128}, 0, 16_384, 128),
+        (
+            {"messages": [{"role": "user", "content": [PIXEL, PIXEL]}]},
+            2_000,
+            16_384,
+            1,
+        ),
+    ],
+)
+def test_the_worst_case_is_all_input_and_the_whole_output_limit(
+    fields, extra_input: int, output: int, choices: int
+) -> None:
+    ask = exchanges.ask(**fields)
+    quote = worst_case(ask, exchanges.MODEL, exchanges.PRICE)
+    assert quote.input_tokens == ask.input_tokens_max + extra_input
+    assert (quote.output_tokens, quote.choices) == (output, choices)
+    pico = 2_500_000 * quote.input_tokens + 10_000_000 * output * choices
+    assert quote.amount_nano == pico // 1000
+    assert not quote.lowered
+
+
+async def test_no_text_has_more_tokens_than_its_worst_case() -> None:
+    for text in ("价" * 50, "a b c d e f g", "\u200d🧑🏽‍🚀" * 20, "0123456789" * 9):
+        ask = exchanges.ask(messages=[{"role": "user", "content": text}])
+        quote = worst_case(ask, exchanges.MODEL, exchanges.PRICE)
+        assert quote.input_tokens >= await count_input(ask, exchanges.MODEL)
+
+
+def test_no_input_is_larger_than_the_models_context() -> None:
+    small = replace(exchanges.MODEL, context_tokens=10)
+    assert worst_case(exchanges.ask(), small, exchanges.PRICE).input_tokens == 10
+
+
+@pytest.mark.parametrize(
+    ("rates", "meter"),
+    [
+        ({"input": 2, "cache_read": 1, "cache_write": 2}, "input"),
+        ({"input": 2, "cache_read": 1, "cache_write": 3}, "cache_write"),
+        ({"input": 1, "cache_read": 9, "cache_write": 1}, "cache_read"),
+        ({"input": 1}, "input"),
+    ],
+)
+def test_input_is_held_at_the_dearest_rate_it_can_cost(rates, meter: str) -> None:
+    assert dearest_input(rates) == meter
+
+
+def test_a_hold_is_never_empty() -> None:
+    free = Price.of("m", 0, {"input": 0, "output": 0}, {"input": 0, "output": 0})
+    assert quote_of(free, 100, 100, 1).amount_nano == 1
+
+
+@pytest.mark.parametrize(("counted", "margin"), [(0, 0), (1, 1), (10, 13), (100, 130)])
+def test_counted_input_has_a_margin(counted: int, margin: int) -> None:
+    assert with_margin(counted) == margin
+
+
+rates = st.integers(0, 10**9)
+
+
+@st.composite
+def quotes(draw) -> Quote:
+    sell = {meter: draw(rates) for meter in ("input", "cache_write", "output")}
+    price = Price.of("m", 0, sell, sell)
+    return quote_of(
+        price,
+        draw(st.integers(0, 10**6)),
+        draw(st.integers(1, 10**6)),
+        draw(st.integers(1, 128)),
+    )
+
+
+@given(first=quotes(), input_tokens=st.integers(0, 10**6), share=st.integers(0, 1000))
+def test_the_lowered_limit_is_the_largest_that_is_affordable(
+    first: Quote, input_tokens: int, share: int
+) -> None:
+    available = first.amount_nano * share // 500
+    found = lowered(first, input_tokens, available)
+    if found is None:
+        assert not affordable(first, input_tokens, 1, available)
+        return
+    assert found.amount_nano <= available
+    assert 1 <= found.output_tokens <= first.output_tokens
+    assert (found.input_tokens, found.choices) == (input_tokens, first.choices)
+    assert found.lowered is (found.output_tokens < first.output_tokens)
+    if found.lowered:
+        more = found.output_tokens + 1
+        assert not affordable(first, input_tokens, more, available)
+
+
+@given(first=quotes(), more=st.integers(1, 10**6))
+def test_a_larger_limit_never_costs_less(first: Quote, more: int) -> None:
+    assume(first.output_tokens + more <= 10**6)
+    larger = quote_of(
+        first.price, first.input_tokens, first.output_tokens + more, first.choices
+    )
+    assert larger.amount_nano >= first.amount_nano
+
+
+# Admission at the till.
+
+
+async def test_a_caller_with_money_is_held_for_the_worst_case(storage, caller) -> None:
+    record = await request(holds(storage.writer), asking(caller, max_tokens=100))
+    assert record.refusal is None
+    assert (record.held, record.quote.lowered) == (True, False)
+    held = balance(storage, caller)
+    assert held.pending_nano == record.quote.amount_nano
+    assert record.available_nano == held.available_nano
+    assert record.rate.requests_remaining is None
+
+
+async def cost_of(record: Exchange, output_tokens: int) -> int:
+    """What a hold of so much output comes to with the input counted."""
+    counted = with_margin(await count_input(record.ask, exchanges.MODEL))
+    tokens = min(counted, record.ask.input_tokens_max)
+    return quote_of(exchanges.PRICE, tokens, output_tokens, record.ask.n).amount_nano
+
+
+@pytest.mark.parametrize(
+    ("fields", "affords", "short_nano", "output", "is_lowered"),
+    [
+        ({}, 1000, 0, 1000, True),
+        ({}, 1000, 1, 999, True),
+        ({}, FLOOR, 0, FLOOR, True),
+        ({}, FLOOR, 1, None, None),
+        ({"max_tokens": 1000}, 999, 0, 999, True),
+        ({"max_tokens": 1000}, 1000, 0, 1000, False),
+        ({"max_tokens": 10}, 10, 0, 10, False),
+        ({"max_tokens": 10}, 10, 1, None, None),
+        ({"max_tokens": FLOOR}, FLOOR, 0, FLOOR, False),
+        ({"max_tokens": FLOOR}, FLOOR, 1, None, None),
+        ({"n": 2}, FLOOR, 0, FLOOR, True),
+        ({"n": 2}, FLOOR, 1, None, None),
+    ],
+)
+async def test_the_output_is_lowered_to_the_balance_but_not_below_the_floor(
+    storage, caller_with, fields, affords, short_nano, output, is_lowered
+) -> None:
+    # Much text, so that its count is well below its bytes.
+    text = [{"role": "user", "content": "the quick brown fox jumps over " * 20}]
+    nano = await cost_of(asking(messages=text, **fields), affords) - short_nano
+    caller = caller_with(nano)
+    record = await request(
+        holds(storage.writer), asking(caller, messages=text, **fields)
+    )
+    if output is None:
+        assert (record.refusal.code, record.held) == ("insufficient_balance", False)
+        assert balance(storage, caller).pending_nano == 0
+        return
+    assert record.refusal is None
+    assert (record.quote.output_tokens, record.quote.lowered) == (output, is_lowered)
+    assert balance(storage, caller).pending_nano == record.quote.amount_nano <= nano
+
+
+async def test_who_has_no_money_is_told_what_was_needed(storage, caller_with) -> None:
+    caller = caller_with(2)
+    record = await request(holds(storage.writer), asking(caller))
+    needed = worst_case(record.ask, exchanges.MODEL, exchanges.PRICE).amount_nano
+    assert record.refusal.status == 402
+    assert record.refusal.extra == {
+        "needed": dollars(needed),
+        "available": "0.000000002",
+    }
+
+
+def insufficient(available_nano: int) -> Insufficient:
+    return Insufficient(10**9, available_nano)
+
+
+@pytest.mark.parametrize(
+    ("answers", "tries", "refused"),
+    [
+        ([Granted("req_1", 5, RATE)], 1, False),
+        ([insufficient(10**7), Granted("req_1", 0, RATE)], 2, False),
+        ([insufficient(10**7 - step) for step in range(9)], 1 + TRIES, True),
+        ([insufficient(10**7), insufficient(10**6)], 2, True),
+        ([insufficient(0)], 1, True),
+    ],
+)
+async def test_a_balance_that_shrinks_meanwhile_is_followed_for_a_while(
+    answers, tries: int, refused: bool
+) -> None:
+    writer = ScriptedWriter(answers)
+    record = await request(holds(writer), asking())
+    assert (len(writer.asked), record.refusal is not None) == (tries, refused)
+    amounts = [admission.amount_nano for _, admission in writer.asked]
+    assert amounts == sorted(amounts, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        (KeyLimits(1, 0, 0), "rpm"),
+        (KeyLimits(0, 50_000, 0), "tpm"),
+        (KeyLimits(0, 0, 1), "concurrency"),
+    ],
+)
+async def test_the_keys_limits_are_kept(storage, caller, limits, limit: str) -> None:
+    addon = holds(storage.writer)
+    for number in range(4):
+        record = asking(caller, id=f"req_{number}")
+        record.limits = limits
+        await request(addon, record)
+    assert record.refusal.status == 429
+    assert record.refusal.extra == {"limit": limit}
+    assert 1 <= record.refusal.retry_after <= 60
+    assert not record.held
+
+
+async def test_an_account_that_was_blocked_meanwhile_is_refused(
+    storage, caller
+) -> None:
+    await storage.writer.run(set_account_status, caller.key.account_id, "blocked")
+    record = await request(holds(storage.writer), asking(caller))
+    assert record.refusal.code == "account_disabled"
+
+
+async def test_a_key_that_was_revoked_meanwhile_is_unknown(storage, caller) -> None:
+    await storage.writer.run(revoke_key, caller.key.id)
+    record = await request(holds(storage.writer), asking(caller))
+    assert record.refusal.code == "invalid_api_key"
+
+
+async def test_a_model_without_a_price_is_never_free() -> None:
+    writer = ScriptedWriter([])
+    record = await request(holds(writer, PriceBook()), asking())
+    assert record.refusal.code == "price_unknown"
+    assert writer.asked == []
+
+
+@pytest.mark.parametrize("parts", [{"ask": None}, {"refusal": UnknownKey()}])
+async def test_nothing_is_held_for_what_is_not_asked_or_refused(parts) -> None:
+    writer = ScriptedWriter([])
+    record = exchanges.held(held=False, **parts)
+    await request(holds(writer), record)
+    assert (writer.asked, record.held) == ([], False)
+
+
+@pytest.mark.parametrize("missing", ["caller", "limits", "model"])
+async def test_a_record_with_a_gap_is_our_fault_and_not_admitted(missing) -> None:
+    writer = ScriptedWriter([])
+    record = asking()
+    setattr(record, missing, None)
+    await request(holds(writer), record)
+    assert (record.refusal.status, record.held, writer.asked) == (500, False, [])
+
+
+# Closing.
+
+
+def usage(evidence: str = "reported", outcome: str = "complete") -> UsageRecord:
+    return UsageRecord(
+        model="gpt-4o",
+        provider="openai",
+        upstream_model="gpt-4o-2024",
+        evidence=evidence,
+        quantities={"input": 10, "output": 5},
+        outcome=outcome,
+        status=200,
+        attempts=1,
+        first_byte_ms=1,
+        total_ms=2,
+        tokens=15,
+        stream=False,
+    )
+
+
+def charge(nano: int = 1000, outcome: str = "complete") -> Charge:
+    record = usage(outcome=outcome)
+    return Charge(nano, nano * 1000, record.quantities, outcome, record)
+
+
+async def admitted(addon: Holds, caller) -> Exchange:
+    record = await request(addon, asking(caller, max_tokens=100))
+    assert record.held
+    return record
+
+
+async def written(addon: Holds) -> None:
+    """What was kept for later is in the ledger."""
+    await asyncio.gather(*addon.unwritten)
+
+
+async def test_a_settle_charges_the_cost_and_frees_the_rest(storage, caller) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    await addon.settle(record, charge(1000))
+    assert (record.held, record.paid_nano) == (False, 1000)
+    after = balance(storage, caller)
+    assert (after.pending_nano, after.available_nano) == (0, 10**10 - 1000)
+    assert record.available_nano == after.available_nano
+
+
+async def test_a_void_gives_all_back_and_says_why(storage, caller) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    await addon.void(record, charge(0, outcome="upstream_error"))
+    assert (record.held, record.paid_nano) == (False, 0)
+    assert record.available_nano == 10**10
+    assert storage.reader.usage(record.id).record.outcome == "upstream_error"
+
+
+async def test_a_failed_hook_leaves_nothing_held(storage, caller) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    await addon.release(record)
+    await addon.release(record)
+    assert balance(storage, caller).pending_nano == 0
+    assert storage.reader.usage(record.id).record.outcome == "internal_error"
+
+
+async def test_a_cost_above_the_balance_is_the_houses_and_is_logged(
+    storage, caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    with caplog.at_level(logging.WARNING):
+        await addon.settle(record, charge(10**10 + 5))
+    assert (record.paid_nano, record.available_nano) == (10**10, 0)
+    assert "shortfall of $0.000000005" in caplog.text
+
+
+# A ledger that cannot be written.
+
+
+@pytest.mark.parametrize("written_anyway", [False, True])
+@pytest.mark.parametrize("failures", [1, 2, 5])
+async def test_a_settle_is_tried_until_it_is_written_and_charges_once(
+    storage, caller, failures: int, written_anyway: bool
+) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    addon.writer = FailingWriter(storage.writer, failures, written=written_anyway)
+    await addon.settle(record, charge(1000))
+    assert (record.held, record.paid_nano) == (False, 1000)
+    await written(addon)
+    after = balance(storage, caller)
+    assert (after.pending_nano, after.available_nano) == (0, 10**10 - 1000)
+    assert addon.unwritten == set()
+
+
+@pytest.mark.parametrize("written_anyway", [False, True])
+async def test_a_void_is_tried_until_it_is_written(
+    storage, caller, written_anyway: bool
+) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    addon.writer = FailingWriter(storage.writer, 3, written=written_anyway)
+    await addon.void(record, None)
+    assert record.paid_nano == 0
+    await written(addon)
+    assert balance(storage, caller).available_nano == 10**10
+
+
+@pytest.mark.parametrize("written_anyway", [False, True])
+async def test_an_admit_that_may_have_been_written_is_refused_and_voided(
+    storage, caller, written_anyway: bool
+) -> None:
+    addon = holds(FailingWriter(storage.writer, 2, written=written_anyway))
+    record = await request(addon, asking(caller))
+    assert (record.refusal.code, record.held) == ("ledger_unavailable", False)
+    await written(addon)
+    assert balance(storage, caller).pending_nano == 0
+
+
+async def test_a_full_queue_refuses_and_has_nothing_to_void(caller, storage) -> None:
+    addon = holds(FailingWriter(storage.writer, 1, error=LedgerBusy))
+    record = await request(addon, asking(caller))
+    assert (record.refusal.status, record.refusal.retry_after) == (503, 1)
+    assert addon.unwritten == set()
+
+
+async def test_a_full_queue_delays_a_settle_like_any_fault(caller, storage) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    addon.writer = FailingWriter(storage.writer, 2, error=LedgerBusy)
+    await addon.settle(record, charge(1000))
+    await written(addon)
+    assert balance(storage, caller).available_nano == 10**10 - 1000
+
+
+async def settle_and_stop(failures: int) -> tuple[int, float]:
+    """How many settles reached the ledger, and how long the end took."""
+    till = ScriptedWriter([Settled(1000, 0, 0)])
+    addon = holds(FailingWriter(till, failures), retry_seconds=2)
+    await addon.settle(exchanges.held(), charge())
+    await addon.done()
+    await asyncio.sleep(0)
+    return len(till.asked), asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize(
+    ("failures", "settled", "seconds"), [(0, 1, 0), (1, 1, 2), (3, 1, 6), (99, 0, 10)]
+)
+def test_the_end_waits_for_what_is_unwritten_but_not_for_ever(
+    failures: int, settled: int, seconds: float
+) -> None:
+    assert leap(settle_and_stop(failures)) == (settled, pytest.approx(seconds))
