@@ -1,0 +1,85 @@
+"""A provider by script: replies in their order, and what was asked of them.
+
+A reply's body is a list of pieces: bytes, a number of seconds to wait (on a leaping
+loop they take no time), an exception to raise, or STUCK.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import orjson
+
+from addons.providers.base import UpstreamRequest
+
+STUCK = "nothing more comes"
+
+type Piece = bytes | float | Exception | str
+
+
+@dataclass
+class ScriptedReply:
+    body: Sequence[Piece] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # Pieces taken so far, and whether the reply was left.
+    taken: int = 0
+    left: bool = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for piece in self.body:
+            self.taken += 1
+            if isinstance(piece, bytes):
+                yield piece
+            elif isinstance(piece, Exception):
+                raise piece
+            elif piece == STUCK:
+                await asyncio.Event().wait()
+            else:
+                await asyncio.sleep(piece)
+
+
+class ScriptedTransport:
+    """Gives one reply after the other; an exception stands for no connection."""
+
+    def __init__(self, *replies: ScriptedReply | Exception) -> None:
+        self.replies = list(replies)
+        self.requests: list[UpstreamRequest] = []
+        self.closed = False
+
+    @asynccontextmanager
+    async def open(self, request: UpstreamRequest) -> AsyncIterator[ScriptedReply]:
+        self.requests.append(request)
+        reply = self.replies[len(self.requests) - 1]
+        if isinstance(reply, Exception):
+            raise reply
+        try:
+            yield reply
+        finally:
+            reply.left = True
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(text: str = "", finish: str | None = None, **fields: object) -> bytes:
+    """One event of a stream in OpenAI's dialect."""
+    delta = {"content": text} if text else {}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return b"data: " + orjson.dumps({"choices": [choice], **fields}) + b"\n\n"
+
+
+def usage_chunk(prompt: int, output: int) -> bytes:
+    usage = {"prompt_tokens": prompt, "completion_tokens": output}
+    return b"data: " + orjson.dumps({"choices": [], "usage": usage}) + b"\n\n"
+
+
+def completion(text: str = "Hi", **fields: object) -> bytes:
+    """A whole answer in OpenAI's dialect."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return orjson.dumps({"id": "theirs", "choices": [choice], **fields})
