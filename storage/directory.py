@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from storage.clock import Clock
+from storage.errors import LedgerUnavailable
 from storage.keys import KeyRecord, well_formed
 from storage.reader import Reader
 from storage.secrets import Secrets
@@ -57,6 +58,7 @@ class Directory:
         self._revision = -1
         self._looked_ns = clock.monotonic_ns() - 2 * STALE_NS
         self._looking = False
+        self._closed = False
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="key-directory")
 
     def find_cached(self, plain: str) -> KeyRecord | Unknown | None:
@@ -66,7 +68,7 @@ class Directory:
         age_ns = self._clock.monotonic_ns() - self._looked_ns
         if age_ns >= STALE_NS:
             return None
-        if age_ns >= REFRESH_NS and not self._looking:
+        if age_ns >= REFRESH_NS and not self._looking and not self._closed:
             self._looking = True
             self._threads.submit(self._look)
         key_hash = self._secrets.key_hash(plain)
@@ -79,6 +81,8 @@ class Directory:
         """The key, from memory or from the file. Raises if the file cannot be read."""
         cached = self.find_cached(plain)
         if cached is None:
+            if self._closed:
+                raise LedgerUnavailable("the directory of keys is closed")
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self._load, plain)
         return cached if isinstance(cached, KeyRecord) else None
@@ -91,6 +95,7 @@ class Directory:
             self._unknown = {}
 
     def close(self) -> None:
+        self._closed = True
         self._threads.shutdown()
 
     def _load(self, plain: str) -> KeyRecord | None:

@@ -195,3 +195,14 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(teller, storag
     await directory.find(caller.key.plain)
     assert directory.find_cached(caller.key.plain) is None
     directory.close()
+
+
+async def test_after_the_end_nothing_is_looked_up(teller, storage, clock):
+    caller = teller.caller()
+    directory = Directory(storage.reader, storage.secrets, clock)
+    record = await directory.find(caller.key.plain)
+    directory.close()
+    clock.advance(REFRESH_NS / SECOND)
+    assert directory.find_cached(caller.key.plain) is record
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        await directory.find(well_formed_guess(1))

@@ -1,0 +1,256 @@
+"""Commands, as an operator runs them."""
+
+import apsw
+import bcrypt
+import click
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from storage import DATABASE
+from storage.commands import backup, key_group, user_group, verify, voucher_group
+from storage.passwords import digest
+from storage.vouchers import Redeemed, redeem
+from tests.storage.teller import NANO, Teller
+
+ALL = click.Group(commands=[user_group, key_group, voucher_group, verify, backup])
+CREATE = ["user", "create"]
+
+
+@pytest.fixture
+def run(data):
+    def run_one(*args, given=None):
+        return CliRunner().invoke(ALL, [*args, "--data", str(data)], input=given)
+
+    return run_one
+
+
+@pytest.fixture
+def run_json(run):
+    def run_one(*args):
+        answer = run(*args, "--json")
+        assert answer.exit_code == 0, answer.output
+        return orjson.loads(answer.stdout)
+
+    return run_one
+
+
+@pytest.fixture
+def ada(open_ledger):
+    """Not by the command, which takes its time over the password."""
+    storage = open_ledger(gateway=False)
+    caller = Teller(storage).caller()
+    storage.close()
+    return {"id": caller.user_id, "api_key": caller.key.plain}
+
+
+# Users
+
+
+def test_create_makes_a_user_who_can_call_and_sign_in(run_json, open_ledger):
+    ada = run_json(*CREATE, "--email", "Ada@example.com", "--password", "secret")
+    assert ada["email"] == "ada@example.com"
+    assert (ada["available"], ada["status"], ada["role"]) == ("10.00", "active", "user")
+    storage = open_ledger()
+    user = storage.reader.user(ada["id"])
+    assert bcrypt.checkpw(digest("secret"), user.password_hash.encode())
+    record = storage.reader.key_by_hash(storage.secrets.key_hash(ada["api_key"]))
+    assert record.account_id == user.account_id
+
+
+def test_a_password_from_standard_input_is_a_line(run, open_ledger):
+    args = ["user", "create", "--email", "b@example.com", "--password-stdin"]
+    answer = run(*args, "--role", "operator", "--welcome", "0", given="long secret\n")
+    assert answer.exit_code == 0
+    assert "api_key: tk_" in answer.stdout
+    (user,) = open_ledger().reader.users()
+    assert user.role == "operator"
+    assert bcrypt.checkpw(digest("long secret"), user.password_hash.encode())
+
+
+BAD = [
+    ([*CREATE, "--email", "ada", "--password", "secret"], "not an e-mail address"),
+    ([*CREATE, "--email", "a@b.cn", "--password", "short"], "at least 6"),
+    ([*CREATE, "--email", "a@b.cn"], "--password"),
+    ([*CREATE, "--password", "secret"], "--email"),
+    ([*CREATE, "--email", "ADA@example.com", "--password", "secret"], "is taken"),
+    ([*CREATE, "--email", "a@b.cn", "--password", "secret", "--role", "x"], "--role"),
+    (["user", "grant", "nobody@example.com", "1"], "there is no user"),
+    (["user", "grant", "ada@example.com", "0"], "nothing"),
+    (["user", "grant", "ada@example.com", "1,5"], "decimal dollars"),
+    (["user", "grant", "ada@example.com", "0.0000000001"], "9 decimals"),
+    (["user", "disable", "nobody@example.com"], "there is no user"),
+    (["user", "enable", "x"], "not an e-mail address"),
+    (["key", "list", "nobody@example.com"], "there is no user"),
+    (["key", "revoke", "99"], "no key 99"),
+    (["key", "revoke", "x"], "KEY_ID"),
+    (["voucher", "create", "--amount", "0"], "nothing"),
+    (["voucher", "create", "--amount", "1", "--count", "0"], "--count"),
+    (["voucher", "create", "--amount", "1", "--count", "10001"], "--count"),
+    (["voucher", "create"], "--amount"),
+]
+
+
+@pytest.mark.parametrize("args, said", BAD)
+def test_bad_input_is_exit_code_2_and_says_what(ada, run, args, said):
+    answer = run(*args)
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_a_negative_grant_is_refused(ada, run):
+    answer = run("user", "grant", "ada@example.com", "--data", "x", "--", "-5")
+    assert answer.exit_code == 2
+
+
+def test_list_shows_all_or_some(ada, run, run_json, open_ledger):
+    storage = open_ledger()
+    Teller(storage).caller(email="bob@example.com")
+    users = run_json("user", "list")
+    assert [user["email"] for user in users] == ["ada@example.com", "bob@example.com"]
+    lines = run("user", "list", "--search", "bob").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["email", "status", "role", "available"],
+        ["bob@example.com", "active", "user", "10.00"],
+    ]
+    assert run_json("user", "list", "--search", "nobody") == []
+
+
+def test_disable_and_enable(ada, run_json, open_ledger):
+    storage = open_ledger()
+    disabled = run_json("user", "disable", "ada@example.com")
+    assert disabled["status"] == "disabled"
+    assert storage.reader.user(ada["id"]).status == "disabled"
+    assert run_json("user", "enable", "ada@example.com")["status"] == "active"
+
+
+def test_disable_signs_out(ada, run_json, open_ledger, clock):
+    storage = open_ledger()
+    storage.writer.wait(
+        lambda db: db.sql(
+            "INSERT INTO session VALUES (x'01', ?1, 0, ?2, '', '')",
+            (ada["id"], 2**62),
+        )
+    )
+    run_json("user", "disable", "ada@example.com")
+    assert storage.reader.session_user(b"\1", clock.wall_ns()) is None
+
+
+def test_each_grant_is_a_new_one(ada, run_json, open_ledger):
+    run_json("user", "grant", "ada@example.com", "0.005")
+    granted = run_json("user", "grant", "ada@example.com", "0.005")
+    assert (granted["granted"], granted["available"]) == ("0.005", "10.01")
+    storage = open_ledger()
+    assert Teller(storage).house("promo") == -10_010_000_000
+    assert Teller(storage).audit() == []
+
+
+# Keys and vouchers
+
+
+def test_keys_are_listed_and_revoked(ada, run, run_json):
+    (key,) = run_json("key", "list", "ada@example.com")
+    assert ada["api_key"] not in str(key)
+    assert (key["status"], key["default"]) == ("active", True)
+    assert run("key", "revoke", str(key["id"])).exit_code == 0
+    assert run("key", "revoke", str(key["id"])).exit_code == 2
+    assert run_json("key", "list", "ada@example.com")[0]["status"] == "revoked"
+
+
+def test_vouchers_are_worth_their_amount(ada, run, run_json, open_ledger):
+    lines = run("voucher", "create", "--amount", "5", "--count", "3").stdout.split()
+    assert len(set(lines)) == 3
+    made = run_json("voucher", "create", "--amount", "2.50", "--batch", "spring")
+    assert (made["batch"], made["amount"], len(made["codes"])) == ("spring", "2.50", 1)
+    storage = open_ledger()
+    account_id = storage.reader.user(ada["id"]).account_id
+    for code, nano in ((lines[0], 5 * NANO), (made["codes"][0], 5 * NANO // 2)):
+        answer = storage.writer.wait(redeem, account_id, code)
+        assert isinstance(answer, Redeemed) and answer.amount_nano == nano
+
+
+# verify and backup
+
+
+def test_verify_proves_a_ledger(ada, run, run_json):
+    answer = run("verify")
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        "proved: 1 transfers, 0 open holds\n",
+    )
+    assert run_json("verify") == {
+        "proved": True,
+        "transfers": 1,
+        "open_holds": 0,
+        "waiting_holds": 0,
+        "findings": [],
+    }
+
+
+def test_verify_names_the_row_that_is_broken(ada, run, data):
+    connection = apsw.Connection(str(data / DATABASE))
+    connection.execute("DROP TRIGGER transfer_no_update")
+    connection.execute("UPDATE transfer SET amount_nano = 11")
+    connection.close()
+    answer = run("verify")
+    assert answer.exit_code == 1
+    assert f"I2 transfer 1 (promo:welcome:{ada['id']})" in answer.stdout
+    assert answer.stdout.splitlines()[-1].startswith("BROKEN")
+    shown = orjson.loads(run("verify", "--json").stdout)
+    assert {found["invariant"] for found in shown["findings"]} == {"I2"}
+
+
+def test_verify_beside_a_living_gateway(run, open_ledger):
+    teller = Teller(open_ledger())
+    teller.admit(teller.caller(), "r1", 1)
+    answer = run("verify")
+    assert (answer.exit_code, "1 open holds" in answer.stdout) == (0, True)
+
+
+def test_verify_says_that_a_dead_run_waits(run, open_ledger):
+    storage = open_ledger()
+    teller = Teller(storage)
+    teller.admit(teller.caller(), "r1", 1)
+    storage.close()
+    answer = run("verify")
+    assert answer.exit_code == 3
+    assert "1 of them wait for the gateway's next start" in answer.stdout
+    open_ledger()
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [["verify"], ["backup", "copy.db"]])
+def test_without_a_ledger_there_is_nothing_to_do(run, command, data):
+    answer = run(*command)
+    assert answer.exit_code == 2
+    assert "there is no ledger" in answer.stderr
+    assert not data.exists()
+
+
+def test_a_file_that_is_no_database_is_said_so(run, data):
+    data.mkdir()
+    (data / DATABASE).write_bytes(b"no database " * 1000)
+    for command in (["verify"], ["user", "list"]):
+        answer = run(*command)
+        assert (answer.exit_code, len(answer.stderr.splitlines())) == (2, 1)
+
+
+def test_backup_writes_a_copy_and_replaces_nothing(ada, run, tmp_path):
+    target = tmp_path / "copy.db"
+    answer = run("backup", str(target))
+    assert answer.exit_code == 0 and target.exists()
+    answer = run("backup", str(target))
+    assert (answer.exit_code, "exists" in answer.stderr) == (2, True)
+    assert run("backup", str(tmp_path / "no" / "copy.db")).exit_code == 2
+
+
+def test_every_command_has_help():
+    def check(command, context):
+        assert command.help
+        for inner in getattr(command, "commands", {}).values():
+            check(inner, context)
+
+    for command in ALL.commands.values():
+        check(command, None)
+        assert CliRunner().invoke(command, ["--help"]).exit_code == 0
