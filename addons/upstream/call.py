@@ -39,31 +39,40 @@ class UpstreamEvent(events.ConnectionEvent):
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One request on its way to a provider; `task` is the coroutine that serves it."""
+    """One request on its way to a provider; `task` is the coroutine that serves it.
+
+    `ended` says that the whole answer was fed in: nothing may follow it. A piece is
+    never empty, because an empty chunk is the end of a chunked body.
+    """
 
     flow: http.HTTPFlow
     stream_id: int
     server: Server
     inlet: Inlet
     task: asyncio.Task[None] | None = None
+    ended: bool = False
 
     async def whole(self, status: int) -> None:
         """Answer in one piece. The body is set by the addons in `response`."""
+        self.ended = True
         head = ResponseHeaders(self.stream_id, bare_response(status), end_stream=True)
         await self._feed(head, ResponseEndOfMessage(self.stream_id))
 
     async def begin(self, first: bytes) -> None:
         """Start a streamed answer; its headers are set in `responseheaders`."""
         head = ResponseHeaders(self.stream_id, bare_response(200), end_stream=False)
-        await self._feed(head, ResponseData(self.stream_id, first))
+        pieces = [ResponseData(self.stream_id, first)] if first else []
+        await self._feed(head, *pieces)
         await self.inlet.drain_writers()
 
     async def send(self, data: bytes) -> None:
         """Pass a piece on, and wait while the client is slow to take it."""
-        await self._feed(ResponseData(self.stream_id, data))
+        if data:
+            await self._feed(ResponseData(self.stream_id, data))
         await self.inlet.drain_writers()
 
     async def end(self) -> None:
+        self.ended = True
         await self._feed(ResponseEndOfMessage(self.stream_id))
 
     async def _feed(self, *batch: HttpEvent) -> None:
