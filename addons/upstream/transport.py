@@ -54,6 +54,16 @@ async def read_whole(reply: Reply, limit_bytes: int) -> bytes:
     return bytes(body)
 
 
+async def read_start(reply: Reply, limit_bytes: int) -> bytes:
+    """The body up to the limit; what follows is not waited for."""
+    body = bytearray()
+    async for piece in reply.pieces():
+        body += piece
+        if len(body) >= limit_bytes:
+            break
+    return bytes(body[:limit_bytes])
+
+
 class HttpReply:
     """A reply over HTTP."""
 

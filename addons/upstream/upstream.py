@@ -20,7 +20,13 @@ from mitmproxy.http import HTTPFlow
 from addons.exchange import Exchange, Leg
 from addons.providers.base import UpstreamRequest
 from addons.upstream.call import Call
-from addons.upstream.transport import Reply, Transport, open_transport, read_whole
+from addons.upstream.transport import (
+    Reply,
+    Transport,
+    open_transport,
+    read_start,
+    read_whole,
+)
 from addons.upstream.watch import Watch
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import (
@@ -43,6 +49,7 @@ RELEASE_SECONDS = 1.0
 NANOSECONDS = 1_000_000_000
 
 CUT_SHORT = "The provider cut its answer short."
+NO_CONTENT = "The provider's answer was empty."
 
 
 class Upstream:
@@ -112,6 +119,9 @@ class Upstream:
 
     async def fail(self, call: Call, exchange: Exchange, error: ApiError) -> None:
         """Tell the client: a refusal if it has nothing yet, else a broken stream."""
+        if call.ended:
+            # The answer was complete; what failed is the end of its connection.
+            return
         if exchange.committed:
             exchange.broken = error
             await call.end()
@@ -155,7 +165,7 @@ class Upstream:
         self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
     ) -> None:
         if reply.status != 200:
-            body = await read_whole(reply, ERROR_BYTES)
+            body = await read_start(reply, ERROR_BYTES)
             raise leg.dialect.read_error(reply.status, reply.headers, body)
         if exchange.ask is not None and exchange.ask.stream:
             await self.pass_on(call, exchange, leg, reply, watch)
@@ -181,17 +191,8 @@ class Upstream:
                 return await call.end()
             if not exchange.committed:
                 early += out
-                if not stream.started:
-                    if stream.ended:
-                        break
-                    continue
-                exchange.first_byte_ns = self.clock.monotonic_ns()
-                exchange.committed = True
-                watch.streaming()
-                out, early = early, b""
-                watch.pause()
-                await call.begin(out)
-                watch.life()
+                if stream.started:
+                    await self.begin(call, exchange, early, watch)
             elif out:
                 watch.pause()
                 await call.send(out)
@@ -200,8 +201,22 @@ class Upstream:
                 break
         stream.flush()
         verdict(stream)
+        if not exchange.committed:
+            # Its only event had no blank line after it.
+            await self.begin(call, exchange, early, watch)
         await call.end()
         await release(pieces)
+
+    async def begin(
+        self, call: Call, exchange: Exchange, first: bytes, watch: Watch
+    ) -> None:
+        """The client gets the head of its answer: no other leg may follow."""
+        exchange.first_byte_ns = self.clock.monotonic_ns()
+        exchange.committed = True
+        watch.streaming()
+        watch.pause()
+        await call.begin(first)
+        watch.life()
 
 
 def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
@@ -240,6 +255,8 @@ def verdict(stream: ChatStream) -> None:
         raise stream.reading.fault
     if not stream.reading.finished:
         raise UpstreamFailed(CUT_SHORT)
+    if not stream.started:
+        raise UpstreamFailed(NO_CONTENT)
 
 
 def may_follow(error: ApiError) -> bool:

@@ -1,0 +1,490 @@
+"""Upstream: attempts in their order, the clocks, and no way back once begun."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+from mitmproxy.connection import Server
+
+from addons.exchange import Exchange, Leg
+from addons.upstream.call import Call
+from addons.upstream.upstream import CUT_SHORT, ERROR_BYTES, Upstream
+from addons.wire.errors import (
+    BadRequest,
+    UnknownKey,
+    UpstreamFailed,
+    UpstreamOverloaded,
+    UpstreamTimeout,
+)
+from config.settings import Clocks
+from tests.fakes import exchanges
+from tests.fakes.clock import FakeClock
+from tests.fakes.inlet import RecordingInlet
+from tests.fakes.loop import leap
+from tests.fakes.transport import (
+    DONE,
+    STUCK,
+    ScriptedReply,
+    ScriptedTransport,
+    chunk,
+    completion,
+    usage_chunk,
+)
+
+CLOCKS = Clocks(
+    connect_seconds=5, first_byte_seconds=20, idle_seconds=10, total_seconds=100
+)
+GOOD = [chunk("Hel"), chunk("lo"), chunk(finish="stop"), usage_chunk(3, 4), DONE]
+
+
+@dataclass
+class Served:
+    """What became of one call."""
+
+    record: Exchange
+    inlet: RecordingInlet
+    transports: dict[str, ScriptedTransport]
+    seconds: float = 0.0
+    failure: BaseException | None = None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+
+def legs(count: int = 1, **fields: Any) -> tuple[Leg, ...]:
+    known = {"clocks": CLOCKS, **fields}
+    return tuple(exchanges.leg(f"leg{number}", **known) for number in range(count))
+
+
+def exchange_for(route: tuple[Leg, ...], stream: bool, **ask: Any) -> Exchange:
+    asked = exchanges.ask(stream=stream, **ask)
+    return exchanges.held(route=route, ask=asked)
+
+
+def serve(
+    *replies: ScriptedReply | Exception,
+    record: Exchange | None = None,
+    stream: bool = True,
+    meanwhile: Callable[[Upstream, Served], Coroutine[Any, Any, None]] | None = None,
+) -> Served:
+    """Serve a call on a leaping loop: each leg has one of the replies."""
+    record = record or exchange_for(legs(len(replies)), stream)
+    transports = {
+        leg.provider.name: ScriptedTransport(reply)
+        for leg, reply in zip(record.route, replies)
+    }
+    return leap(story(record, transports, meanwhile))
+
+
+async def story(record, transports, meanwhile) -> Served:
+    providers = {leg.provider.name: leg.provider for leg in record.route}
+    upstream = Upstream(providers, FakeClock(), lambda one: transports[one.name])
+    upstream.running()
+    served = Served(record, RecordingInlet(), transports)
+    flow = exchanges.travelling(record)
+    call = Call(flow, 1, Server(address=None), served.inlet)
+    task = asyncio.create_task(upstream.upstream_exchange(call))
+    if meanwhile is not None:
+        await meanwhile(upstream, served)
+    (served.failure,) = await asyncio.gather(task, return_exceptions=True)
+    served.seconds = asyncio.get_running_loop().time()
+    served.requests = [
+        orjson.loads(request.body)
+        for transport in transports.values()
+        for request in transport.requests
+    ]
+    assert upstream.calls == set()
+    return served
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the others run until something is so."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+def code(error: Exception | None) -> str | None:
+    return None if error is None else error.code
+
+
+# What is sent.
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_ask_is_sent_as_the_leg_wants_it(stream: bool) -> None:
+    reply = ScriptedReply(GOOD if stream else [completion()])
+    served = serve(reply, stream=stream)
+    (request,) = served.transports["leg0"].requests
+    assert request.headers["authorization"] == "Bearer sk-secret"
+    (body,) = served.requests
+    assert (body["model"], body["max_completion_tokens"]) == ("gpt-4o-2024", 200)
+    assert body.get("stream", False) is stream
+
+
+def test_the_output_limit_of_the_quote_is_sent_not_the_callers() -> None:
+    record = exchange_for(legs(), stream=False, max_tokens=9999)
+    served = serve(ScriptedReply([completion()]), record=record)
+    (body,) = served.requests
+    assert body["max_completion_tokens"] == exchanges.QUOTE.output_tokens
+
+
+def test_each_leg_gets_its_own_model_and_credential() -> None:
+    other = exchanges.leg("leg1", model="other", credentials=(), clocks=CLOCKS)
+    record = exchange_for((*legs(1), other), stream=False)
+    served = serve(
+        UpstreamFailed(), ScriptedReply([completion()]), record=record
+    )
+    assert [body["model"] for body in served.requests] == ["gpt-4o-2024", "other"]
+    (request,) = served.transports["leg1"].requests
+    assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"held": False}, {"route": ()}, {"refusal": UnknownKey()}],
+    ids=["unheld", "unrouted", "refused"],
+)
+def test_what_nobody_admitted_goes_nowhere(parts) -> None:
+    record = exchanges.held(**{"route": legs(), **parts})
+    served = serve(ScriptedReply([completion()]), record=record)
+    assert served.requests == []
+    assert served.inlet.status == 500
+
+
+# A whole answer.
+
+
+def test_a_whole_answer_is_read_and_its_body_left_to_the_receipt() -> None:
+    served = serve(ScriptedReply([b"", completion("Hello")]), stream=False)
+    assert served.inlet.names == ["ResponseHeaders", "ResponseEndOfMessage"]
+    assert (served.inlet.status, served.record.answer.text) == (200, "Hello")
+    assert (served.record.attempts, served.record.leg.provider.name) == (1, "leg0")
+    assert served.record.first_byte_ns is not None
+    assert served.record.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ([b"<html>"], "upstream_error"),
+        ([], "upstream_error"),
+        ([b'{"choices":[]}'], "upstream_error"),
+        ([completion(), UpstreamFailed()], "upstream_error"),
+        ([STUCK], "upstream_timeout"),
+    ],
+)
+def test_what_is_no_answer_is_refused(body, refusal: str) -> None:
+    served = serve(ScriptedReply(body), stream=False)
+    assert (code(served.record.refusal), served.inlet.status) == (refusal, 502)
+    assert served.record.answer is None
+
+
+def test_an_answer_above_the_limit_is_refused() -> None:
+    record = exchange_for(legs(response_bytes=10), stream=False)
+    served = serve(ScriptedReply([completion()]), record=record)
+    assert served.record.refusal.message == "The provider's answer is too large."
+
+
+# A streamed answer.
+
+
+def test_a_stream_is_passed_on_as_it_comes() -> None:
+    served = serve(ScriptedReply(GOOD))
+    assert served.inlet.names == [
+        "ResponseHeaders",
+        "ResponseData",
+        "ResponseData",
+        "ResponseEndOfMessage",
+    ]
+    assert b"Hel" in served.inlet.data and b"[DONE]" not in served.inlet.data
+    assert served.record.committed and served.record.broken is None
+    assert served.record.stream.reading.usage.quantities["output"] == 4
+
+
+def test_nothing_is_sent_before_the_first_real_content() -> None:
+    async def look(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.transports["leg0"].replies[0].taken == 3)
+        assert served.inlet.events == []
+
+    first = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
+    reply = ScriptedReply([b": hello\n\n", first, 5.0, *GOOD])
+    served = serve(reply, meanwhile=look)
+    assert b'"assistant"' in served.inlet.data
+    assert served.inlet.status == 200
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [chunk("Hi", finish="stop"), DONE],
+        [chunk("Hi", finish="stop") + DONE],
+        [chunk("Hi", finish="stop").rstrip()],
+        [chunk("Hi", finish="stop")],
+        [chunk(finish="stop"), DONE],
+    ],
+    ids=["two", "joined", "unended", "undone", "wordless"],
+)
+def test_an_answer_in_one_event_is_an_answer(pieces, include_usage: bool) -> None:
+    options = {"stream_options": {"include_usage": include_usage}}
+    record = exchange_for(legs(), stream=True, **options)
+    served = serve(ScriptedReply(pieces), record=record)
+    assert (served.record.refusal, served.record.broken) == (None, None)
+    assert served.inlet.names[0] == "ResponseHeaders"
+    assert served.inlet.names[-1] == "ResponseEndOfMessage"
+    said = served.inlet.data + served.record.stream.tail(None, "1")
+    assert said.count(b'"finish_reason":"stop"') == 1
+
+
+def test_an_empty_piece_is_never_fed_because_it_would_end_the_chunks() -> None:
+    served = serve(ScriptedReply([chunk("Hi", finish="stop"), b"", DONE]))
+    pieces = [
+        event.data for event in served.inlet.http_events if hasattr(event, "data")
+    ]
+    assert b"" not in pieces
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [DONE], [b": hello\n\n"], [usage_chunk(3, 0), DONE], [b"data: {}\n\n"]],
+    ids=["nothing", "done", "comment", "usage", "empty"],
+)
+def test_a_stream_without_content_is_no_answer(pieces) -> None:
+    served = serve(ScriptedReply(pieces))
+    assert (code(served.record.refusal), served.inlet.status) == ("upstream_error", 502)
+
+
+@pytest.mark.parametrize(
+    ("end", "broken"),
+    [
+        ([], "upstream_error"),
+        ([UpstreamFailed(detail="reset")], "upstream_error"),
+        ([b'data: {"error":{"message":"no","code":"oops"}}\n\n'], "upstream_error"),
+        ([STUCK], "upstream_timeout"),
+        ([ZeroDivisionError()], "internal_error"),
+    ],
+)
+def test_a_stream_that_was_cut_is_broken_and_never_followed(end, broken: str) -> None:
+    served = serve(ScriptedReply([chunk("Hi"), *end]), ScriptedReply(GOOD))
+    assert code(served.record.broken) == broken
+    assert served.record.refusal is None
+    assert served.inlet.names[-1] == "ResponseEndOfMessage"
+    assert served.inlet.names.count("ResponseEndOfMessage") == 1
+    assert (served.inlet.status, served.record.attempts) == (200, 1)
+
+
+def test_a_cut_stream_says_so() -> None:
+    served = serve(ScriptedReply([chunk("Hi")]))
+    assert served.record.broken.message == CUT_SHORT
+
+
+def test_what_comes_after_done_is_read_and_forgotten() -> None:
+    reply = ScriptedReply([*GOOD, chunk("late"), b"\n"])
+    served = serve(reply)
+    assert b"late" not in served.inlet.data
+    assert reply.taken == len(reply.body)
+
+
+def test_a_connection_that_stays_open_after_done_is_given_up() -> None:
+    served = serve(ScriptedReply([*GOOD, STUCK]))
+    assert (served.record.broken, served.failure) == (None, None)
+    assert served.seconds == pytest.approx(1)
+
+
+def test_an_answer_that_a_hook_refused_is_not_passed_on() -> None:
+    async def refuse(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.record.committed)
+        served.record.refuse(UpstreamFailed())
+
+    served = serve(ScriptedReply([chunk("a"), 1.0, *GOOD]), meanwhile=refuse)
+    assert b"Hel" not in served.inlet.data
+    assert served.inlet.names[-1] == "ResponseEndOfMessage"
+
+
+# One leg after the other.
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "first",
+    [
+        UpstreamFailed(detail="connect"),
+        ScriptedReply([b"{}"], 429),
+        ScriptedReply([b"{}"], 500),
+        ScriptedReply([b"{}"], 529),
+        ScriptedReply([b"{}"], 401),
+        ScriptedReply([b"{}"], 402),
+        ScriptedReply([b"<html>"]),
+        ScriptedReply([STUCK]),
+        ScriptedReply([]),
+    ],
+)
+def test_a_leg_that_failed_is_followed_by_the_next(first, stream: bool) -> None:
+    second = ScriptedReply(GOOD if stream else [completion()])
+    served = serve(first, second, stream=stream)
+    assert (served.record.refusal, served.inlet.status) == (None, 200)
+    assert (served.record.attempts, served.record.leg.provider.name) == (2, "leg1")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_judgement_of_the_request_is_final(status: int) -> None:
+    body = orjson.dumps({"error": {"message": "no such thing", "param": "top_p"}})
+    served = serve(ScriptedReply([body], status), ScriptedReply(GOOD))
+    assert isinstance(served.record.refusal, BadRequest)
+    assert (served.record.attempts, served.inlet.status) == (1, 400)
+
+
+def test_what_a_provider_cannot_do_is_not_asked_of_the_next() -> None:
+    record = exchange_for(legs(2, dialect="deepseek"), stream=False, n=2)
+    served = serve(ScriptedReply([]), ScriptedReply([]), record=record)
+    assert (served.record.refusal.param, served.requests) == ("n", [])
+
+
+def test_the_last_failure_is_the_one_that_is_told() -> None:
+    served = serve(ScriptedReply([b"{}"], 500), UpstreamOverloaded())
+    assert code(served.record.refusal) == "upstream_overloaded"
+    assert served.record.attempts == 2
+
+
+@pytest.mark.parametrize("size", [ERROR_BYTES, 4 * ERROR_BYTES])
+def test_an_error_that_goes_on_for_ever_is_judged_by_its_status(size: int) -> None:
+    reply = ScriptedReply([b"x" * size, b"x", STUCK], 400)
+    served = serve(reply)
+    assert isinstance(served.record.refusal, BadRequest)
+    assert reply.left
+
+
+def test_a_bug_of_ours_is_a_500_and_not_followed() -> None:
+    served = serve(ZeroDivisionError(), ScriptedReply(GOOD))
+    assert (code(served.record.refusal), served.record.attempts) == (
+        "internal_error",
+        1,
+    )
+
+
+# The clocks.
+
+
+@pytest.mark.parametrize(
+    ("pieces", "seconds", "expired"),
+    [
+        ([STUCK], 20, "first_byte"),
+        ([b": still here\n\n", 15.0, b": and here\n\n", STUCK], 20, "first_byte"),
+        ([15.0, chunk("a"), STUCK], 25, "idle"),
+        ([chunk("a"), 9.0, b": alive\n\n", 9.0, STUCK], 19, "idle"),
+        ([piece for _ in range(99) for piece in (chunk("a"), 9.0)], 100, "total"),
+    ],
+)
+def test_silence_ends_when_its_clock_runs_out(pieces, seconds, expired: str) -> None:
+    served = serve(ScriptedReply(pieces))
+    assert served.seconds == pytest.approx(seconds)
+    error = served.record.refusal or served.record.broken
+    assert isinstance(error, UpstreamTimeout)
+    assert error.detail == f"{expired} clock"
+
+
+def test_every_leg_has_clocks_of_its_own() -> None:
+    served = serve(ScriptedReply([STUCK]), ScriptedReply([15.0, *GOOD]))
+    assert (served.record.refusal, served.seconds) == (None, pytest.approx(35))
+
+
+def test_a_slow_client_is_not_the_providers_silence() -> None:
+    async def read_late(upstream: Upstream, served: Served) -> None:
+        served.inlet.slow()
+        await served.inlet.waiting.wait()
+        asyncio.get_running_loop().call_later(50, served.inlet.read)
+
+    served = serve(ScriptedReply(GOOD), meanwhile=read_late)
+    assert (served.record.broken, served.seconds) == (None, pytest.approx(50))
+
+
+def test_a_client_that_does_not_read_stops_the_reading_of_the_provider() -> None:
+    reply = ScriptedReply([chunk("a")] * 1000 + [chunk(finish="stop"), DONE])
+
+    async def look(upstream: Upstream, served: Served) -> None:
+        served.inlet.slow()
+        await served.inlet.waiting.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert reply.taken == 1
+        served.inlet.read()
+
+    assert serve(reply, meanwhile=look).record.broken is None
+
+
+def test_a_client_that_never_reads_is_ended_by_the_total_clock() -> None:
+    async def never(upstream: Upstream, served: Served) -> None:
+        served.inlet.slow()
+
+    served = serve(ScriptedReply(GOOD), meanwhile=never)
+    assert served.seconds == pytest.approx(100)
+    assert code(served.record.broken) == "upstream_timeout"
+
+
+# Leaving and stopping.
+
+
+@pytest.mark.parametrize("pieces", [[STUCK], [chunk("a"), STUCK]])
+def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -> None:
+    reply = ScriptedReply(pieces)
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: reply.taken == len(pieces))
+        upstream.error(served.record.call.flow)
+
+    served = serve(reply, meanwhile=leave)
+    assert isinstance(served.failure, asyncio.CancelledError)
+    assert reply.left
+    assert (served.record.refusal, served.record.broken) == (None, None)
+
+
+@pytest.mark.parametrize("record", [None, exchanges.held()])
+def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
+    upstream = Upstream({}, FakeClock())
+    flow = exchanges.travelling(record) if record else exchanges.flow()
+    upstream.error(flow)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status", "refusal", "broken"),
+    [
+        ([STUCK], 503, "draining", None),
+        ([chunk("a"), STUCK], 200, None, "draining"),
+    ],
+)
+def test_a_cut_tells_the_client_why(pieces, status, refusal, broken) -> None:
+    reply = ScriptedReply(pieces)
+
+    async def cut(upstream: Upstream, served: Served) -> None:
+        await until(lambda: reply.taken == len(pieces))
+        upstream.cut_all()
+
+    served = serve(reply, ScriptedReply(GOOD), meanwhile=cut)
+    assert served.inlet.status == status
+    assert (code(served.record.refusal), code(served.record.broken)) == (
+        refusal,
+        broken,
+    )
+    assert (served.failure, served.record.attempts) == (None, 1)
+
+
+def test_a_cut_after_the_end_changes_nothing() -> None:
+    async def cut(upstream: Upstream, served: Served) -> None:
+        await until(lambda: "ResponseEndOfMessage" in served.inlet.names)
+        upstream.cut_all()
+
+    served = serve(ScriptedReply([*GOOD, STUCK]), meanwhile=cut)
+    assert served.record.broken is None
+    assert served.inlet.names.count("ResponseEndOfMessage") == 1
+
+
+async def test_transports_are_opened_with_the_loop_and_closed_at_the_end() -> None:
+    transport = ScriptedTransport()
+    providers = {"openai": exchanges.provider()}
+    upstream = Upstream(providers, FakeClock(), lambda one: transport)
+    assert upstream.transports == {}
+    upstream.running()
+    assert upstream.transports == {"openai": transport}
+    await upstream.done()
+    assert transport.closed
