@@ -1,0 +1,75 @@
+"""A call: the three shapes of an answer as mitmproxy's events."""
+
+import pytest
+from mitmproxy.connection import Server
+
+from addons.upstream.call import Call, bare_response
+from tests.fakes import exchanges
+from tests.fakes.inlet import RecordingInlet
+
+SERVER = Server(address=("127.0.0.1", 9))
+HEAD, DATA, END = "ResponseHeaders", "ResponseData", "ResponseEndOfMessage"
+
+
+def call() -> Call:
+    return Call(exchanges.flow(), 3, SERVER, RecordingInlet())
+
+
+async def whole(one: Call) -> None:
+    await one.whole(404)
+
+
+async def streamed(one: Call) -> None:
+    await one.begin(b"a")
+    await one.send(b"b")
+    await one.end()
+
+
+async def late(one: Call) -> None:
+    await one.begin(b"")
+    await one.send(b"")
+    await one.end()
+
+
+@pytest.mark.parametrize(
+    ("answer", "batches", "drains"),
+    [
+        (whole, [[HEAD, END]], 0),
+        (streamed, [[HEAD, DATA], [DATA], [END]], 2),
+        (late, [[HEAD], [END]], 2),
+    ],
+)
+async def test_an_answer_is_fed_in_batches(answer, batches, drains: int) -> None:
+    one = call()
+    await answer(one)
+    fed = [[type(http).__name__ for http in event.batch] for event in one.inlet.events]
+    assert (fed, one.inlet.drains) == (batches, drains)
+    assert one.ended
+
+
+async def test_every_event_is_for_the_calls_stream_and_server() -> None:
+    one = call()
+    await streamed(one)
+    assert {event.connection for event in one.inlet.events} == {SERVER}
+    assert {event.stream_id for event in one.inlet.http_events} == {3}
+
+
+@pytest.mark.parametrize(("answer", "end_stream"), [(whole, True), (streamed, False)])
+async def test_a_head_says_whether_a_body_follows(answer, end_stream: bool) -> None:
+    one = call()
+    await answer(one)
+    assert one.inlet.http_events[0].end_stream is end_stream
+
+
+async def test_a_call_that_has_begun_has_not_ended() -> None:
+    one = call()
+    await one.begin(b"a")
+    await one.send(b"b")
+    assert not one.ended
+
+
+@pytest.mark.parametrize("status", [200, 402, 502])
+def test_a_bare_response_has_nothing_but_its_status(status: int) -> None:
+    response = bare_response(status)
+    assert (response.status_code, len(response.headers)) == (status, 0)
+    assert response.raw_content is None
