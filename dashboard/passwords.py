@@ -8,12 +8,9 @@ a fifth of a second with the interpreter's lock released; they belong in a threa
 the pool, never on an event loop.
 """
 
-import base64
-import hashlib
-
 import bcrypt
 
-from storage.passwords import ROUNDS, hash_password
+from storage.passwords import ROUNDS, digest, hash_password
 
 # A well-formed hash that belongs to nobody: 22 characters of salt, 31 of digest.
 NOBODY = "." * 53
@@ -32,7 +29,3 @@ class Passwords:
         known = password_hash or self._nobody
         same = bcrypt.checkpw(digest(password), known.encode("ascii"))
         return same and password_hash is not None
-
-
-def digest(password: str) -> bytes:
-    return base64.b64encode(hashlib.sha256(password.encode("utf-8")).digest())

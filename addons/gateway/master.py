@@ -87,7 +87,7 @@ class ProxyOptions(proxyserver.Proxyserver):
     master has an instance of its own."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def running(self) -> None:
         self.is_running = True
