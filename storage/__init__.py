@@ -143,9 +143,14 @@ def _prepare(data: Path, ledger: LedgerSettings, clock: Clock, checked: bool) ->
     """
     path = data / DATABASE
     with locked(data / "schema.lock"), _faults_named(path):
+        existed = path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = open_writer(path, ledger.busy_seconds)
         try:
+            if existed and not Secrets.made(data):
+                # A new secret would turn every stored key into a stranger's.
+                raise DatabaseDamaged(f"{path} is there, but not the secret beside it")
+            Secrets.load(data)
             if checked:
                 check(connection)
             migrate(connection, clock.wall_ns())

@@ -37,6 +37,11 @@ class Secrets:
             _create(path)
         return cls(path.read_bytes())
 
+    @staticmethod
+    def made(data: Path) -> bool:
+        """Whether the directory has its secret."""
+        return (data / _FILE).exists()
+
     def key_hash(self, plain: str) -> bytes:
         """How a caller's key is stored and looked up."""
         text = plain.encode("utf-8", "surrogatepass")

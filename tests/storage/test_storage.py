@@ -88,6 +88,14 @@ def test_a_file_that_is_no_database_is_refused(open_ledger, data, gateway):
         open_ledger(gateway=gateway)
 
 
+def test_a_ledger_without_its_secret_is_refused(open_ledger, data):
+    open_ledger().close()
+    (data / "secret").unlink()
+    with pytest.raises(DatabaseDamaged, match="secret"):
+        open_ledger()
+    assert not (data / "secret").exists()
+
+
 def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
     storage = open_ledger()
     for number in range(200):
