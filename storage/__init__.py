@@ -143,17 +143,13 @@ def _prepare(data: Path, ledger: LedgerSettings, clock: Clock, checked: bool) ->
     """
     path = data / DATABASE
     with locked(data / "schema.lock"), _faults_named(path):
-        existed = path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = open_writer(path, ledger.busy_seconds)
         try:
-            if existed and not Secrets.made(data):
-                # A new secret would turn every stored key into a stranger's.
-                raise DatabaseDamaged(f"{path} is there, but not the secret beside it")
-            Secrets.load(data)
             if checked:
                 check(connection)
             migrate(connection, clock.wall_ns())
+            _make_secret(data, connection)
         finally:
             connection.close()
 
@@ -171,6 +167,15 @@ def _faults_named(path: Path) -> Iterator[None]:
         ) from error
     except UNAVAILABLE as error:
         raise LedgerUnavailable(f"{path} cannot be used now: {error}") from error
+
+
+def _make_secret(data: Path, connection: apsw.Connection) -> None:
+    """A new ledger gets a secret; one with keys in it must bring its own, because
+    a new secret would turn every key into a stranger's."""
+    ((keys,),) = connection.execute("SELECT EXISTS (SELECT 1 FROM key)")
+    if keys and not Secrets.made(data):
+        raise DatabaseDamaged(f"the secret of the ledger in {data} is gone")
+    Secrets.load(data)
 
 
 def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:

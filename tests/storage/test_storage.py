@@ -89,7 +89,9 @@ def test_a_file_that_is_no_database_is_refused(open_ledger, data, gateway):
 
 
 def test_a_ledger_without_its_secret_is_refused(open_ledger, data):
-    open_ledger().close()
+    storage = open_ledger()
+    Teller(storage).caller()
+    storage.close()
     (data / "secret").unlink()
     with pytest.raises(DatabaseDamaged, match="secret"):
         open_ledger()
