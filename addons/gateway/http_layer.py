@@ -268,6 +268,9 @@ class GatewayHttp1Server(Http1Server):
         yield from super().mark_done(request=request, response=response)
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, ResponseData) and self.asked_for_head():
+            # Whatever made the answer, a body here would be read as the next one.
+            return
         if not isinstance(event, ResponseProtocolError):
             yield from super().send(event)
             return
@@ -278,6 +281,9 @@ class GatewayHttp1Server(Http1Server):
             yield from self.reject(error)
             return
         yield commands.CloseConnection(self.conn)
+
+    def asked_for_head(self) -> bool:
+        return self.request is not None and self.request.method == "HEAD"
 
     def refuse_slow(self) -> layer.CommandGenerator[None]:
         if self.phase is Phase.HEAD:
