@@ -105,9 +105,11 @@ class Hooks:
         if exchange is None or exchange.refusal is None or exchange.began:
             return
         if flow.response is None or name in ANSWERING:
-            if exchange.rendered is None:
-                exchange.rendered = self.render(exchange.refusal, exchange)
-            flow.response = exchange.rendered
+            made = exchange.rendered
+            if made is None or not made.raw_content:
+                # The core empties a response while it waits for an upstream's body.
+                made = self.render(exchange.refusal, exchange)
+            flow.response = exchange.rendered = made
 
 
 async def call_all(handlers: Sequence[Handler], data: object) -> None:
