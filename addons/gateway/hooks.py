@@ -65,7 +65,7 @@ class Hooks:
             await call_all(handlers, flow)
         except BaseException as error:
             await self.close(name, flow, error)
-            if not isinstance(error, Exception) and stops_us(error):
+            if stops_us(error):
                 raise
         self.show_refusal(name, flow)
         exchange = Exchange.find(flow)
@@ -75,7 +75,9 @@ class Hooks:
     async def run_call(self, handlers: Sequence[Handler], call: Call) -> None:
         try:
             await call_all(handlers, call)
-        except Exception as error:
+        except BaseException as error:
+            if stops_us(error):
+                raise
             logger.error("upstream hook failed", exc_info=error)
             exchange = Exchange.find(call.flow)
             if exchange is not None:
