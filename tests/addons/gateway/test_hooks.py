@@ -10,10 +10,12 @@ from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks, call_all, stops_us, table_of
 from addons.rendering import Render
 from addons.upstream.call import Call
+from addons.upstream.layer import UpstreamExchangeHook
 from addons.wire.errors import UnknownKey
 from tests.fakes import exchanges
 from tests.fakes.inlet import RecordingInlet
 
+CALL = UpstreamExchangeHook.name
 FLOW_HOOKS = ("requestheaders", "request", "responseheaders", "response", "error")
 
 
@@ -243,26 +245,24 @@ async def test_a_request_leaves_with_its_last_hook(name: str, left: bool) -> Non
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), Panic()])
 async def test_a_call_that_fails_is_answered_and_refused(error) -> None:
-    desk = Desk(Addon("upstream_exchange", failing(error)))
+    desk = Desk(Addon(CALL, failing(error)))
     record = exchanges.held()
     call = Call(exchanges.travelling(record), 1, Server(address=None), RecordingInlet())
-    await desk.hooks.run("upstream_exchange", call)
+    await desk.hooks.run(CALL, call)
     assert (record.refusal.status, call.inlet.status) == (500, 500)
 
 
 async def test_a_call_that_was_cancelled_is_nobodys_failure() -> None:
-    desk = Desk(Addon("upstream_exchange", failing(asyncio.CancelledError())))
+    desk = Desk(Addon(CALL, failing(asyncio.CancelledError())))
     record = exchanges.held()
     call = Call(exchanges.travelling(record), 1, Server(address=None), RecordingInlet())
     with pytest.raises(asyncio.CancelledError):
-        await desk.hooks.run("upstream_exchange", call)
+        await desk.hooks.run(CALL, call)
     assert (record.refusal, call.inlet.events) == (None, [])
 
 
 async def test_a_call_is_handed_to_its_addon() -> None:
     seen: list[object] = []
     call = Call(exchanges.flow(), 1, Server(address=None), RecordingInlet())
-    await Desk(Addon("upstream_exchange", seen.append)).hooks.run(
-        "upstream_exchange", call
-    )
+    await Desk(Addon(CALL, seen.append)).hooks.run(CALL, call)
     assert (seen, call.inlet.events) == ([call], [])
