@@ -92,12 +92,12 @@ async def test_a_hook_may_be_a_coroutine_or_not() -> None:
 
 
 async def test_a_hook_that_nobody_has_is_nothing() -> None:
-    await Desk().hooks.run("client_connected", object())
+    await Desk().hooks.run("update", object())
 
 
 async def test_a_hook_without_a_flow_is_run_as_it_is() -> None:
     seen: list[object] = []
-    await Desk(Addon("client_connected", seen.append)).hooks.run("client_connected", 7)
+    await Desk(Addon("update", seen.append)).hooks.run("update", 7)
     assert seen == [7]
 
 
