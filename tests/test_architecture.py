@@ -86,7 +86,8 @@ TABLE = (
     Package(
         "addons.gateway",
         PROVIDERS | VOCABULARY | {"config", "addons.upstream"},
-        frozenset({"aiohttp", "mitmproxy"}),
+        # mitmproxy reads HTTP/1 with h11; its errors come through.
+        frozenset({"h11", "mitmproxy"}),
     ),
     # The Master holds the first and the last addon by name: it drains them.
     Package(

@@ -11,10 +11,11 @@ Three subclasses, each for what the stock class cannot do:
 """
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
+import h11
 from mitmproxy.connection import ConnectionState, Server
-from mitmproxy.http import Response
+from mitmproxy.http import Headers, Request, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -35,10 +36,15 @@ from mitmproxy.proxy.layers.http._events import (
     RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHeadersHook
-from mitmproxy.proxy.layers.http._http1 import Http1Server, make_body_reader
+from mitmproxy.proxy.layers.http._http1 import (
+    Http1Server,
+    TBodyReader,
+    make_body_reader,
+)
 
 from addons.exchange import Exchange
 from addons.gateway.phase import Phase
@@ -128,13 +134,30 @@ class GatewayStream(HttpStream):
         stream.render = parent.render
         return stream
 
+    def state_wait_for_request_headers(
+        self, event: RequestHeaders
+    ) -> layer.CommandGenerator[None]:
+        """Answer a refused request before its body is read; let the others send it."""
+        expects = event.request.headers.pop("expect", "").lower() == "100-continue"
+        yield from super().state_wait_for_request_headers(event)
+        if event.end_stream or self.client_state != self.state_consume_request_body:
+            return
+        if self.flow.response is not None:
+            yield from self.answer_early()
+        elif expects:
+            go_on = Response(
+                b"HTTP/1.1", 100, b"Continue", Headers(), b"", None, 0, None
+            )
+            yield SendHttp(
+                ResponseHeaders(self.stream_id, go_on), self.context.client
+            )
+
     def state_consume_request_body(
         self, event: events.Event
     ) -> layer.CommandGenerator[None]:
         if isinstance(event, RequestData):
             if self.over_limit(event):
                 self.refuse_body()
-            if self.flow.response is not None:
                 yield from self.answer_early()
                 return
         yield from super().state_consume_request_body(event)
@@ -181,6 +204,24 @@ class GatewayStream(HttpStream):
             tail, exchange.tail = exchange.tail, b""
             yield SendHttp(ResponseData(self.stream_id, tail), self.context.client)
         yield from super().flow_done()
+
+
+class InvalidBody(Exception):
+    """A body whose chunks are none."""
+
+
+class BodyReader:
+    """h11's reader of a body, for a core that hangs up on an invalid one unheard."""
+
+    def __init__(self, reader: TBodyReader) -> None:
+        self.reader = reader
+        self.read_eof = reader.read_eof
+
+    def __call__(self, received: Any) -> h11.Event | None:
+        try:
+            return self.reader(received)
+        except h11.ProtocolError as error:
+            raise InvalidBody() from error
 
 
 class GatewayHttp1Server(Http1Server):
@@ -232,6 +273,7 @@ class GatewayHttp1Server(Http1Server):
         try:
             self.request = http1.read_request_head(head)
             body_size = http1.expected_http_body_size(self.request)
+            require_http1(self.request)
         except ValueError:
             # The reason quotes the client's bytes, which may hold its key.
             yield from self.reject(BadRequest("The request is not valid HTTP."))
@@ -239,7 +281,7 @@ class GatewayHttp1Server(Http1Server):
         yield ReceiveHttp(
             RequestHeaders(self.stream_id, self.request, body_size == 0)
         )
-        self.body_reader = make_body_reader(body_size)
+        self.body_reader = BodyReader(make_body_reader(body_size))
         self.phase = Phase.BODY
         self.state = self.read_body
         yield from self.state(event)
@@ -250,6 +292,8 @@ class GatewayHttp1Server(Http1Server):
         except NotImplementedError:
             # Trailers: mitmproxy does not read them, and we have no use for them.
             yield from self.break_off(BadRequest("Request trailers are not supported."))
+        except InvalidBody:
+            yield from self.break_off(BadRequest("The body is not valid HTTP."))
 
     def wait(self, event: events.Event) -> layer.CommandGenerator[None]:
         yield from super().wait(event)
@@ -316,6 +360,12 @@ class GatewayHttp1Server(Http1Server):
         response.headers["connection"] = "close"
         assembled: bytes = http1.assemble_response(response)
         return assembled
+
+
+def require_http1(request: Request) -> None:
+    """ValueError for a version that the rest of the core would take for another."""
+    if request.http_version not in ("HTTP/1.0", "HTTP/1.1"):
+        raise ValueError("unknown HTTP version")
 
 
 def protocol_error(code: ErrorCode) -> ApiError | None:
