@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 10.0
 READ_BYTES = 64 * 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 HELLO = [{"role": "user", "content": "你好 there"}]
