@@ -27,7 +27,7 @@ from mitmproxy.proxy.layers.http import (
     HttpStream,
     SendHttp,
 )
-from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._base import HttpConnection, HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestData,
@@ -85,7 +85,11 @@ class GatewayHttpLayer(HttpLayer):
         self.render = render
         self.context.server.address = NOWHERE
         self.http1 = GatewayHttp1Server(self.context.fork(), listen, render)
-        self.connections[self.context.client] = self.http1
+        self.own = {
+            self.context.client: self.http1,
+            self.context.server: Nowhere(self.context.fork(), self.context.server),
+        }
+        self.connections = dict(self.own)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, UpstreamEvent):
@@ -94,9 +98,9 @@ class GatewayHttpLayer(HttpLayer):
                 yield from self.event_to_child(upstream, event)
         else:
             yield from super()._handle_event(event)
-        if not self.streams and len(self.connections) > 1:
+        if not self.streams and len(self.connections) > len(self.own):
             # HTTP/1 has one stream at a time: with it, its virtual server is gone.
-            self.connections = {self.context.client: self.http1}
+            self.connections = dict(self.own)
 
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
         stream = GatewayStream.make(self, stream_id)
@@ -117,6 +121,17 @@ class GatewayHttpLayer(HttpLayer):
         yield from self.event_to_child(
             stream, GetHttpConnectionCompleted(event, (server, None))
         )
+
+
+class Nowhere(HttpConnection):
+    """The server of a stream that was given none.
+
+    A stream that crashed before it had a server still tells it that the client left,
+    and only then ends its flow: without this it would crash again and never end.
+    """
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        yield from ()
 
 
 class GatewayStream(HttpStream):

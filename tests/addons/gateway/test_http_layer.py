@@ -524,7 +524,7 @@ async def test_each_request_of_a_connection_has_a_call_of_its_own() -> None:
         await line.calls[number].whole(200)
     assert len({call.server for call in line.calls}) == 3
     assert len(line.answers) == 3
-    assert list(line.layer.connections) == [line.client]
+    assert line.layer.connections.keys() == line.layer.own.keys()
     assert line.layer.streams == {}
 
 
@@ -564,6 +564,20 @@ async def test_an_answer_to_a_stream_that_is_gone_is_forgotten() -> None:
     line.feed(UpstreamEvent(call.server, []))
     await call.whole(500)
     assert [reply.status for reply in line.answers] == [200]
+
+
+@pytest.mark.parametrize("name", ["request", "responseheaders", "response"])
+def test_a_stream_that_crashed_still_ends_its_flow_once(name: str) -> None:
+    def nonsense(hook: str, flow: HTTPFlow) -> None:
+        echo(hook, flow)
+        if hook == name:
+            flow.response = "this is no response"
+
+    line = Line(nonsense)
+    with pytest.raises(AttributeError):
+        line.receive(GET)
+    line.leave()
+    assert len(line.ends[line.flows[0].id]) == 1
 
 
 @pytest.mark.parametrize("name", ["requestheaders", "request"])
