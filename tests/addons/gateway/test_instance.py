@@ -1,0 +1,172 @@
+"""The instance: one listening socket, its limits, and its end."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from mitmproxy.http import HTTPFlow, Response
+
+from addons import endpoints
+from addons.exchange import Exchange
+from addons.gateway.hooks import Hooks
+from addons.gateway.instance import GatewayMode, Instance
+from addons.gateway.master import ProxyOptions
+from config.settings import Listen
+from tests.addons.gateway.line import Reply, answers, gateway_options, render
+from tests.fakes import exchanges
+
+LISTEN = Listen(host="127.0.0.1", port=0, connections_max=2)
+GET = b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\n"
+
+
+class Greeter:
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        exchanges.exchange(endpoints.WEB).travel_with(flow)
+
+    def request(self, flow: HTTPFlow) -> None:
+        flow.response = Response.make(200, b"hi")
+
+
+async def release(exchange: Exchange) -> None:
+    """Nothing is held here."""
+
+
+def instance(listen: Listen = LISTEN, reuse_port: bool = False) -> Instance:
+    hooks = Hooks([Greeter()], release, lambda exchange: None, render)
+    return Instance(
+        ProxyOptions(), gateway_options(), hooks, listen, render, reuse_port
+    )
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[Instance]:
+    made = instance()
+    await made.start()
+    yield made
+    await made.stop_listening()
+    made.hang_up()
+    await gone(made)
+
+
+async def gone(made: Instance) -> None:
+    async with asyncio.timeout(10):
+        while made.handlers:
+            await asyncio.sleep(0)
+
+
+class Peer:
+    """A client on a real socket."""
+
+    def __init__(self, made: Instance) -> None:
+        self.port = made.ports[0]
+
+    async def __aenter__(self) -> "Peer":
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+    async def ask(self) -> Reply:
+        self.writer.write(GET)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        (reply,) = answers(head + await self.reader.readexactly(2))
+        return reply
+
+    async def rest(self) -> bytes:
+        return await self.reader.read()
+
+
+async def test_requests_are_served_where_it_listens(serving: Instance) -> None:
+    assert serving.ports[0] > 0
+    async with Peer(serving) as peer:
+        assert (await peer.ask()).body == b"hi"
+        assert (await peer.ask()).body == b"hi"
+        assert len(serving.handlers) == 1
+    await gone(serving)
+
+
+async def test_one_connection_too_many_is_told_so(serving: Instance) -> None:
+    async with Peer(serving) as one, Peer(serving) as two:
+        await asyncio.gather(one.ask(), two.ask())
+        async with Peer(serving) as three:
+            (reply,) = answers(await three.rest())
+        assert reply.status == 503
+        assert json.loads(reply.body)["error"]["code"] == "overloaded"
+        assert reply.headers["retry-after"] == "1"
+        assert reply.headers["connection"] == "close"
+        assert (await one.ask()).status == 200
+
+
+async def test_a_connection_that_ended_makes_room(serving: Instance) -> None:
+    async with Peer(serving) as one, Peer(serving) as two:
+        await asyncio.gather(one.ask(), two.ask())
+    await gone(serving)
+    async with Peer(serving) as three:
+        assert (await three.ask()).status == 200
+
+
+async def test_after_the_end_of_listening_the_ones_there_go_on(serving) -> None:
+    async with Peer(serving) as peer:
+        await peer.ask()
+        port = serving.ports[0]
+        await serving.stop_listening()
+        assert not serving.is_running
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        assert (await peer.ask()).status == 200
+
+
+async def test_listening_may_be_stopped_twice(serving: Instance) -> None:
+    await serving.stop_listening()
+    await serving.stop_listening()
+
+
+async def test_hanging_up_closes_every_connection(serving: Instance) -> None:
+    async with Peer(serving) as one, Peer(serving) as two:
+        await asyncio.gather(one.ask(), two.ask())
+        serving.hang_up()
+        assert await asyncio.gather(one.rest(), two.rest()) == [b"", b""]
+        await gone(serving)
+
+
+async def test_a_port_in_use_is_an_error(serving: Instance) -> None:
+    second = instance(replace(LISTEN, port=serving.ports[0]))
+    with pytest.raises(OSError):
+        await second.start()
+
+
+async def test_workers_may_share_a_port() -> None:
+    one = instance(reuse_port=True)
+    await one.start()
+    two = instance(replace(LISTEN, port=one.ports[0]), reuse_port=True)
+    await two.start()
+    assert one.ports == two.ports
+    for made in (one, two):
+        await made.stop_listening()
+        made.hang_up()
+
+
+async def test_a_slow_client_is_swept() -> None:
+    made = instance(replace(LISTEN, header_seconds=0.02, idle_seconds=5))
+    await made.start()
+    async with Peer(made) as peer:
+        peer.writer.write(b"GET / HT")
+        (reply,) = answers(await peer.rest())
+    assert reply.status == 408
+    await made.stop_listening()
+    made.hang_up()
+
+
+def test_the_mode_is_a_reverse_proxy_to_nowhere() -> None:
+    made = instance()
+    assert isinstance(made.mode, GatewayMode)
+    assert made.mode.address == ("127.0.0.1", 9)
+
+
+def test_nobody_else_makes_its_layers() -> None:
+    with pytest.raises(AssertionError):
+        instance().make_top_layer(None)
