@@ -5,6 +5,7 @@ Exchange what the ones before it put there.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from addons.admission import Admission
 from addons.asking import Asking
@@ -20,6 +21,8 @@ from addons.routing import Routing
 from addons.upstream.upstream import Upstream
 from config import Settings
 from storage import Storage
+from storage.database import Ledgerbase
+from storage.errors import LedgerUnavailable
 
 
 def chain(
@@ -50,5 +53,26 @@ def chain(
         Metering(settings.policies, clock),  # what was used, what it costs
         Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people
-        Portal(app, settings.listen.form_bytes, lambda: admission.draining),
+        Portal(app, settings.listen.form_bytes, partial(trouble, admission, storage)),
     )
+
+
+async def trouble(admission: Admission, storage: Storage) -> str | None:
+    """Why a new request would not be admitted; None if it would.
+
+    A ledger that failed last time is tried again here: where nobody is sent because
+    it is not ready, nobody else would find out that it is well.
+    """
+    if admission.draining:
+        return "draining"
+    if storage.writer.statistics().healthy:
+        return None
+    try:
+        await storage.writer.run(touch)
+    except LedgerUnavailable:
+        return "ledger_unavailable"
+    return None
+
+
+def touch(db: Ledgerbase) -> None:
+    """Nothing, in a transaction of its own."""

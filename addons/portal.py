@@ -9,12 +9,13 @@ answered here too, without the pool, so that they answer when it is full.
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import orjson
 from mitmproxy.http import Headers, HTTPFlow, Response
 
 from addons.endpoints import Kind
@@ -34,11 +35,14 @@ class Portal:
     """Answers health checks and passes web requests to the application."""
 
     def __init__(
-        self, app: WsgiApp, form_bytes: int, draining: Callable[[], bool]
+        self,
+        app: WsgiApp,
+        form_bytes: int,
+        trouble: Callable[[], Awaitable[str | None]],
     ) -> None:
         self.app = app
         self.form_bytes = form_bytes
-        self.draining = draining
+        self.trouble = trouble
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="portal")
         self.waiting = 0
 
@@ -50,7 +54,7 @@ class Portal:
             case Kind.HEALTH:
                 flow.response = json_response(200, b'{"status":"ok"}')
             case Kind.READY:
-                flow.response = self.readiness()
+                flow.response = await self.readiness()
             case Kind.PREFLIGHT:
                 flow.response = json_response(204, b"")
             case Kind.WEB:
@@ -59,10 +63,11 @@ class Portal:
     def done(self) -> None:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def readiness(self) -> Response:
-        if self.draining():
-            return json_response(503, b'{"status":"draining"}')
-        return json_response(200, b'{"status":"ready"}')
+    async def readiness(self) -> Response:
+        """Whether new requests would be admitted, for the balancer in front."""
+        trouble = await self.trouble()
+        body = orjson.dumps({"status": trouble or "ready"})
+        return json_response(503 if trouble else 200, body)
 
     async def serve(self, flow: HTTPFlow, exchange: Exchange) -> None:
         if len(flow.request.raw_content or b"") > self.form_bytes:

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import apsw
+import pytest
+
 import addons
 from config import load
+from storage.errors import LedgerUnavailable
 
 CONFIG = Path(addons.__file__).parents[1] / "config"
 
@@ -26,3 +30,20 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "receipts",
         "portal",
     ]
+
+
+async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(
+    storage,
+) -> None:
+    admission = addons.chain(load(CONFIG, {}), storage, {}, app)[0]
+    assert await addons.trouble(admission, storage) is None
+    other = apsw.Connection(str(storage.path))
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnavailable):
+        await storage.writer.run(addons.touch)
+    assert await addons.trouble(admission, storage) == "ledger_unavailable"
+    other.execute("ROLLBACK")
+    other.close()
+    assert await addons.trouble(admission, storage) is None
+    admission.draining = True
+    assert await addons.trouble(admission, storage) == "draining"

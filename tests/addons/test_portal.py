@@ -17,6 +17,14 @@ from tests.fakes import exchanges
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
+async def well() -> str | None:
+    return None
+
+
+async def draining() -> str | None:
+    return "draining"
+
+
 def echo(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     """Answers with the body it got."""
     start("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "a=b")])
@@ -25,7 +33,7 @@ def echo(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    made = Portal(echo, form_bytes=100, draining=lambda: False)
+    made = Portal(echo, form_bytes=100, trouble=well)
     yield made
     made.done()
 
@@ -128,10 +136,12 @@ async def test_the_api_is_not_the_portals(portal, endpoint) -> None:
     assert (await serve(portal, endpoint)).response is None
 
 
-async def test_a_draining_gateway_is_healthy_but_not_ready() -> None:
-    draining = Portal(echo, form_bytes=100, draining=lambda: True)
-    assert (await serve(draining, endpoints.HEALTH)).response.status_code == 200
-    assert (await serve(draining, endpoints.READY)).response.status_code == 503
+async def test_a_gateway_in_trouble_is_healthy_but_not_ready() -> None:
+    troubled = Portal(echo, form_bytes=100, trouble=draining)
+    assert (await serve(troubled, endpoints.HEALTH)).response.status_code == 200
+    answer = (await serve(troubled, endpoints.READY)).response
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "draining"}
 
 
 @pytest.mark.parametrize(("size", "status"), [(100, None), (101, 413)])
@@ -163,7 +173,7 @@ async def test_more_than_the_queue_holds_is_refused_at_once() -> None:
         opened.wait()
         return echo(environ, start)
 
-    portal = Portal(blocked, form_bytes=100, draining=lambda: False)
+    portal = Portal(blocked, form_bytes=100, trouble=well)
     flows = [
         exchanges.travelling(exchanges.exchange(endpoints.WEB))
         for _ in range(QUEUE_MAX)
@@ -185,7 +195,7 @@ async def test_an_application_that_fails_makes_room_again() -> None:
     def broken(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         raise ZeroDivisionError
 
-    portal = Portal(broken, form_bytes=100, draining=lambda: False)
+    portal = Portal(broken, form_bytes=100, trouble=well)
     with pytest.raises(ZeroDivisionError):
         await serve(portal)
     assert portal.waiting == 0
