@@ -147,6 +147,16 @@ class Gateway:
         found = [self.storage.reader.usage(id) for (id,) in rows]
         return [one for one in found if one is not None]
 
+    def arrived(self) -> None:
+        """Returns when a request is being served; it may have got no further yet."""
+
+        async def arrive() -> None:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while not self.master.admission.live:
+                    await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(arrive(), self.loop).result()
+
     def settled(self) -> None:
         """Returns when nothing is served any more, every charge included."""
         if not self.thread.is_alive():
