@@ -332,6 +332,9 @@ class GatewayHttp1Server(Http1Server):
             return
         if not isinstance(event, ResponseProtocolError):
             yield from super().send(event)
+            if self.response is not None and self.response.status_code == 100:
+                # No more than leave to go on: the answer is still to come.
+                self.response = None
             return
         if not self.conn.state & ConnectionState.CAN_WRITE:
             return

@@ -197,6 +197,8 @@ def test_no_bytes_crash_it_and_each_flow_ends_once(fragments, places) -> None:
     [
         b"GET\r\n\r\n",
         b"GET / HTTP/x\r\n\r\n",
+        b"GET / HTTP/2.0\r\n\r\n",
+        b"GET / HTTP/0.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -343,10 +345,10 @@ def test_a_refused_request_is_answered_and_never_sent_on(data: bytes) -> None:
 
 def test_a_refused_upload_is_answered_before_it_has_arrived() -> None:
     line = Line(refusing(UnknownKey()))
-    line.receive(post(b"x" * 900)[:-800])
+    line.receive(post(b"x" * 900)[:-900])
     assert error_of(line) == (401, "invalid_api_key")
     assert not line.closed
-    line.receive(b"x" * 800)
+    line.receive(b"x" * 900)
     assert line.closed
     assert line.ends[line.flows[0].id] == ["response"]
 
@@ -383,19 +385,42 @@ def test_trailers_are_refused() -> None:
     assert line.ends[line.flows[0].id] == ["error"]
 
 
-def test_a_broken_chunk_ends_the_flow_and_the_connection() -> None:
+@pytest.mark.parametrize(
+    "broken", [b"nonsense\r\n", b"-5\r\n", b"2\r\nthree\r\n", b"5" * 30 + b"\r\n"]
+)
+def test_a_broken_chunk_is_told_and_ends_the_flow(broken: bytes) -> None:
     line = Line()
-    line.receive(chunked(b"abc")[:-5] + b"nonsense\r\n")
+    line.receive(chunked(b"abc")[:-5] + broken)
+    assert error_of(line) == (400, "invalid_request")
     assert line.closed
     assert line.ends[line.flows[0].id] == ["error"]
 
 
+EXPECTING = post(b"", "Expect: 100-continue").replace(b": 0", b": 2")
+
+
 def test_a_client_that_expects_to_go_on_may() -> None:
     line = Line()
-    line.receive(post(b"", "Expect: 100-continue").replace(b": 0", b": 2"))
+    line.receive(EXPECTING)
     assert [reply.status for reply in line.answers] == [100]
     line.receive(b"hi")
     assert [reply.status for reply in line.answers] == [100, 200]
+    assert not line.closed
+
+
+def test_a_client_that_expects_to_go_on_is_refused_without_its_body() -> None:
+    line = Line(refusing(UnknownKey()))
+    line.receive(EXPECTING)
+    assert [reply.status for reply in line.answers] == [401]
+    assert line.ends[line.flows[0].id] == ["response"]
+
+
+def test_who_was_told_to_go_on_and_does_not_is_told_that_too() -> None:
+    line = Line()
+    line.receive(EXPECTING)
+    line.feed(SlowRequest(line.client))
+    assert error_of(line) == (408, "request_timeout")
+    assert line.ends[line.flows[0].id] == ["error"]
 
 
 # HEAD.
