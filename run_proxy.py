@@ -26,7 +26,14 @@ from config.commands import config_group, prices_group
 from dashboard import create_app
 from dashboard.demo import Demo, open_demo
 from storage import Storage, open_storage
-from storage.commands import backup, key_group, user_group, verify, voucher_group
+from storage.commands import (
+    Refused,
+    backup,
+    key_group,
+    user_group,
+    verify,
+    voucher_group,
+)
 from storage.errors import StorageError
 
 HELLO = """\
@@ -104,8 +111,8 @@ def serve(
         storage = open_storage(
             data, settings.ledger, gateway=True, prices=settings.prices
         )
-    except (ConfigError, UnknownDialect, StorageError) as error:
-        raise click.UsageError(str(error)) from error
+    except (ConfigError, UnknownDialect, StorageError, OSError) as error:
+        raise Refused(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
     try:

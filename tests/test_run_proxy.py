@@ -1,0 +1,276 @@
+"""The command line: what it starts, what it says, and how it ends."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner, Result
+
+import config
+from config import load
+from config.settings import LedgerSettings
+from run_proxy import DefaultToServe, local_address, main
+from storage import open_storage
+
+ROOT = Path(__file__).parents[1]
+CONFIG = Path(config.__file__).parent
+WAIT_SECONDS = 30
+
+
+def invoke(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments], env=env)
+
+
+def copy_config(directory: Path, name: str, old: str, new: str) -> Path:
+    """The shipped files with one change."""
+    copied = directory / "config"
+    copied.mkdir()
+    for file in CONFIG.glob("*.yaml"):
+        shutil.copy(file, copied)
+    text = (copied / name).read_text("utf-8")
+    assert old in text
+    (copied / name).write_text(text.replace(old, new, 1), "utf-8")
+    return copied
+
+
+# Help.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["serve", "--help"],
+        ["config", "check", "--help"],
+        ["prices", "check", "--help"],
+        *(["user", one, "--help"] for one in "create list disable enable grant".split()),
+        ["key", "list", "--help"],
+        ["key", "revoke", "--help"],
+        ["voucher", "create", "--help"],
+        ["verify", "--help"],
+        ["backup", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_explains_itself(arguments: list[str]) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) > 3
+
+
+def test_the_help_names_every_command() -> None:
+    listed = invoke("--help").stdout.partition("Commands:")[2]
+    assert {line.split()[0] for line in listed.splitlines() if line.strip()} == {
+        "backup",
+        "config",
+        "key",
+        "prices",
+        "serve",
+        "user",
+        "verify",
+        "voucher",
+    }
+
+
+# The default command.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        ([], "serve"),
+        (["--demo"], "serve"),
+        (["--port", "1"], "serve"),
+        (["serve", "--demo"], "serve"),
+        (["verify"], "verify"),
+    ],
+)
+def test_without_a_command_it_serves(arguments: list[str], command: str) -> None:
+    group = DefaultToServe(commands=main.commands)
+    context = group.make_context("run_proxy.py", list(arguments))
+    (name, _, _) = group.resolve_command(context, [*context._protected_args])
+    assert name == command
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize("arguments", [["serve"], []])
+def test_a_mistake_in_the_files_is_one_line(tmp_path: Path, arguments) -> None:
+    bad = copy_config(tmp_path, "gateway.yaml", "port: 8000", "port: many")
+    result = invoke(*arguments, "--config", bad, "--data", tmp_path / "data")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert re.match(r"gateway.yaml:\d+: listen.port: .*expected", line)
+    assert not (tmp_path / "data").exists(), "nothing is touched before all is read"
+
+
+def test_a_dialect_that_nobody_speaks_is_one_line(tmp_path: Path) -> None:
+    bad = copy_config(tmp_path, "providers.yaml", "dialect: demo", "dialect: klingon")
+    result = invoke("--config", bad, "--data", tmp_path / "data", "--demo")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "klingon" in line and "expected one of" in line
+
+
+def test_a_data_directory_in_use_is_one_line(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path, LedgerSettings(), gateway=True)
+    result = invoke("serve", "--data", tmp_path)
+    storage.close()
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "another gateway" in line
+
+
+def test_a_data_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = invoke("serve", "--data", tmp_path / "file" / "data")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["serve", "--port", "70000"], "--port"),
+        (["serve", "--port", "x"], "--port"),
+        (["serve", "--nonsense"], "--nonsense"),
+        (["--nonsense"], "--nonsense"),
+        (["nonsense"], "nonsense"),
+        (["serve", "extra"], "extra"),
+    ],
+)
+def test_a_wrong_option_is_named(arguments: list[str], named: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert named in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("AUTOLIST_PORT", "x", "--port"),
+        ("AUTOLIST_DEMO", "perhaps", "--demo"),
+        ("AUTOLIST_CONFIG", "/nowhere", "/nowhere"),
+        ("AUTOLIST_DATA", "/dev/null/data", "/dev/null/data"),
+    ],
+)
+def test_every_option_may_come_from_the_environment(variable, value, named) -> None:
+    result = invoke("serve", env={variable: value})
+    assert result.exit_code == 2
+    assert named in result.stderr
+
+
+def test_an_address_that_cannot_be_had_is_named_and_storage_let_go(
+    tmp_path: Path,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = invoke("serve", "--data", tmp_path, "--port", port)
+    assert result.exit_code == 1
+    assert "cannot listen" in result.stderr.splitlines()[-1]
+    open_storage(tmp_path, LedgerSettings(), gateway=True).close()
+
+
+# Serving.
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("", "127.0.0.1"),
+        ("::", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("gateway.test", "gateway.test"),
+    ],
+)
+def test_the_address_is_one_that_can_be_opened(host: str, shown: str) -> None:
+    settings = load(CONFIG, {}).with_overrides(host, 0)
+    master = SimpleNamespace(instance=SimpleNamespace(ports=[4711]))
+    assert local_address(settings, master) == f"http://{shown}:4711"
+
+
+class Run:
+    """The program in a process of its own, until the greeting is complete."""
+
+    def __init__(self, data: Path, *arguments: str, **environ: str) -> None:
+        bare = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.endswith(("_API_KEY", "_BASE_URL"))
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "run_proxy.py", *arguments],
+            env={**bare, "AUTOLIST_DATA": str(data), "AUTOLIST_PORT": "0", **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def greeting(self, last: str) -> str:
+        said = ""
+        while last not in said:
+            line = self.process.stdout.readline()
+            if not line:
+                raise EOFError(said + self.process.stderr.read())
+            said += line
+        return said
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(number)
+        _, complaints = self.process.communicate(timeout=WAIT_SECONDS)
+        return self.process.returncode, complaints
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Run]]:
+    started: list[Run] = []
+    yield started
+    for run in started:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.communicate()
+
+
+def test_the_demo_greets_with_all_that_is_needed(tmp_path: Path, runs) -> None:
+    run = Run(tmp_path, "--demo")
+    runs.append(run)
+    said = run.greeting("你好")
+    demo = json.loads((tmp_path / "demo.json").read_text("utf-8"))
+    assert demo.keys() == {"address", "email", "password", "api_key"}
+    for fact in (*demo.values(), f"{demo['address']}/public/dashboard.html"):
+        assert fact in said
+    with urllib.request.urlopen(f"{demo['address']}/healthz", timeout=20) as answer:
+        assert answer.status == 200
+    assert run.end() == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_without_the_demo_nobody_is_made_and_a_signal_ends_it(
+    tmp_path: Path, runs, number: signal.Signals
+) -> None:
+    run = Run(tmp_path, "serve")
+    runs.append(run)
+    assert "tk_" not in run.greeting("/public/dashboard.html")
+    assert not (tmp_path / "demo.json").exists()
+    assert run.end(number) == (0, "")
+
+
+def test_the_public_address_is_the_one_that_is_shown(tmp_path: Path, runs) -> None:
+    run = Run(tmp_path, AUTOLIST_PUBLIC_URL="https://ai.example.com")
+    runs.append(run)
+    assert "https://ai.example.com/public/dashboard.html" in run.greeting(".html")
