@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import apsw
 import uvloop
 
 import addons
@@ -170,13 +171,18 @@ class Gateway:
         self.settled()
         connection = open_reader(self.storage.path)
         try:
-            found = [str(finding) for finding in audit(connection)]
-            holds = connection.execute("SELECT id FROM hold WHERE state = 'open'")
-            found += [f"{id} is held" for (id,) in holds]
+            found = faults(connection)
         finally:
             connection.close()
         if found:
             raise AssertionError("; ".join(found))
+
+
+def faults(connection: apsw.Connection) -> list[str]:
+    """What is wrong with a ledger that nobody is being served from."""
+    found = [str(finding) for finding in audit(connection)]
+    holds = connection.execute("SELECT id FROM hold WHERE state = 'open'")
+    return found + [f"{id} is held" for (id,) in holds]
 
 
 def assemble(
