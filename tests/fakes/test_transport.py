@@ -49,6 +49,16 @@ def test_pauses_take_their_time_on_the_loops_clock() -> None:
     assert leap(story()) == pytest.approx(60)
 
 
+async def test_a_piece_may_wait_for_the_test() -> None:
+    gate = asyncio.Event()
+    reply = ScriptedReply([b"a", gate, b"b"])
+    reading = asyncio.create_task(read(ScriptedTransport(reply)))
+    await asyncio.sleep(0)
+    assert reply.taken == 2
+    gate.set()
+    assert await reading == (200, b"ab")
+
+
 async def test_a_stuck_reply_is_left_by_leaving() -> None:
     reply = ScriptedReply([STUCK])
     reading = asyncio.create_task(read(ScriptedTransport(reply)))

@@ -1,7 +1,7 @@
 """A provider by script: replies in their order, and what was asked of them.
 
-A reply's body is a list of pieces: bytes, a number of seconds to wait (on a leaping
-loop they take no time), an exception to raise, or STUCK.
+A reply's body is a list of pieces: bytes, a number of seconds (for a leaping loop,
+where they take no time), an event to wait for, an exception to raise, or STUCK.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from addons.providers.base import UpstreamRequest
 
 STUCK = "nothing more comes"
 
-type Piece = bytes | float | Exception | str
+type Piece = bytes | float | asyncio.Event | Exception | str
 
 
 @dataclass
@@ -34,10 +34,19 @@ class ScriptedReply:
                 yield piece
             elif isinstance(piece, Exception):
                 raise piece
+            elif isinstance(piece, asyncio.Event):
+                await piece.wait()
             elif piece == STUCK:
                 await asyncio.Event().wait()
             else:
-                await asyncio.sleep(piece)
+                await passed(piece)
+
+
+async def passed(seconds: float) -> None:
+    """So much of the loop's time."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, over.set)
+    await over.wait()
 
 
 class ScriptedTransport:

@@ -154,8 +154,8 @@ async def test_it_serves_until_it_is_stopped(run) -> None:
 
 
 async def test_a_drain_refuses_what_is_new_and_finishes_what_runs(run) -> None:
-    # Half a second of silence, and then the rest.
-    body = [chunk("one"), 0.2, chunk("two", finish="stop")]
+    gate = asyncio.Event()
+    body = [chunk("one"), gate, chunk("two", finish="stop")]
     async with run(ScriptedReply(body)) as running:
         kept = await running.ask("/", close=False)
         await until(lambda: "response" in running.everybody.heard)
@@ -163,11 +163,12 @@ async def test_a_drain_refuses_what_is_new_and_finishes_what_runs(run) -> None:
         await until(lambda: running.reply.taken > 0)
         running.master.stop()
         kept.writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
-        reply = await chat.answer()
-        assert b"one" in reply.body
-        await running.serving
         raw = await kept.reader.read()
         kept.writer.close()
+        assert not running.serving.done()
+        gate.set()
+        assert b"one" in (await chat.answer()).body
+        await running.serving
     assert [reply.status for reply in answers(raw)] == [200, 503]
 
 
