@@ -24,8 +24,10 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def storage(tmp_path: Path, clock: FakeClock) -> Iterator[Storage]:
+    # A lock is waited for briefly, so that tests of locked files are quick.
+    settings = LedgerSettings(busy_seconds=0.05)
     opened = open_storage(
-        tmp_path, LedgerSettings(), clock=clock, gateway=True, prices=[exchanges.PRICE]
+        tmp_path, settings, clock=clock, gateway=True, prices=[exchanges.PRICE]
     )
     yield opened
     opened.close()
