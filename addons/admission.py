@@ -56,7 +56,7 @@ class Admission:
             return UnknownRoute(flow.request.method, path_of(flow))
         if endpoint.kind is Kind.WRONG_METHOD:
             return MethodNotAllowed(endpoint.methods)
-        limit = self.listen.body_bytes if endpoint.api else self.listen.form_bytes
+        limit = endpoint.body_bytes_max(self.listen)
         if announced_bytes(flow) > limit:
             return BodyTooLarge(limit)
         if endpoint.kind in ALWAYS:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from config.settings import Listen
+
 
 class Kind(Enum):
     """What answers at an address."""
@@ -39,6 +41,10 @@ class Endpoint:
     paid: bool = False
     methods: tuple[str, ...] = ()
     name: str = ""
+
+    def body_bytes_max(self, listen: Listen) -> int:
+        """Only what is paid for may be large."""
+        return listen.body_bytes if self.paid else listen.form_bytes
 
 
 CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))

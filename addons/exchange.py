@@ -24,7 +24,7 @@ from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
 
 if TYPE_CHECKING:
-    from mitmproxy.http import HTTPFlow, Response
+    from mitmproxy.http import HTTPFlow
 
     from addons.upstream.call import Call
 
@@ -56,8 +56,13 @@ class Quote:
     lowered: bool = False
 
     @property
+    def output_tokens_all(self) -> int:
+        """The output limit over all choices."""
+        return self.output_tokens * self.choices
+
+    @property
     def tokens(self) -> int:
-        return self.input_tokens + self.output_tokens * self.choices
+        return self.input_tokens + self.output_tokens_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,7 @@ class Exchange:
 
     `held` is true while money is reserved and not yet settled or voided.
     `committed` means that a leg's answer was chosen and no other may follow;
-    `began` that the client has the head of a streamed answer. `rendered` is the
-    refusal as a response, so that it is made once.
+    `began` that the client has the head of a streamed answer.
     """
 
     id: str
@@ -116,7 +120,6 @@ class Exchange:
     began: bool = False
     dropped: tuple[str, ...] = ()
     refusal: ApiError | None = None
-    rendered: "Response | None" = None
     broken: ApiError | None = None
     charge: Charge | None = None
     paid_nano: int | None = None

@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 # Counted input is exact for one vocabulary only; other models split text otherwise.
 COUNT_MARGIN_PERCENT = 30
+# Hardly any text has longer tokens on average.
+BYTES_A_TOKEN_MAX = 16
 # How often an ask that is lowered to the balance is tried: others spend meanwhile.
 TRIES = 3
 
@@ -116,8 +118,9 @@ class Holds:
         refusal = InsufficientBalance(
             dollars(answer.needed_nano), dollars(answer.available_nano)
         )
-        if not affordable(first, 1, 1, answer.available_nano):
-            # Not even one token each way: counting would be work for nothing.
+        least = ask.input_tokens_max // BYTES_A_TOKEN_MAX + 1
+        if not affordable(first, least, 1, answer.available_nano):
+            # However few tokens that text has: counting would be work for nothing.
             raise refusal
         bound = first.input_tokens
         counted = min(bound, with_margin(await count_input(ask, model)))
@@ -169,18 +172,16 @@ class Holds:
 
     async def settle(self, exchange: Exchange, charge: Charge) -> None:
         """Charge what the exchange cost; returns when that is durable, or queued."""
-        exchange.held = False
         settlement = Settlement(
             exchange.id, charge.cost_nano, charge.cost_pico, charge.record
         )
         # Right unless the ledger knows better in a moment.
         exchange.paid_nano = charge.cost_nano
         try:
-            answer = await self.writer.run(ledger.settle, settlement)
+            self.note(exchange, await self.writer.run(ledger.settle, settlement))
         except LedgerUnavailable:
             self.write_later(ledger.settle, settlement)
-            return
-        self.note(exchange, answer)
+        exchange.held = False
 
     def note(self, exchange: Exchange, answer: Settled) -> None:
         exchange.paid_nano = answer.paid_nano
@@ -192,16 +193,15 @@ class Holds:
 
     async def void(self, exchange: Exchange, charge: Charge | None) -> None:
         """Give back what was held; returns when that is durable, or queued."""
-        exchange.held = False
         exchange.paid_nano = 0
         record = charge.record if charge is not None else None
         reason = charge.outcome if charge is not None else "internal_error"
         try:
             answer = await self.writer.run(ledger.void, exchange.id, reason, record)
+            exchange.available_nano = answer.available_nano
         except LedgerUnavailable:
             self.write_later(ledger.void, exchange.id, reason, record)
-            return
-        exchange.available_nano = answer.available_nano
+        exchange.held = False
 
     def write_later(self, verb: Callable[..., Any], *args: Any) -> None:
         """Keep what could not be written, and try again until it is."""
@@ -221,6 +221,10 @@ class Holds:
                 logger.warning("%s is not written yet", verb.__name__)
             except IllegalMove:
                 # The hold that might have been committed never was.
+                return
+            except Exception:
+                # It stays open, and the next start voids it.
+                logger.exception("%s cannot be written", verb.__name__)
                 return
 
     async def release(self, exchange: Exchange) -> None:

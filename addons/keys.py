@@ -8,8 +8,9 @@ is taken off the request here: nothing further along can log it or show it.
 from mitmproxy.http import Headers, HTTPFlow
 
 from addons.exchange import Exchange
-from addons.wire.errors import AccountDisabled, ApiError, UnknownKey
+from addons.wire.errors import AccountDisabled, ApiError, LedgerDown, UnknownKey
 from storage.directory import Directory
+from storage.errors import LedgerUnavailable
 from storage.keys import KeyRecord
 
 HEADERS = ("authorization", "x-api-key")
@@ -30,7 +31,11 @@ class Keys:
             remove_secrets(flow.request.headers)
         if exchange.refusal is not None or not exchange.endpoint.keyed:
             return
-        key = await self.directory.find(presented) if presented else None
+        try:
+            key = await self.directory.find(presented) if presented else None
+        except LedgerUnavailable:
+            exchange.refuse(LedgerDown())
+            return
         error = objection(key)
         if error is not None:
             exchange.refuse(error)

@@ -31,6 +31,10 @@ from config.settings import Model, Policies
 from storage.clock import Clock
 from storage.ledger import UsageRecord
 
+# How far above the hold's bounds reported usage is still believed.
+INPUT_FACTOR_MAX = 2
+INPUT_SPARE_TOKENS = 1024
+OUTPUT_SPARE_TOKENS = 64
 NANOSECONDS_A_MILLISECOND = 1_000_000
 
 
@@ -86,22 +90,27 @@ class Metering:
         if rule is Rule.NOTHING:
             return "none", NONE
         if rule is Rule.INPUT:
-            counted_input = await count_input(ask_of(exchange), model_of(exchange))
-            return "estimated", {"input": counted_input}
+            return "estimated", {"input": await self.count_input(exchange)}
         if rule is Rule.DELIVERED and not delivered(exchange):
             return "none", NONE
-        usage = reported(exchange)
+        quote = quote_of(exchange)
+        usage = believed(reported(exchange), quote)
         if isinstance(usage, Usage) and usage.complete and not cut_short(exchange):
             return "reported", usage.quantities
         counted = {
-            "input": await count_input(ask_of(exchange), model_of(exchange)),
-            "output": await count_output(exchange),
+            "input": await self.count_input(exchange),
+            "output": min(await count_output(exchange), quote.output_tokens_all),
         }
         if isinstance(usage, Invalid):
             return "invalid", counted
         if isinstance(usage, Usage):
             counted = joined(counted, usage, cut_short(exchange))
         return ("partial" if rule is Rule.DELIVERED else "counted"), counted
+
+    async def count_input(self, exchange: Exchange) -> int:
+        """The input as we count it, and no more than what was held for it."""
+        counted = await count_input(ask_of(exchange), model_of(exchange))
+        return min(counted, quote_of(exchange).input_tokens)
 
     def rate(
         self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
@@ -174,6 +183,23 @@ def reported(exchange: Exchange) -> Usage | Invalid | None:
     if exchange.stream is not None:
         return exchange.stream.reading.usage
     return None
+
+
+def believed(usage: Usage | Invalid | None, quote: Quote) -> Usage | Invalid | None:
+    """Usage as reported, unless it is beyond what was asked.
+
+    A provider may add a prompt of its own or overshoot a limit by a few tokens, so
+    there is some room; what is beyond it is a fault of the provider, and a caller
+    does not pay for that on its word.
+    """
+    if not isinstance(usage, Usage):
+        return usage
+    if usage.prompt > INPUT_FACTOR_MAX * quote.input_tokens + INPUT_SPARE_TOKENS:
+        return Invalid("more input than was sent")
+    output_tokens = usage.quantities.get("output", 0)
+    if output_tokens > quote.output_tokens_all + OUTPUT_SPARE_TOKENS:
+        return Invalid("more output than was allowed")
+    return usage
 
 
 def cut_short(exchange: Exchange) -> bool:

@@ -37,6 +37,9 @@ class Handler(server.LiveConnectionHandler):
         self.layer = self.http
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
+        if hook.name == "requestheaders":
+            # A client that sends requests and reads no answers gets no more of them.
+            await self.drain_writers()  # type: ignore[no-untyped-call]
         (data,) = hook.args()
         await self.hooks.run(hook.name, data)
 

@@ -8,6 +8,7 @@ The table from hook name to methods is made once. It replaces two walks through 
 addons a hook, which were a third of the cost of a request.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import isawaitable
@@ -107,11 +108,9 @@ class Hooks:
         if exchange is None or exchange.refusal is None or exchange.began:
             return
         if flow.response is None or name in ANSWERING:
-            made = exchange.rendered
-            if made is None or not made.raw_content:
-                # The core empties a response while it waits for an upstream's body.
-                made = self.render(exchange.refusal, exchange)
-            flow.response = exchange.rendered = made
+            # Always a new one: the core puts what an upstream says into the response
+            # that is there, and nothing of a refused answer may reach the client.
+            flow.response = self.render(exchange.refusal, exchange)
 
 
 async def call_all(handlers: Sequence[Handler], data: object) -> None:
@@ -126,8 +125,8 @@ def stops_us(error: BaseException) -> bool:
 
     Others below BaseException (a panic in a native library) are just failures.
     """
-    return isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or (
-        type(error).__name__ == "CancelledError"
+    return isinstance(
+        error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
     )
 
 

@@ -10,8 +10,9 @@ Three subclasses, each for what the stock class cannot do:
 - `GatewayHttp1Server` bounds the head and answers protocol errors in JSON.
 """
 
+import re
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import h11
 from mitmproxy.connection import ConnectionState, Server
@@ -20,6 +21,7 @@ from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
+    DropStream,
     GetHttpConnection,
     GetHttpConnectionCompleted,
     HTTPMode,
@@ -62,6 +64,7 @@ from config.settings import Listen
 
 # Nothing listens there. Only `get_connection` below decides where a stream goes.
 NOWHERE = ("127.0.0.1", 9)
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # A refused upload is read and forgotten up to this many body limits, so that the
 # client gets its answer instead of a reset; above it the connection is closed.
 DISCARD_BODIES = 2
@@ -111,7 +114,8 @@ class GatewayHttpLayer(HttpLayer):
         self, event: GetHttpConnection, *, reuse: bool = True
     ) -> layer.CommandGenerator[None]:
         stream = self.command_sources.pop(event)
-        assert isinstance(stream, HttpStream)
+        if not isinstance(stream, HttpStream):
+            raise TypeError("only a stream asks for a server")
         context = self.context.fork()
         server = Server(address=event.address)
         server.state = ConnectionState.OPEN
@@ -137,14 +141,14 @@ class Nowhere(HttpConnection):
 class GatewayStream(HttpStream):
     """One request and its answer."""
 
-    body_bytes_max: int
+    listen: Listen
     discard_bytes: int
     render: Render
 
     @classmethod
     def make(cls, parent: GatewayHttpLayer, stream_id: int) -> Self:
         stream = cls(parent.context.fork(), stream_id)
-        stream.body_bytes_max = parent.listen.body_bytes
+        stream.listen = parent.listen
         stream.discard_bytes = DISCARD_BODIES * parent.listen.body_bytes
         stream.render = parent.render
         return stream
@@ -177,11 +181,18 @@ class GatewayStream(HttpStream):
                 return
         yield from super().state_consume_request_body(event)
 
+    def body_bytes_max(self) -> int:
+        exchange = Exchange.find(self.flow)
+        if exchange is None:
+            return self.listen.form_bytes
+        return exchange.endpoint.body_bytes_max(self.listen)
+
     def over_limit(self, event: RequestData) -> bool:
-        return len(self.request_body_buf) + len(event.data) > self.body_bytes_max
+        size = len(self.request_body_buf) + len(event.data)
+        return size > self.body_bytes_max()
 
     def refuse_body(self) -> None:
-        error = BodyTooLarge(self.body_bytes_max)
+        error = BodyTooLarge(self.body_bytes_max())
         exchange = Exchange.find(self.flow)
         if exchange is not None:
             exchange.refuse(error)
@@ -189,11 +200,9 @@ class GatewayStream(HttpStream):
 
     def answer_early(self) -> layer.CommandGenerator[None]:
         """Send the answer that is already there; forget the rest of the body."""
-        assert self.flow.response is not None
         self.request_body_buf.clear()
         self.flow.request.data.content = b""
         self.client_state = self.state_discard_request_body
-        self.flow.response.headers["connection"] = "close"
         yield HttpResponseHeadersHook(self.flow)
         if (yield from self.check_killed(True)):
             return
@@ -211,6 +220,7 @@ class GatewayStream(HttpStream):
         elif isinstance(event, RequestEndOfMessage):
             self.flow.live = False
             self.client_state = self.state_done
+            yield DropStream(self.stream_id)
 
     def flow_done(self) -> layer.CommandGenerator[None]:
         """The charge is committed: now the client may have the end of its stream."""
@@ -286,6 +296,7 @@ class GatewayHttp1Server(Http1Server):
         self, head: list[bytes], event: events.ConnectionEvent
     ) -> layer.CommandGenerator[None]:
         try:
+            require_plain(head)
             self.request = http1.read_request_head(head)
             body_size = http1.expected_http_body_size(self.request)
             require_http1(self.request)
@@ -296,7 +307,8 @@ class GatewayHttp1Server(Http1Server):
         yield ReceiveHttp(
             RequestHeaders(self.stream_id, self.request, body_size == 0)
         )
-        self.body_reader = BodyReader(make_body_reader(body_size))
+        reader = BodyReader(make_body_reader(body_size))
+        self.body_reader = cast(TBodyReader, reader)
         self.phase = Phase.BODY
         self.state = self.read_body
         yield from self.state(event)
@@ -309,10 +321,14 @@ class GatewayHttp1Server(Http1Server):
             yield from self.break_off(BadRequest("Request trailers are not supported."))
         except InvalidBody:
             yield from self.break_off(BadRequest("The body is not valid HTTP."))
+        if self.state == self.read_body and len(self.buf) > self.listen.header_bytes:
+            # What the reader leaves is half a chunk's head or half a trailer, and
+            # neither has a limit of its own.
+            yield from self.break_off(BadRequest("The body is not valid HTTP."))
 
     def wait(self, event: events.Event) -> layer.CommandGenerator[None]:
         yield from super().wait(event)
-        if len(self.buf) > self.listen.header_bytes + self.listen.body_bytes:
+        if len(self.buf) > self.listen.header_bytes:
             # Pipelined requests are kept, but not without end.
             yield commands.CloseConnection(self.conn)
 
@@ -330,6 +346,8 @@ class GatewayHttp1Server(Http1Server):
         if isinstance(event, ResponseData) and self.asked_for_head():
             # Whatever made the answer, a body here would be read as the next one.
             return
+        if isinstance(event, ResponseHeaders) and not self.request_done:
+            self.announce_end(event.response)
         if not isinstance(event, ResponseProtocolError):
             yield from super().send(event)
             if self.response is not None and self.response.status_code == 100:
@@ -343,6 +361,11 @@ class GatewayHttp1Server(Http1Server):
             yield from self.reject(error)
             return
         yield commands.CloseConnection(self.conn)
+
+    def announce_end(self, response: Response) -> None:
+        """With half a body still to come, this connection has no next request."""
+        if response.status_code != 100:
+            response.headers["connection"] = "close"
 
     def asked_for_head(self) -> bool:
         return self.request is not None and self.request.method == "HEAD"
@@ -384,6 +407,15 @@ def require_http1(request: Request) -> None:
     """ValueError for a version that the rest of the core would take for another."""
     if request.http_version not in ("HTTP/1.0", "HTTP/1.1"):
         raise ValueError("unknown HTTP version")
+
+
+def require_plain(head: list[bytes]) -> None:
+    """ValueError for what two servers might read differently: folded lines, and
+    bytes below space that some take for white space and others do not."""
+    if any(line[:1] in (b" ", b"\t") for line in head):
+        raise ValueError("folded header")
+    if CONTROL.search(b"".join(head)):
+        raise ValueError("control character")
 
 
 def protocol_error(code: ErrorCode) -> ApiError | None:

@@ -23,6 +23,8 @@ from config.settings import Listen
 
 # The mode's target is a dead end: the upstream layer decides where requests go.
 SPEC = "gateway:http://127.0.0.1:9"
+# How long a closed connection may take to send what is left.
+LINGER_SECONDS = 5.0
 
 
 class GatewayMode(ReverseMode):
@@ -101,4 +103,21 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         try:
             await handler.handle_client()
         finally:
+            await hang_up(writer)
             self.handlers.discard(handler)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close a connection for good.
+
+    A client that reads nothing would keep what is still unsent, and the socket, for
+    as long as it likes; it counts as a connection until it is gone.
+    """
+    writer.close()
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
+    except OSError:
+        return

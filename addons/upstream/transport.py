@@ -44,10 +44,14 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-async def read_whole(reply: Reply, limit_bytes: int) -> bytes:
-    """The body in one piece; UpstreamFailed above the limit."""
+async def read_whole(
+    reply: Reply, limit_bytes: int, life: Callable[[], None] = lambda: None
+) -> bytes:
+    """The body in one piece; UpstreamFailed above the limit. `life` is called for
+    each piece that arrives."""
     body = bytearray()
     async for piece in reply.pieces():
+        life()
         body += piece
         if len(body) > limit_bytes:
             raise UpstreamFailed("The provider's answer is too large.")

@@ -50,6 +50,12 @@ NANOSECONDS = 1_000_000_000
 
 CUT_SHORT = "The provider cut its answer short."
 NO_CONTENT = "The provider's answer was empty."
+RUNAWAY = "The provider did not keep to the output limit."
+# What a stream may say before its first content.
+EARLY_BYTES = 64 * 1024
+# No text has longer tokens on average; a stream beyond that ignores its limit.
+CHARS_A_TOKEN_MAX = 64
+CHARS_SPARE = 4096
 
 
 class Upstream:
@@ -140,6 +146,7 @@ class Upstream:
             try:
                 return await self.attempt(call, exchange, leg)
             except ApiError as error:
+                note(exchange, leg, error)
                 if exchange.committed or not may_follow(error):
                     raise
                 last = error
@@ -170,7 +177,8 @@ class Upstream:
         if exchange.ask is not None and exchange.ask.stream:
             await self.pass_on(call, exchange, leg, reply, watch)
             return
-        body = await read_whole(reply, leg.provider.response_bytes)
+        watch.streaming()
+        body = await read_whole(reply, leg.provider.response_bytes, watch.life)
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)
@@ -182,6 +190,7 @@ class Upstream:
         created = self.clock.wall_ns() // NANOSECONDS
         stream = exchange.stream = open_stream(exchange, leg, created)
         early = b""
+        runaway = characters_max(exchange)
         pieces = reply.pieces()
         async for piece in pieces:
             watch.life()
@@ -191,6 +200,8 @@ class Upstream:
                 return await call.end()
             if not exchange.committed:
                 early += out
+                if len(early) > EARLY_BYTES:
+                    raise UpstreamFailed(NO_CONTENT)
                 if stream.started:
                     await self.begin(call, exchange, early, watch)
             elif out:
@@ -199,6 +210,8 @@ class Upstream:
                 watch.life()
             if stream.ended:
                 break
+            if stream.reading.meter.characters > runaway:
+                raise UpstreamFailed(RUNAWAY)
         stream.flush()
         verdict(stream)
         if not exchange.committed:
@@ -231,6 +244,24 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
     if leg.credential is None:
         return request
     return request.with_headers(leg.dialect.auth(leg.credential.secret))
+
+
+def characters_max(exchange: Exchange) -> int:
+    """The longest text that can come of the output limit we sent."""
+    quote = exchange.quote
+    if quote is None:
+        raise InternalError()
+    tokens = quote.output_tokens * quote.choices
+    return tokens * CHARS_A_TOKEN_MAX + CHARS_SPARE
+
+
+def note(exchange: Exchange, leg: Leg, error: ApiError) -> None:
+    """Tell the operator what the caller is not told."""
+    if isinstance(error, BadRequest):
+        return
+    logger.warning(
+        "%s: %s failed: %s %s", exchange.id, leg.provider.name, error.code, error.detail
+    )
 
 
 def end_user(exchange: Exchange) -> str:

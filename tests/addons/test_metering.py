@@ -108,7 +108,7 @@ def test_every_end_has_a_rule() -> None:
 REPORTED = Usage(dict(USED))
 HALF = Usage({"output": 6})
 EARLY = {**OPENAI_USED, "completion_tokens": 1}
-LATE = {**OPENAI_USED, "completion_tokens": 999}
+LATE = {**OPENAI_USED, "completion_tokens": 199}
 LEFT = {"contacted_ns": 1}
 READING = {**LEFT, "committed": True}
 BROKEN = {**READING, "broken": UpstreamFailed()}
@@ -147,7 +147,7 @@ REFUSED = {**LEFT, "refusal": UpstreamFailed()}
         ({"stream": stream(EARLY, finished=False), **READING}, True, Policies(),
          "partial", "reported+counted"),
         ({"stream": stream(LATE, finished=False), **READING}, True, Policies(),
-         "partial", {**USED, "output": 999}),
+         "partial", {**USED, "output": 199}),
         # The client left.
         ({}, True, Policies(), "none", {}),
         (LEFT, True, Policies(), "estimated", "input"),

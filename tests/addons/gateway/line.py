@@ -28,7 +28,7 @@ from tests.fakes import exchanges
 
 type OnHook = Callable[[str, HTTPFlow], None]
 
-SMALL = Listen(header_bytes=2_000, body_bytes=1_000)
+SMALL = Listen(header_bytes=2_000, body_bytes=1_000, form_bytes=1_000)
 render = Render(lambda prefix: f"{prefix}_new")
 
 

@@ -206,13 +206,16 @@ async def test_a_refusal_replaces_an_answer_until_its_first_byte(
     assert (flow.response.status_code == 401) is shown
 
 
-async def test_a_refusal_is_rendered_once() -> None:
-    desk = Desk(Addon("request"), Addon("response"))
-    flow = exchanges.travelling(exchanges.exchange(refusal=UnknownKey()))
-    await desk.hooks.run("request", flow)
-    first = flow.response
+async def test_nothing_of_a_refused_answer_is_left_in_the_refusal() -> None:
+    desk = Desk(Addon("responseheaders"), Addon("response"))
+    flow = exchanges.answered(exchanges.exchange(refusal=UnknownKey()), 200)
+    await desk.hooks.run("responseheaders", flow)
+    # What the core does with what an upstream still says.
+    flow.response.data.content = b"data: a secret"
     await desk.hooks.run("response", flow)
-    assert flow.response is first
+    body = flow.response.raw_content
+    assert b"secret" not in body
+    assert flow.response.headers["content-length"] == str(len(body))
 
 
 async def test_a_refusal_that_the_core_emptied_is_rendered_again() -> None:
