@@ -48,12 +48,24 @@ class Child:
             stderr=self.errors,
             text=True,
         )
+        try:
+            self.greet()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def greet(self) -> None:
         assert self.process.stdout is not None
         self.greeting = self.read_greeting(self.process.stdout)
         (line,) = (one for one in self.greeting.splitlines() if "  address " in one)
         self.url = line.split()[1]
         self.port = int(self.url.rpartition(":")[2])
-        return self
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
 
     def __exit__(
         self,
@@ -64,9 +76,7 @@ class Child:
         try:
             self.stop()
         finally:
-            self.process.kill()
-            self.process.communicate()
-            self.errors.close()
+            self.end()
 
     def read_greeting(self, out: IO[str]) -> str:
         lines = []
