@@ -118,8 +118,7 @@ class Holds:
         refusal = InsufficientBalance(
             dollars(answer.needed_nano), dollars(answer.available_nano)
         )
-        least = ask.input_tokens_max // BYTES_A_TOKEN_MAX + 1
-        if not affordable(first, least, 1, answer.available_nano):
+        if not affordable(first, least_input(ask), 1, answer.available_nano):
             # However few tokens that text has: counting would be work for nothing.
             raise refusal
         bound = first.input_tokens
@@ -263,6 +262,11 @@ def quote_of(
 def dearest_input(rates: Mapping[str, int]) -> str:
     """The input meter with the highest rate: nobody knows yet what is cached."""
     return max(INPUT_METERS, key=lambda meter: rates.get(meter, 0))
+
+
+def least_input(ask: ChatAsk) -> int:
+    """Fewer tokens than this the text does not have; found without counting."""
+    return ask.input_tokens_max // BYTES_A_TOKEN_MAX + 1
 
 
 def affordable(

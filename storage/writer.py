@@ -196,6 +196,11 @@ class Writer:
         except UNAVAILABLE as error:
             self._fail(self._take(len(self._jobs)), error)
             return
+        except BaseException as error:
+            # Nobody may wait forever for an answer, and this thread never ends.
+            log.exception("the ledger's writer failed")
+            self._fail(self._take(len(self._jobs)), error)
+            return
         jobs = self._take(self._settings.batch_max)
         try:
             changed = self._run_batch(connection, jobs)
@@ -203,7 +208,6 @@ class Writer:
             self._fail(jobs, error)
             return
         except BaseException as error:
-            # Nobody may wait forever for an answer, whatever this was.
             log.exception("the ledger's writer failed")
             self._fail(jobs, error)
             return
@@ -212,8 +216,15 @@ class Writer:
         self._operations += len(jobs)
         self._largest_batch = max(self._largest_batch, len(jobs))
         if changed:
-            self._on_keys_changed()
+            self._tell_keys_changed()
         _answer(jobs)
+
+    def _tell_keys_changed(self) -> None:
+        """Before the answers: who revoked a key may rely on it from then on."""
+        try:
+            self._on_keys_changed()
+        except Exception:
+            log.exception("a change of keys could not be told")
 
     def _take(self, most: int) -> list[_Job]:
         with self._wake:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from addons.counting import count_input
 from addons.exchange import Charge, Exchange, KeyLimits, Quote
 from addons.holds import (
+    least_input,
     TRIES,
     Holds,
     affordable,
@@ -393,6 +394,26 @@ async def test_a_cost_above_the_balance_is_the_houses_and_is_logged(
         await addon.settle(record, charge(10**10 + 5))
     assert (record.paid_nano, record.available_nano) == (10**10, 0)
     assert "shortfall of $0.000000005" in caplog.text
+
+
+@pytest.mark.parametrize("close", ["settle", "void"])
+async def test_what_fails_otherwise_stays_held_so_that_it_can_be_released(
+    storage, caller, close: str
+) -> None:
+    addon = holds(storage.writer)
+    record = await admitted(addon, caller)
+    addon.writer = FailingWriter(storage.writer, 1, error=ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        await getattr(addon, close)(record, charge(1000))
+    assert record.held
+    await addon.release(record)
+    assert balance(storage, caller).available_nano == 10**10
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "余额" * 9_000, "x " * 30_000])
+async def test_no_text_has_fewer_tokens_than_its_least(text: str) -> None:
+    ask = exchanges.ask(messages=[{"role": "user", "content": text}])
+    assert least_input(ask) < await count_input(ask, exchanges.MODEL)
 
 
 # A ledger that cannot be written.

@@ -126,6 +126,15 @@ REFUSED = {**LEFT, "refusal": UpstreamFailed()}
         ({"answer": answer(HALF)}, False, Policies(), "counted", "input+6"),
         ({"answer": answer(Usage({"input": 0, "output": 0}))}, False, Policies(),
          "reported", {"input": 0, "output": 0}),
+        # More than was asked is the provider's fault, not the caller's debt.
+        ({"answer": answer(Usage({"input": 1225, "output": 6}))}, False, Policies(),
+         "invalid", "both"),
+        ({"answer": answer(Usage({"input": 1224, "output": 264}))}, False, Policies(),
+         "reported", {"input": 1224, "output": 264}),
+        ({"answer": answer(Usage({"input": 9, "output": 265}))}, False, Policies(),
+         "invalid", "both"),
+        ({"answer": answer(Usage({"input": 10**12, "output": 10**12}))}, False,
+         Policies(), "invalid", "both"),
         # A complete stream.
         ({"stream": stream(OPENAI_USED), **READING}, False, Policies(), "reported",
          USED),

@@ -386,3 +386,42 @@ def test_changed_keys_are_told_after_the_commit(storage, clock, settings):
     writer.wait(change)
     writer.close()
     assert len(told) == 1 and told[0] > before
+
+
+def test_a_listener_that_fails_costs_nobody_an_answer(storage, clock, settings):
+    def fail():
+        raise Boom
+
+    writer = Writer(
+        storage.path,
+        settings,
+        clock,
+        storage.ids,
+        storage.boot_id,
+        checkpoints=False,
+        on_keys_changed=fail,
+    )
+    writer.start()
+    writer.wait(lambda db: db.keys_changed())
+    assert writer.wait(lambda db: 7) == 7
+    writer.close()
+
+
+def test_a_file_that_cannot_even_be_opened_ends_no_thread(tmp_path, clock, settings):
+    """Whatever opening raises, who asks is answered, and the next one is too."""
+    path = tmp_path / "elsewhere" / "autolist.db"
+    writer = Writer(
+        path,
+        settings,
+        clock,
+        Ids(clock),
+        "boot_1",
+        checkpoints=False,
+        on_keys_changed=lambda: None,
+        vfs="no such file system",
+    )
+    writer.start()
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable):
+            writer.wait(nothing)
+    writer.close()

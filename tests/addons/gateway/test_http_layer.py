@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.proxy.layers.http._events import ErrorCode
 
+from addons import endpoints
 from addons.exchange import Exchange
 from addons.gateway.http_layer import SlowRequest, protocol_error
 from addons.gateway.phase import Phase
 from addons.upstream.call import UpstreamEvent
 from addons.wire.errors import ApiError, UnknownKey
-from tests.addons.gateway.line import SMALL, Line, echo, render
+from config.settings import Listen
+from tests.addons.gateway.line import SMALL, Line, OnHook, echo, render
 from tests.fakes import exchanges
 
 GET = b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -648,3 +650,61 @@ def test_the_limits_are_the_listeners() -> None:
     line = Line(upstream, replace(SMALL, body_bytes=5))
     line.receive(chunked(b"sixsix"))
     assert error_of(line) == (413, "body_too_large")
+
+
+# What an attacker sends.
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"1;" + b"a" * 100,
+        b"1\r\na\r\n0\r\nX: " + b"a" * 100,
+    ],
+)
+def test_half_a_chunk_without_end_is_refused(endless: bytes) -> None:
+    line = Line()
+    head = chunked().removesuffix(b"0\r\n\r\n")
+    line.receive(head + endless)
+    for _ in range(40):
+        line.receive(b"a" * 100)
+    assert line.closed
+    assert [reply.status for reply in line.answers] == [400]
+    assert line.ends[line.flows[0].id] == ["error"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Transfer-Encoding: \x0bchunked",
+        b"Content-Length: 0\x0b",
+        b"X-A: a\rX-B: b",
+        b"X-A: a\x00b",
+        b"X-A: a\r\n folded",
+        b"X-A: a\r\n\tfolded",
+    ],
+)
+def test_what_two_servers_might_read_differently_is_refused(header: bytes) -> None:
+    line = Line()
+    line.receive(GET.replace(b"\r\n\r\n", b"\r\n" + header + b"\r\n\r\n"))
+    assert [reply.status for reply in line.answers] == [400]
+    assert (line.closed, line.flows) == (True, [])
+
+
+def test_only_what_is_paid_for_may_be_large() -> None:
+    small_form = Listen(body_bytes=1_000, form_bytes=100)
+    for endpoint, status in ((endpoints.WEB, 413), (endpoints.CHAT, 200)):
+        line = Line(at(endpoint), small_form)
+        line.receive(chunked(b"x" * 101))
+        assert [reply.status for reply in line.answers] == [status]
+
+
+def at(endpoint: endpoints.Endpoint) -> OnHook:
+    """An echo at an endpoint of one's choice."""
+
+    def on_hook(name: str, flow: HTTPFlow) -> None:
+        echo(name, flow)
+        if name == "requestheaders":
+            exchanges.exchange(endpoint).travel_with(flow)
+
+    return on_hook
