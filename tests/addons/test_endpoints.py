@@ -3,6 +3,7 @@
 import pytest
 
 from addons.endpoints import Endpoint, Kind, find
+from config.settings import Listen
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,21 @@ def test_a_wrong_method_is_answered_in_the_dialect_of_its_address(target: str) -
 )
 def test_a_model_is_named_by_its_address(target: str, name: str) -> None:
     assert find("GET", target).name == name
+
+
+@pytest.mark.parametrize(
+    ("target", "limit"),
+    [
+        ("/v1/chat/completions", 1000),
+        ("/v1/models", 10),
+        ("/v1/nothing", 10),
+        ("/healthz", 10),
+        ("/api/user.php", 10),
+    ],
+)
+def test_only_what_is_paid_for_may_be_large(target: str, limit: int) -> None:
+    endpoint = find("POST" if "chat" in target else "GET", target)
+    assert endpoint.body_bytes_max(Listen(body_bytes=1000, form_bytes=10)) == limit
 
 
 def test_an_endpoint_promises_nothing_by_itself() -> None:

@@ -475,6 +475,40 @@ async def test_a_full_queue_delays_a_settle_like_any_fault(caller, storage) -> N
     assert balance(storage, caller).available_nano == 10**10 - 1000
 
 
+class Poisoned:
+    """A writer whose verbs raise what nobody expects."""
+
+    async def run(self, verb, *args: object) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("close", ["settle", "void"])
+async def test_what_could_not_be_closed_is_still_held(close: str) -> None:
+    addon, record = holds(Poisoned()), exchanges.held()
+    with pytest.raises(ZeroDivisionError):
+        await getattr(addon, close)(record, charge())
+    assert record.held, "so that it is released"
+
+
+async def test_a_verb_that_fails_for_ever_is_not_tried_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    addon = holds(FailingWriter(Poisoned(), 2))
+    await addon.settle(exchanges.held(), charge())
+    await written(addon)
+    assert "settle cannot be written" in caplog.text
+
+
+async def test_a_long_text_that_cannot_be_paid_is_refused_at_the_first_look() -> None:
+    text = [{"role": "user", "content": "x" * 10**6}]
+    record = asking(messages=text)
+    # Enough for an input of a token for each sixteen bytes, and not for output.
+    tokens = record.ask.input_tokens_max // 16
+    writer = ScriptedWriter([insufficient(tokens * 2_500)])
+    assert (await request(holds(writer), record)).refusal.status == 402
+    assert len(writer.asked) == 1
+
+
 async def settle_and_stop(failures: int) -> tuple[int, float]:
     """How many settles reached the ledger, and how long the end took."""
     till = ScriptedWriter([Settled(1000, 0, 0)])

@@ -9,6 +9,7 @@ from addons import endpoints
 from addons.exchange import Exchange
 from addons.keys import KEY_LENGTH_MAX, Keys, objection, presented_key
 from addons.wire.errors import Draining
+from storage.errors import LedgerUnavailable
 from storage.keys import mint, revoke_key
 from tests.fakes import exchanges
 
@@ -96,6 +97,15 @@ async def test_no_key_and_a_wrong_one_get_the_same_answer(keys: Keys, headers) -
     assert record.refusal.message == nobody.refusal.message
 
 
+async def test_a_directory_that_cannot_be_read_is_no_verdict_on_the_key(
+    keys: Keys, caller, storage
+) -> None:
+    storage.close()
+    record = exchanges.exchange()
+    await ask(keys, record, headers=bearer(caller.plain))
+    assert record.refusal.code == "ledger_unavailable"
+
+
 async def test_a_revoked_key_is_an_unknown_one(keys: Keys, caller, storage) -> None:
     await storage.writer.run(revoke_key, caller.key.id)
     record = exchanges.exchange()
@@ -107,6 +117,19 @@ async def test_a_well_formed_key_that_nobody_has_is_unknown(keys, storage) -> No
     record = exchanges.exchange()
     await ask(keys, record, headers=bearer(mint(storage.secrets).plain))
     assert record.refusal.code == "invalid_api_key"
+
+
+class Unreadable:
+    """A directory whose file cannot be read."""
+
+    async def find(self, plain: str) -> None:
+        raise LedgerUnavailable("the disk is gone")
+
+
+async def test_a_directory_that_cannot_be_read_says_nothing_about_the_key() -> None:
+    record = exchanges.exchange()
+    await ask(Keys(Unreadable()), record, headers=bearer(KEY))
+    assert (record.refusal.status, record.caller) == (503, None)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "x-api-key", "Cookie"])

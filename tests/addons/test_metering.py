@@ -7,7 +7,7 @@ import pytest
 
 from addons.counting import count_input, count_text
 from addons.exchange import Exchange
-from addons.metering import End, Metering, Rule, ending, rules_of
+from addons.metering import End, Metering, Rule, believed, ending, rules_of
 from addons.providers import REGISTRY
 from addons.providers.base import Answer
 from addons.wire.chat_stream import ChatStream
@@ -200,6 +200,51 @@ async def test_the_larger_figures_of_a_stream_are_taken_and_never_their_sum() ->
         made.feed(b"data: " + orjson.dumps({"choices": [], "usage": usage}) + b"\n\n")
     record = await meter(exchanges.held(stream=made, **READING))
     assert record.charge.quantities["output"] == 6
+
+
+# What is believed: QUOTE holds 100 tokens of input and 200 of output.
+
+
+@pytest.mark.parametrize(
+    ("quantities", "choices", "reason"),
+    [
+        ({"input": 100, "output": 200}, 1, None),
+        ({"input": 1_224, "output": 264}, 1, None),
+        ({"input": 1_225, "output": 1}, 1, "more input than was sent"),
+        ({"input": 1_000, "cache_read": 225, "output": 1}, 1, "more input"),
+        ({"input": 1, "output": 265}, 1, "more output than was allowed"),
+        ({"input": 1, "output": 664}, 3, None),
+        ({"input": 1, "output": 665}, 3, "more output than was allowed"),
+        ({"output": 265}, 1, "more output than was allowed"),
+    ],
+)
+def test_usage_beyond_what_was_asked_is_not_believed(
+    quantities, choices: int, reason: str | None
+) -> None:
+    usage = Usage(quantities)
+    found = believed(usage, replace(exchanges.QUOTE, choices=choices))
+    if reason is None:
+        assert found is usage
+    else:
+        assert isinstance(found, Invalid) and found.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("usage", [None, Invalid("nonsense")])
+def test_what_is_no_usage_stays_what_it_is(usage) -> None:
+    assert believed(usage, exchanges.QUOTE) is usage
+
+
+async def test_what_we_count_is_never_more_than_was_held() -> None:
+    small = replace(exchanges.QUOTE, input_tokens=2, output_tokens=1)
+    record = await meter(exchanges.held(answer=answer(None), quote=small))
+    assert record.charge.quantities == {"input": 2, "output": 1}
+
+
+async def test_a_provider_that_claims_too_much_is_counted_after() -> None:
+    claimed = answer(Usage({"input": 10**9, "output": 10**9}))
+    record = await meter(exchanges.held(answer=claimed))
+    assert record.charge.record.evidence == "invalid"
+    assert record.charge.cost_nano <= exchanges.QUOTE.amount_nano
 
 
 async def test_the_hold_pins_the_price() -> None:

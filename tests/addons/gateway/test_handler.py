@@ -94,6 +94,21 @@ async def test_a_client_that_leaves_early_ends_its_flow(client: Client) -> None:
     assert client.chain.ends == ["error"]
 
 
+async def test_a_client_that_reads_nothing_is_served_nothing_more(
+    client: Client,
+) -> None:
+    client.writer.slow()
+    client.reader.feed_data(GET + GET)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert client.chain.ends == []
+    client.writer.read()
+    await client.writer.said.wait()
+    async with asyncio.timeout(10):
+        while len(client.chain.ends) < 2:
+            await asyncio.sleep(0)
+
+
 async def test_a_crash_of_the_core_hangs_up_and_ends_the_flow(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

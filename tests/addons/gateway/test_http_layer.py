@@ -206,6 +206,11 @@ def test_no_bytes_crash_it_and_each_flow_ends_once(fragments, places) -> None:
         b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\nTransfer-Encoding: nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\nNo colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: 1\r\n folded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: 1\r\n\tfolded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: 1\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: 1\rB: 2\r\n\r\n",
+        b"GET /\x0b HTTP/1.1\r\n\r\n",
         b"CONNECT a:1 HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\r\n\r\n",
     ],
@@ -350,8 +355,10 @@ def test_a_refused_upload_is_answered_before_it_has_arrived() -> None:
     line.receive(post(b"x" * 900)[:-900])
     assert error_of(line) == (401, "invalid_api_key")
     assert not line.closed
+    assert line.answers[0].headers["connection"] == "close"
     line.receive(b"x" * 900)
     assert line.closed
+    assert line.layer.streams == {}
     assert line.ends[line.flows[0].id] == ["response"]
 
 
@@ -393,6 +400,19 @@ def test_trailers_are_refused() -> None:
 def test_a_broken_chunk_is_told_and_ends_the_flow(broken: bytes) -> None:
     line = Line()
     line.receive(chunked(b"abc")[:-5] + broken)
+    assert error_of(line) == (400, "invalid_request")
+    assert line.closed
+    assert line.ends[line.flows[0].id] == ["error"]
+
+
+@pytest.mark.parametrize(
+    "endless", [b"1;" + b"x" * 100, b"0\r\nX-A: " + b"x" * 100], ids=["chunk", "trailer"]
+)
+def test_half_a_chunk_without_end_is_not_kept(endless: bytes) -> None:
+    line = Line()
+    line.receive(chunked(b"abc")[:-5] + endless)
+    for _ in range(30):
+        line.receive(b"x" * 100)
     assert error_of(line) == (400, "invalid_request")
     assert line.closed
     assert line.ends[line.flows[0].id] == ["error"]

@@ -11,11 +11,18 @@ from mitmproxy.http import HTTPFlow, Response
 from addons import endpoints
 from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks
-from addons.gateway.instance import GatewayMode, Instance
+from addons.gateway.instance import (
+    LINGER_SECONDS,
+    GatewayMode,
+    Instance,
+    hang_up,
+)
 from addons.gateway.master import ProxyOptions
 from config.settings import Listen
 from tests.addons.gateway.line import Reply, answers, gateway_options, render
 from tests.fakes import exchanges
+from tests.fakes.loop import leap
+from tests.fakes.stream import RecordingWriter
 
 LISTEN = Listen(host="127.0.0.1", port=0, connections_max=2)
 GET = b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -109,6 +116,25 @@ async def test_a_connection_that_ended_makes_room(serving: Instance) -> None:
         assert (await three.ask()).status == 200
 
 
+async def test_who_reads_nothing_is_cut_off_and_counts_until_then() -> None:
+    made = instance()
+    # More than the kernel takes on both sides together.
+    made.hooks.table = Hooks([Talker()], release, leave, render).table
+    await made.start()
+    with socket.create_connection(("127.0.0.1", made.ports[0])) as deaf:
+        deaf.sendall(GET)
+        async with asyncio.timeout(10):
+            while not made.handlers:
+                await asyncio.sleep(0)
+        (handler,) = made.handlers
+        handler.hang_up()
+        started = asyncio.get_running_loop().time()
+        await gone(made)
+        assert asyncio.get_running_loop().time() - started > LINGER_SECONDS / 2
+    await made.stop_listening()
+    made.hang_up()
+
+
 async def test_after_the_end_of_listening_the_ones_there_go_on(serving) -> None:
     async with Peer(serving) as peer:
         await peer.ask()
@@ -159,6 +185,19 @@ async def test_a_slow_client_is_swept() -> None:
     assert reply.status == 408
     await made.stop_listening()
     made.hang_up()
+
+
+@pytest.mark.parametrize(("reads", "seconds"), [(True, 0), (False, LINGER_SECONDS)])
+def test_who_does_not_read_the_rest_is_cut_off(reads: bool, seconds: float) -> None:
+    async def story() -> tuple[bool, bool, float]:
+        writer = RecordingWriter()
+        if not reads:
+            writer.slow()
+        await hang_up(writer)
+        over = asyncio.get_running_loop().time()
+        return writer.closed.is_set(), writer.aborted, over
+
+    assert leap(story()) == (True, not reads, pytest.approx(seconds))
 
 
 def test_the_mode_is_a_reverse_proxy_to_nowhere() -> None:

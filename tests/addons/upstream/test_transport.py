@@ -166,6 +166,13 @@ async def test_a_body_is_read_whole_or_not_at_all(pieces, limit: int, read) -> N
         assert await read_whole(reply, limit) == read
 
 
+async def test_each_piece_is_a_sign_of_life() -> None:
+    signs: list[int] = []
+    reply = ScriptedReply([b"a", b"b", b""])
+    await read_whole(reply, 5, lambda: signs.append(reply.taken))
+    assert signs == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("pieces", "read", "taken"),
     [

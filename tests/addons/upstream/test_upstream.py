@@ -11,7 +11,7 @@ from mitmproxy.connection import Server
 
 from addons.exchange import Exchange, Leg
 from addons.upstream.call import Call
-from addons.upstream.upstream import CUT_SHORT, ERROR_BYTES, Upstream
+from addons.upstream.upstream import CUT_SHORT, ERROR_BYTES, RUNAWAY, Upstream
 from addons.wire.errors import (
     BadRequest,
     UnknownKey,
@@ -180,6 +180,19 @@ def test_what_is_no_answer_is_refused(body, refusal: str) -> None:
     assert served.record.answer is None
 
 
+def test_a_whole_answer_may_take_longer_than_its_first_byte() -> None:
+    body = completion("Hello")
+    pieces = [19.0, b"\n", 9.0, b"\n", 9.0, body[:20], 9.0, body[20:]]
+    served = serve(ScriptedReply(pieces), stream=False)
+    assert (served.record.refusal, served.record.answer.text) == (None, "Hello")
+
+
+def test_a_whole_answer_that_stops_coming_is_idle() -> None:
+    served = serve(ScriptedReply([completion()[:20], STUCK]), stream=False)
+    assert code(served.record.refusal) == "upstream_timeout"
+    assert served.seconds == pytest.approx(10)
+
+
 def test_an_answer_above_the_limit_is_refused() -> None:
     record = exchange_for(legs(response_bytes=10), stream=False)
     served = serve(ScriptedReply([completion()]), record=record)
@@ -279,6 +292,29 @@ def test_a_cut_stream_says_so() -> None:
     assert served.record.broken.message == CUT_SHORT
 
 
+def test_a_stream_that_ignores_its_output_limit_is_ended() -> None:
+    record = exchange_for(legs(), True)
+    tokens = record.quote.output_tokens_all
+    endless = [chunk("x" * 1000)] * (tokens * 64 // 1000 + 6)
+    served = serve(ScriptedReply([*endless, *GOOD]), record=record)
+    assert code(served.record.broken) == "upstream_error"
+    assert b"Hel" not in served.inlet.data
+
+
+def test_a_stream_that_says_nothing_without_end_is_ended() -> None:
+    record = exchange_for(legs(), True, stream_options={"include_usage": True})
+    empty = chunk("", role="assistant")
+    served = serve(ScriptedReply([empty] * 2000 + [STUCK]), record=record)
+    assert code(served.record.refusal) == "upstream_error"
+    assert served.seconds < 1
+
+
+def test_the_operator_is_told_what_the_caller_is_not(caplog) -> None:
+    served = serve(UpstreamFailed(detail="ConnectionRefusedError"))
+    assert "leg0 failed: upstream_error ConnectionRefusedError" in caplog.text
+    assert "Refused" not in served.record.refusal.message
+
+
 def test_what_comes_after_done_is_read_and_forgotten() -> None:
     reply = ScriptedReply([*GOOD, chunk("late"), b"\n"])
     served = serve(reply)
@@ -300,6 +336,26 @@ def test_an_answer_that_a_hook_refused_is_not_passed_on() -> None:
     served = serve(ScriptedReply([chunk("a"), 1.0, *GOOD]), meanwhile=refuse)
     assert b"Hel" not in served.inlet.data
     assert served.inlet.names[-1] == "ResponseEndOfMessage"
+
+
+def test_a_stream_that_only_clears_its_throat_is_no_answer() -> None:
+    empty = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
+    served = serve(ScriptedReply([empty] * 2_000), ScriptedReply(GOOD))
+    assert (served.record.attempts, served.record.refusal) == (2, None)
+
+
+def test_a_stream_that_ignores_its_limit_is_cut() -> None:
+    # QUOTE allows 200 tokens.
+    reply = ScriptedReply([chunk("x" * 1_000)] * 100)
+    served = serve(reply)
+    assert served.record.broken.message == RUNAWAY
+    assert reply.taken < 20
+
+
+def test_the_operator_learns_of_each_failure(caplog: pytest.LogCaptureFixture) -> None:
+    served = serve(UpstreamFailed(detail="TLS"), ScriptedReply(GOOD))
+    assert "leg0 failed: upstream_error TLS" in caplog.text
+    assert served.record.refusal is None
 
 
 # One leg after the other.
@@ -382,6 +438,22 @@ def test_silence_ends_when_its_clock_runs_out(pieces, seconds, expired: str) -> 
     error = served.record.refusal or served.record.broken
     assert isinstance(error, UpstreamTimeout)
     assert error.detail == f"{expired} clock"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "seconds", "expired"),
+    [
+        ([STUCK], 10, "idle"),
+        ([9.0, b"{", 9.0, b'"a":', STUCK], 28, "idle"),
+        ([piece for _ in range(99) for piece in (b" ", 9.0)], 100, "total"),
+    ],
+)
+def test_a_whole_answer_may_take_its_time_but_not_fall_silent(
+    pieces, seconds, expired: str
+) -> None:
+    served = serve(ScriptedReply(pieces), stream=False)
+    assert served.seconds == pytest.approx(seconds)
+    assert served.record.refusal.detail == f"{expired} clock"
 
 
 def test_every_leg_has_clocks_of_its_own() -> None:
