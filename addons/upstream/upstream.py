@@ -177,8 +177,8 @@ class Upstream:
         if exchange.ask is not None and exchange.ask.stream:
             await self.pass_on(call, exchange, leg, reply, watch)
             return
-        watch.streaming()
-        body = await read_whole(reply, leg.provider.response_bytes, watch.life)
+        # A whole answer may come in pieces, with blank lines while it is made.
+        body = await read_whole(reply, leg.provider.response_bytes, watch.streaming)
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)

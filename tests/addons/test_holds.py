@@ -396,20 +396,6 @@ async def test_a_cost_above_the_balance_is_the_houses_and_is_logged(
     assert "shortfall of $0.000000005" in caplog.text
 
 
-@pytest.mark.parametrize("close", ["settle", "void"])
-async def test_what_fails_otherwise_stays_held_so_that_it_can_be_released(
-    storage, caller, close: str
-) -> None:
-    addon = holds(storage.writer)
-    record = await admitted(addon, caller)
-    addon.writer = FailingWriter(storage.writer, 1, error=ZeroDivisionError)
-    with pytest.raises(ZeroDivisionError):
-        await getattr(addon, close)(record, charge(1000))
-    assert record.held
-    await addon.release(record)
-    assert balance(storage, caller).available_nano == 10**10
-
-
 @pytest.mark.parametrize("text", ["word " * 20_000, "余额" * 9_000, "x " * 30_000])
 async def test_no_text_has_fewer_tokens_than_its_least(text: str) -> None:
     ask = exchanges.ask(messages=[{"role": "user", "content": text}])

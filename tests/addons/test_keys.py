@@ -97,15 +97,6 @@ async def test_no_key_and_a_wrong_one_get_the_same_answer(keys: Keys, headers) -
     assert record.refusal.message == nobody.refusal.message
 
 
-async def test_a_directory_that_cannot_be_read_is_no_verdict_on_the_key(
-    keys: Keys, caller, storage
-) -> None:
-    storage.close()
-    record = exchanges.exchange()
-    await ask(keys, record, headers=bearer(caller.plain))
-    assert record.refusal.code == "ledger_unavailable"
-
-
 async def test_a_revoked_key_is_an_unknown_one(keys: Keys, caller, storage) -> None:
     await storage.writer.run(revoke_key, caller.key.id)
     record = exchanges.exchange()

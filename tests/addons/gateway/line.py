@@ -5,8 +5,9 @@ no loop. Hooks are answered at once by a function of the test, or wait in `held`
 the test completes them. It is also the inlet through which upstream answers come.
 """
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -97,7 +98,7 @@ class Line:
 
     @property
     def answers(self) -> list["Reply"]:
-        return answers(self.sent)
+        return answers(self.sent, [flow.request.method for flow in self.flows])
 
     # What the test does.
 
@@ -175,9 +176,13 @@ class Reply:
     body: bytes
 
 
-def answers(raw: bytes) -> list[Reply]:
-    """The answers in what was sent; ValueError if it is not a sequence of them."""
+def answers(raw: bytes, methods: Sequence[str] = ()) -> list[Reply]:
+    """The answers in what was sent; ValueError if it is not a sequence of them.
+
+    `methods` are those of the requests, which decide whether a body follows.
+    """
     found = []
+    asked = itertools.chain(methods, itertools.repeat("GET"))
     while raw:
         head, end, raw = raw.partition(b"\r\n\r\n")
         if not end or not head.startswith(b"HTTP/1.1 "):
@@ -186,14 +191,13 @@ def answers(raw: bytes) -> list[Reply]:
         pairs = (field.partition(": ") for field in fields)
         headers = {name.lower(): value for name, _, value in pairs}
         status = int(line.split()[1])
-        body, raw = _body(status, headers, raw)
+        bodiless = status < 200 or next(asked) == "HEAD" or status == 204
+        body, raw = (b"", raw) if bodiless else _body(headers, raw)
         found.append(Reply(status, headers, body))
     return found
 
 
-def _body(status: int, headers: Mapping[str, str], raw: bytes) -> tuple[bytes, bytes]:
-    if status < 200 or status == 204:
-        return b"", raw
+def _body(headers: Mapping[str, str], raw: bytes) -> tuple[bytes, bytes]:
     if headers.get("transfer-encoding") == "chunked":
         return _chunks(raw)
     length = int(headers["content-length"]) if "content-length" in headers else None

@@ -120,7 +120,7 @@ def test_any_chunking_of_requests_gives_the_same_flows(pipeline, places) -> None
 FRAGMENTS = [
     b"GET / HTTP/1.1\r\n",
     b"POST /a HTTP/1.1\r\n",
-    b"HEAD /a HTTP/1.1\r\n",
+    b"PUT /a HTTP/1.1\r\n",
     b"POST /a HTTP/1.0\r\n",
     b"GET /\xff HTTP/1.1\r\n",
     b"CONNECT a:1 HTTP/1.1\r\n",
@@ -406,7 +406,9 @@ def test_a_broken_chunk_is_told_and_ends_the_flow(broken: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "endless", [b"1;" + b"x" * 100, b"0\r\nX-A: " + b"x" * 100], ids=["chunk", "trailer"]
+    "endless",
+    [b"1;" + b"x" * 100, b"0\r\nX-A: " + b"x" * 100],
+    ids=["chunk", "trailer"],
 )
 def test_half_a_chunk_without_end_is_not_kept(endless: bytes) -> None:
     line = Line()
@@ -673,42 +675,6 @@ def test_the_limits_are_the_listeners() -> None:
 
 
 # What an attacker sends.
-
-
-@pytest.mark.parametrize(
-    "endless",
-    [
-        b"1;" + b"a" * 100,
-        b"1\r\na\r\n0\r\nX: " + b"a" * 100,
-    ],
-)
-def test_half_a_chunk_without_end_is_refused(endless: bytes) -> None:
-    line = Line()
-    head = chunked().removesuffix(b"0\r\n\r\n")
-    line.receive(head + endless)
-    for _ in range(40):
-        line.receive(b"a" * 100)
-    assert line.closed
-    assert [reply.status for reply in line.answers] == [400]
-    assert line.ends[line.flows[0].id] == ["error"]
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        b"Transfer-Encoding: \x0bchunked",
-        b"Content-Length: 0\x0b",
-        b"X-A: a\rX-B: b",
-        b"X-A: a\x00b",
-        b"X-A: a\r\n folded",
-        b"X-A: a\r\n\tfolded",
-    ],
-)
-def test_what_two_servers_might_read_differently_is_refused(header: bytes) -> None:
-    line = Line()
-    line.receive(GET.replace(b"\r\n\r\n", b"\r\n" + header + b"\r\n\r\n"))
-    assert [reply.status for reply in line.answers] == [400]
-    assert (line.closed, line.flows) == (True, [])
 
 
 def test_only_what_is_paid_for_may_be_large() -> None:

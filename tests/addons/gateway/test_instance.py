@@ -116,25 +116,6 @@ async def test_a_connection_that_ended_makes_room(serving: Instance) -> None:
         assert (await three.ask()).status == 200
 
 
-async def test_who_reads_nothing_is_cut_off_and_counts_until_then() -> None:
-    made = instance()
-    # More than the kernel takes on both sides together.
-    made.hooks.table = Hooks([Talker()], release, leave, render).table
-    await made.start()
-    with socket.create_connection(("127.0.0.1", made.ports[0])) as deaf:
-        deaf.sendall(GET)
-        async with asyncio.timeout(10):
-            while not made.handlers:
-                await asyncio.sleep(0)
-        (handler,) = made.handlers
-        handler.hang_up()
-        started = asyncio.get_running_loop().time()
-        await gone(made)
-        assert asyncio.get_running_loop().time() - started > LINGER_SECONDS / 2
-    await made.stop_listening()
-    made.hang_up()
-
-
 async def test_after_the_end_of_listening_the_ones_there_go_on(serving) -> None:
     async with Peer(serving) as peer:
         await peer.ask()

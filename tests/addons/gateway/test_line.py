@@ -46,6 +46,12 @@ def test_answers_are_read_one_after_the_other(raw: bytes, bodies) -> None:
     assert [one.body for one in answers(raw)] == bodies
 
 
+def test_an_answer_to_head_announces_a_body_and_has_none() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    found = answers(raw + raw + b"hi", ["HEAD", "GET"])
+    assert [one.body for one in found] == [b"", b"hi"]
+
+
 @pytest.mark.parametrize(
     "raw",
     [
