@@ -75,6 +75,7 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(__file__).parent / "config",
     envvar="AUTOLIST_CONFIG",
+    show_envvar=True,
     help="Folder of gateway.yaml, providers.yaml and prices.yaml.",
 )
 @click.option(
@@ -83,19 +84,27 @@ def main() -> None:
     default=Path("data"),
     show_default=True,
     envvar="AUTOLIST_DATA",
+    show_envvar=True,
     help="Folder of the database and its secret.",
 )
-@click.option("--host", envvar="AUTOLIST_HOST", help="Address to listen on.")
+@click.option(
+    "--host",
+    envvar="AUTOLIST_HOST",
+    show_envvar=True,
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     envvar="AUTOLIST_PORT",
+    show_envvar=True,
     help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--demo",
     is_flag=True,
     envvar="AUTOLIST_DEMO",
+    show_envvar=True,
     help="Serve models without a provider from the built-in demo, with a demo user.",
 )
 def serve(

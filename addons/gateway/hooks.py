@@ -68,10 +68,11 @@ class Hooks:
             await self.close(name, flow, error)
             if stops_us(error):
                 raise
-        self.show_refusal(name, flow)
-        exchange = Exchange.find(flow)
-        if exchange is not None and name in LAST:
-            self.leave(exchange)
+        finally:
+            self.show_refusal(name, flow)
+            exchange = Exchange.find(flow)
+            if exchange is not None and name in LAST:
+                self.leave(exchange)
 
     async def run_call(self, handlers: Sequence[Handler], call: Call) -> None:
         try:
