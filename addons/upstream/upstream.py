@@ -139,6 +139,9 @@ class Upstream:
         if not exchange.admitted:
             # No addon gave this request a positive verdict: it goes nowhere.
             raise InternalError()
+        if self.cutting:
+            # Its money was being held while all the others were cut.
+            raise Draining()
         last: ApiError = UpstreamFailed(detail="no leg was tried")
         for leg in exchange.route:
             exchange.attempts += 1

@@ -512,6 +512,16 @@ def test_a_cut_tells_the_client_why(pieces, status, refusal, broken) -> None:
     assert (served.failure, served.record.attempts) == (None, 1)
 
 
+def test_a_call_that_comes_after_the_cut_goes_nowhere() -> None:
+    async def cut(upstream: Upstream, served: Served) -> None:
+        assert upstream.calls == set()
+        upstream.cut_all()
+
+    served = serve(ScriptedReply(GOOD), meanwhile=cut)
+    assert (served.inlet.status, code(served.record.refusal)) == (503, "draining")
+    assert served.requests == []
+
+
 def test_a_cut_after_the_end_changes_nothing() -> None:
     async def cut(upstream: Upstream, served: Served) -> None:
         await until(lambda: "ResponseEndOfMessage" in served.inlet.names)
