@@ -7,6 +7,7 @@ on connections, and our connection handler.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
@@ -17,6 +18,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.gateway.handler import Handler
 from addons.gateway.hooks import Hooks, Render
+from addons.gateway.phase import Phase
 from addons.gateway.sweeper import Sweeper
 from addons.wire.errors import Overloaded
 from config.settings import Listen
@@ -50,6 +52,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         self.render = render
         self.reuse_port = reuse_port
         self.handlers: set[Handler] = set()
+        self.emptied = asyncio.Event()
         self.sweeper = Sweeper(listen)
 
     async def _start(self) -> None:
@@ -75,6 +78,24 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         self.sweeping.cancel()
         for handler in list(self.handlers):
             handler.hang_up()
+
+    def hang_up_on_senders(self) -> None:
+        """Close the connections on which nobody waits for an answer."""
+        for handler in list(self.handlers):
+            if handler.http.http1.phase is not Phase.BUSY:
+                handler.hang_up()
+
+    async def closed(self) -> None:
+        """Wait until every connection is gone, its last bytes read or given up.
+
+        They are in our memory: a loop that ends before loses them.
+        """
+        if not self.handlers:
+            return
+        self.emptied.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * LINGER_SECONDS):
+                await self.emptied.wait()
 
     @property
     def ports(self) -> Sequence[int]:
@@ -105,6 +126,8 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         finally:
             await hang_up(writer)
             self.handlers.discard(handler)
+            if not self.handlers:
+                self.emptied.set()
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

@@ -47,6 +47,7 @@ class Master(master.Master):
         self.hooks = Hooks(chain, release, self.admission.leave, render)
         self.instance = Instance(server, self.options, self.hooks, listen, render)
         self.stops = 0
+        self.hurry = asyncio.Event()
 
     async def run(self, ready: Callable[["Master"], None] | None = None) -> None:
         """Serve until `stop` is called; OSError if the port cannot be had."""
@@ -72,14 +73,28 @@ class Master(master.Master):
         self.admission.draining = True
         self.should_exit.set()
         if self.stops > 1:
-            self.upstream.cut_all()
+            self.hurry.set()
 
     async def drain(self) -> None:
         await self.instance.stop_listening()
-        if not await self.admission.empty_within(self.listen.grace_seconds):
+        await self.be_patient()
+        if self.admission.live:
             self.upstream.cut_all()
+            self.instance.hang_up_on_senders()
             await self.admission.empty_within(SETTLE_SECONDS)
         self.instance.hang_up()
+        await self.instance.closed()
+
+    async def be_patient(self) -> None:
+        """Wait until nothing is served, the grace time is over, or a second stop."""
+        seconds = self.listen.grace_seconds
+        waits = [
+            asyncio_utils.create_task(wait, name="drain", keep_ref=True)
+            for wait in (self.admission.empty_within(seconds), self.hurry.wait())
+        ]
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
 
 
 class ProxyOptions(proxyserver.Proxyserver):

@@ -18,6 +18,7 @@ from addons.gateway.instance import (
     hang_up,
 )
 from addons.gateway.master import ProxyOptions
+from addons.gateway.phase import Phase
 from config.settings import Listen
 from tests.addons.gateway.line import Reply, answers, gateway_options, render
 from tests.fakes import exchanges
@@ -25,6 +26,7 @@ from tests.fakes.loop import leap
 from tests.fakes.stream import RecordingWriter
 
 LISTEN = Listen(host="127.0.0.1", port=0, connections_max=2)
+LONG = 20_000_000
 GET = b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\n"
 
 
@@ -138,6 +140,31 @@ async def test_hanging_up_closes_every_connection(serving: Instance) -> None:
         serving.hang_up()
         assert await asyncio.gather(one.rest(), two.rest()) == [b"", b""]
         await gone(serving)
+
+
+async def test_the_end_waits_for_what_a_client_has_not_read(serving: Instance) -> None:
+    async with Peer(serving) as peer:
+        await peer.ask()
+        (handler,) = serving.handlers
+        # More than the kernel takes at once.
+        handler.transports[handler.client].writer.write(b"x" * LONG)
+        serving.hang_up()
+        closed = asyncio.create_task(serving.closed())
+        assert len(await peer.rest()) == LONG
+        await closed
+    assert serving.handlers == set()
+    await serving.closed()
+
+
+async def test_who_sends_nothing_more_is_not_waited_for(serving: Instance) -> None:
+    async with Peer(serving) as idle, Peer(serving) as half:
+        await idle.ask()
+        half.writer.write(GET[:9])
+        while not any(one.http.http1.phase is Phase.HEAD for one in serving.handlers):
+            await asyncio.sleep(0)
+        serving.hang_up_on_senders()
+        assert await asyncio.gather(idle.rest(), half.rest()) == [b"", b""]
+        await serving.closed()
 
 
 async def test_a_port_in_use_is_an_error(serving: Instance) -> None:

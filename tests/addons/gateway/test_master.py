@@ -194,6 +194,23 @@ async def test_a_second_stop_cuts_at_once(run) -> None:
         await running.serving
 
 
+async def test_a_second_stop_does_not_wait_for_half_a_request(run) -> None:
+    async with run() as running:
+        port = running.master.instance.ports[0]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
+        await until(lambda: bool(running.master.admission.live))
+        running.master.stop()
+        await until(lambda: not running.master.instance.is_running)
+        assert not running.serving.done()
+        running.master.stop()
+        async with asyncio.timeout(5):
+            await running.serving
+        assert await reader.read() == b""
+        writer.close()
+    assert "error" in running.everybody.heard
+
+
 async def test_idle_connections_are_hung_up_at_the_end(run) -> None:
     async with run() as running:
         kept = await running.ask("/", close=False)
