@@ -13,7 +13,15 @@ import pytest
 
 from addons.wire.tokens import count_tokens
 from config.money import dollars
-from tests.fakes.openai_script import Answer, Gate, Silence, after
+from tests.fakes.openai_script import (
+    Answer,
+    Behaviour,
+    Endless,
+    Gate,
+    Silence,
+    after,
+    frame,
+)
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.child import Child, prove
 from tests.scenarios.dial import Dial, chat, events, request, said
@@ -26,6 +34,8 @@ COST_NANO = 65_000
 LONG = 10_000_000
 WAIT_SECONDS = 20
 QUICK = with_listen(grace_seconds=0.2)
+DROP = {"choices": [{"index": 0, "delta": {"content": "x"}}]}
+FLOOD = Endless(frame(DROP) * 100)
 HEALTH = request("GET", "/healthz")
 COUNTED = {"prompt_tokens": 6, "completion_tokens": 5, "total_tokens": 11}
 
@@ -195,6 +205,27 @@ def test_after_the_grace_time_who_heard_nothing_pays_nothing(
     (charge,) = gateway.charges(caller)
     assert (charge.paid_nano, charge.record.evidence) == (0, "none")
     assert gateway.available_nano(caller) == 10 * 10**9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behaviour", [Answer(text="x" * LONG, usage=COUNTED), FLOOD])
+def test_a_client_that_reads_nothing_does_not_hold_it_up(
+    start, fake: FakeOpenAI, behaviour: Behaviour
+) -> None:
+    gateway = start(change=QUICK)
+    caller = gateway.caller()
+    fake.always(behaviour)
+    with Dial(gateway.port, receive_bytes=4096) as dial:
+        dial.send(chat(caller.key, stream=behaviour is FLOOD))
+        status, _ = dial.head()
+        assert status == 200
+        if behaviour is FLOOD:
+            # The provider itself is being held back by now.
+            assert fake.requests[0].blocked.wait(WAIT_SECONDS)
+        tell(gateway)
+        ended(gateway)
+    (charge,) = gateway.charges(caller)
+    assert 0 < charge.paid_nano < 10**9
 
 
 def test_a_second_word_cuts_at_once(start, gate: Gate) -> None:
