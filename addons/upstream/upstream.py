@@ -203,10 +203,10 @@ class Upstream:
                 return await call.end()
             if not exchange.committed:
                 early += out
-                if len(early) > EARLY_BYTES:
-                    raise UpstreamFailed(NO_CONTENT)
                 if stream.started:
                     await self.begin(call, exchange, early, watch)
+                elif len(early) > EARLY_BYTES:
+                    raise UpstreamFailed(NO_CONTENT)
             elif out:
                 watch.pause()
                 await call.send(out)

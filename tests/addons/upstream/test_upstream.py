@@ -11,7 +11,13 @@ from mitmproxy.connection import Server
 
 from addons.exchange import Exchange, Leg
 from addons.upstream.call import Call
-from addons.upstream.upstream import CUT_SHORT, ERROR_BYTES, RUNAWAY, Upstream
+from addons.upstream.upstream import (
+    CUT_SHORT,
+    EARLY_BYTES,
+    ERROR_BYTES,
+    RUNAWAY,
+    Upstream,
+)
 from addons.wire.errors import (
     BadRequest,
     UnknownKey,
@@ -510,6 +516,15 @@ def test_a_cut_tells_the_client_why(pieces, status, refusal, broken) -> None:
         broken,
     )
     assert (served.failure, served.record.attempts) == (None, 1)
+
+
+def test_a_fast_provider_may_say_much_in_its_first_piece() -> None:
+    """What is bounded is the wait for content, not the content."""
+    piece = b"".join([chunk("a")] * 1000)
+    assert len(piece) > EARLY_BYTES
+    served = serve(ScriptedReply([piece, *GOOD]))
+    assert (served.inlet.status, served.record.refusal) == (200, None)
+    assert served.record.broken is None
 
 
 def test_a_call_that_comes_after_the_cut_goes_nowhere() -> None:
