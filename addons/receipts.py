@@ -155,8 +155,9 @@ def overhead_ms(overhead_ns: int) -> str:
 
 def tail_of(exchange: Exchange) -> bytes:
     """What ends a stream: an error if it broke, else usage, cost and [DONE]."""
-    if exchange.broken is not None:
-        return error_frame(exchange.broken)
+    failure = exchange.broken or exchange.refusal
+    if failure is not None:
+        return error_frame(failure)
     if exchange.stream is None or exchange.charge is None:
         return b""
     usage = counted_usage(exchange)

@@ -81,9 +81,18 @@ class Hooks:
             if stops_us(error):
                 raise
             logger.error("upstream hook failed", exc_info=error)
-            exchange = Exchange.find(call.flow)
-            if exchange is not None:
-                exchange.refuse(InternalError())
+            await self.close_call(call)
+
+    async def close_call(self, call: Call) -> None:
+        """A call failed: end what the client has of its answer, and not twice."""
+        if call.ended:
+            return
+        exchange = Exchange.find(call.flow)
+        if exchange is not None:
+            exchange.refuse(InternalError())
+        if exchange is not None and exchange.committed:
+            await call.end()
+        else:
             await call.whole(InternalError.status)
 
     async def close(self, name: str, flow: HTTPFlow, error: BaseException) -> None:
@@ -98,6 +107,9 @@ class Hooks:
             return
         if exchange.began:
             exchange.tail = error_frame(InternalError())
+        if name == "error" and exchange.call is not None and exchange.call.task:
+            # Nobody listens any more, and whoever stops the provider may have failed.
+            exchange.call.task.cancel("client left")
         try:
             await self.release(exchange)
         except Exception:
