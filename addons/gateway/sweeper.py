@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Iterable
 
 from addons.gateway.handler import Handler
-from addons.gateway.http_layer import SlowRequest
+from addons.gateway.http1_server import SlowRequest
 from addons.gateway.phase import Phase
 from config.settings import Listen
 

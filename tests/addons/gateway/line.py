@@ -6,6 +6,7 @@ the test completes them. It is also the inlet through which upstream answers com
 """
 
 import itertools
+import json
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from addons.gateway.http_layer import GatewayHttpLayer
 from addons.gateway.master import PROXY_OPTIONS, ProxyOptions
 from addons.rendering import Render
 from addons.upstream.call import Call
+from addons.wire.errors import ApiError
 from config.settings import Listen
 from tests.fakes import exchanges
 
@@ -31,6 +33,9 @@ type OnHook = Callable[[str, HTTPFlow], None]
 
 SMALL = Listen(header_bytes=2_000, body_bytes=1_000, form_bytes=1_000)
 render = Render(lambda prefix: f"{prefix}_new")
+
+GET = b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\n"
+ENDS = ("response", "error")
 
 
 def gateway_options() -> Options:
@@ -217,3 +222,52 @@ def _chunks(raw: bytes) -> tuple[bytes, bytes]:
         if not length:
             return body, raw
         body += piece
+
+
+# What a client sends, and what the addons do with it.
+
+
+def post(body: bytes, *headers: str, method: str = "POST") -> bytes:
+    fields = ["Host: gateway", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([f"{method} /a HTTP/1.1", *fields, "", ""]).encode() + body
+
+
+def chunked(*pieces: bytes, trailer: bytes = b"") -> bytes:
+    head = b"POST /a HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in pieces)
+    return head + chunks + b"0\r\n" + trailer + b"\r\n"
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """The same bytes in pieces; places are taken modulo the length."""
+    ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
+    return [data[start:end] for start, end in zip(ends, ends[1:])]
+
+
+def refusing(error: ApiError) -> Callable[[str, HTTPFlow], None]:
+    """What the hooks do with a request that is refused by its head."""
+
+    def on_hook(name: str, flow: HTTPFlow) -> None:
+        if name == "requestheaders":
+            record = exchanges.exchange()
+            record.travel_with(flow)
+            record.refuse(error)
+            flow.response = render(error, record)
+
+    return on_hook
+
+
+def upstream(name: str, flow: HTTPFlow) -> None:
+    """Sends every request upstream, and streams what comes."""
+    if name == "requestheaders":
+        exchanges.exchange().travel_with(flow)
+    if name == "responseheaders":
+        flow.response.headers["transfer-encoding"] = "chunked"
+        flow.response.stream = True
+
+
+def error_of(line: Line) -> tuple[int, str]:
+    """Status and code of the last answer, which must be an error as we write them."""
+    reply = line.answers[-1]
+    assert reply.headers["x-request-id"].startswith("req_")
+    return reply.status, json.loads(reply.body)["error"]["code"]

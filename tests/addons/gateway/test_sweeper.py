@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from addons.gateway.http_layer import SlowRequest
+from addons.gateway.http1_server import SlowRequest
 from addons.gateway.phase import Phase
 from addons.gateway.sweeper import Sweeper
 from config.settings import Listen
