@@ -43,6 +43,8 @@ from tests.scenarios.harness import (
 
 TEN_DOLLARS = 10 * 10**9
 WAIT_SECONDS = 10
+# A receive buffer may grow to 32 MiB where the machine is set up for long distances.
+KERNEL_BYTES = 48 * 2**20
 ECHO = "You said: 你好 there"
 DONE = b"data: [DONE]"
 
@@ -284,7 +286,7 @@ def test_a_client_that_stops_reading_stops_the_provider(
         (received,) = fake.wait_for(1)
         assert received.blocked.wait(WAIT_SECONDS)
         held = received.sent_bytes
-        assert held < 16 * 2**20, "more than the kernel keeps on two connections"
+        assert held < KERNEL_BYTES, "more than the kernel keeps on two connections"
         received.blocked.clear()
         # It goes on as soon as the client does.
         read = 0
