@@ -8,7 +8,7 @@ one leaves nothing charged.
 
 from typing import Protocol
 
-from mitmproxy.http import Headers, HTTPFlow
+from mitmproxy.http import Headers, HTTPFlow, Response
 
 from addons.endpoints import Kind
 from addons.exchange import Charge, Exchange
@@ -63,6 +63,8 @@ class Receipts:
 
     async def response(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
+        # Written before the commit: an answer that cannot be written costs nothing.
+        body = self.body_of(exchange)
         if exchange.held:
             await self.commit(exchange)
         if flow.response is None:
@@ -70,7 +72,7 @@ class Receipts:
         if exchange.began:
             exchange.tail = tail_of(exchange)
         elif exchange.refusal is None:
-            self.complete(flow, exchange)
+            self.complete(flow.response, exchange, body)
 
     async def error(self, flow: HTTPFlow) -> None:
         """The client is gone; the charge is not."""
@@ -85,20 +87,32 @@ class Receipts:
         else:
             await self.till.settle(exchange, charge)
 
-    def complete(self, flow: HTTPFlow, exchange: Exchange) -> None:
-        """The answer in one piece, with its cost inside and its receipt in headers."""
-        response = flow.response
-        if response is None:
-            return
-        if exchange.answer is not None and exchange.ask is not None:
-            body = answer_body(
-                exchange.answer.body,
-                exchange.ask.model,
-                dollars(exchange.paid_nano or 0),
-                counted_usage(exchange),
-                request_id=exchange.id,
-                created=self.clock.wall_ns() // NANOSECONDS,
-            )
+    def body_of(self, exchange: Exchange) -> bytes | None:
+        """A whole answer in the caller's dialect, with its cost; None if there is
+        none."""
+        if exchange.answer is None or exchange.ask is None:
+            return None
+        if exchange.refusal is not None:
+            return None
+        cost_nano = exchange.paid_nano
+        if cost_nano is None:
+            cost_nano = 0 if exchange.charge is None else exchange.charge.cost_nano
+        return answer_body(
+            exchange.answer.body,
+            exchange.ask.model,
+            dollars(cost_nano),
+            counted_usage(exchange),
+            request_id=exchange.id,
+            created=self.clock.wall_ns() // NANOSECONDS,
+        )
+
+    def complete(
+        self, response: Response, exchange: Exchange, body: bytes | None
+    ) -> None:
+        """The answer in one piece, with its receipt in headers."""
+        if body is not None:
+            if exchange.charge is not None and is_short(exchange, exchange.charge):
+                body = self.body_of(exchange) or body
             response.headers = self.receipt_headers(exchange)
             response.headers["content-type"] = JSON
             response.headers["content-length"] = str(len(body))
@@ -108,8 +122,6 @@ class Receipts:
             allow_any_origin(response.headers)
         if exchange.endpoint.kind is Kind.PREFLIGHT:
             response.headers.update(PREFLIGHT_HEADERS)
-        if flow.request.method == "HEAD":
-            response.raw_content = b""
 
     def stream_headers(self, exchange: Exchange) -> Headers:
         headers = self.receipt_headers(exchange)
@@ -145,6 +157,11 @@ class Receipts:
         return Headers(
             [(name.encode(), value.encode()) for name, value in fields.items()]
         )
+
+
+def is_short(exchange: Exchange, charge: Charge) -> bool:
+    """Whether less was paid than it cost: the balance ended first."""
+    return exchange.paid_nano != charge.cost_nano
 
 
 def overhead_ms(overhead_ns: int) -> str:

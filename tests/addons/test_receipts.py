@@ -139,6 +139,17 @@ async def test_an_answer_that_was_refused_is_committed_but_not_written() -> None
     assert flow.response.raw_content == b""
 
 
+async def test_an_answer_that_cannot_be_written_costs_nothing() -> None:
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    addon = receipts()
+    record = complete(answer=Answer({**BODY, "choices": deep}, None, ""))
+    with pytest.raises(TypeError):
+        await addon.response(exchanges.answered(record))
+    assert addon.till.committed == []
+
+
 # A whole answer.
 
 
@@ -235,13 +246,6 @@ async def test_what_is_not_a_paid_answer_gets_its_id_and_keeps_its_body() -> Non
     assert flow.response.headers["x-request-id"] == "req_1"
     assert flow.response.raw_content == b"{}"
     assert "x-autolist-cost" not in flow.response.headers
-
-
-async def test_an_answer_to_head_has_headers_only() -> None:
-    flow = exchanges.answered(exchanges.exchange(endpoints.MODELS), method="HEAD")
-    flow.response.raw_content = b"{}"
-    await receipts().response(flow)
-    assert flow.response.raw_content == b""
 
 
 @pytest.mark.parametrize(
