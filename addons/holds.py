@@ -36,6 +36,7 @@ from addons.wire.errors import (
 )
 from addons.wire.openai import ChatAsk
 from config import Price, PriceBook
+from config.meters import TOKENS
 from config.money import dollars
 from config.prices import PLAIN, Situation, cost_nano, worst_quantities
 from config.settings import Model
@@ -101,7 +102,7 @@ class Holds:
             raise InternalError()
         now_ns = self.clock.wall_ns()
         price = self.prices.at(model.id, now_ns)
-        if price is None:
+        if price is None or price.kind is not TOKENS:
             raise PriceUnknown(model.id)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)

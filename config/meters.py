@@ -100,11 +100,11 @@ def completed(rates: Mapping[str, int]) -> dict[str, int]:
     kind = kind_of(rates)
     for meter in kind.needed:
         rate_pico(rates, meter)
-    full = {meter: rates[meter] for meter in kind.meters if meter in rates}
-    for meter in kind.filled:
-        known = meter in rates or meter in FALLBACKS
-        full[meter] = rate_pico(rates, meter) if known else 0
-    return full
+    return {
+        meter: rate_pico(rates, meter) if meter in rates or meter in FALLBACKS else 0
+        for meter in kind.meters
+        if meter in rates or meter in kind.filled
+    }
 
 
 def overlaid(rates: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

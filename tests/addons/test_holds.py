@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from addons.counting import count_input
@@ -155,6 +155,7 @@ def quotes(draw) -> Quote:
     )
 
 
+@settings(derandomize=True, deadline=None)
 @given(first=quotes(), input_tokens=st.integers(0, 10**6), share=st.integers(0, 1000))
 def test_the_lowered_limit_is_the_largest_that_is_affordable(
     first: Quote, input_tokens: int, share: int
@@ -173,6 +174,7 @@ def test_the_lowered_limit_is_the_largest_that_is_affordable(
         assert not affordable(first, input_tokens, more, available)
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     price=prices(),
     situation=situations,
@@ -212,6 +214,7 @@ def test_a_tier_that_the_input_can_reach_is_held_and_no_other() -> None:
     assert quote_of(price, 101, 1, 1).amount_nano == 102 * 10**6
 
 
+@settings(derandomize=True, deadline=None)
 @given(first=quotes(), more=st.integers(1, 10**6))
 def test_a_larger_limit_never_costs_less(first: Quote, more: int) -> None:
     assume(first.output_tokens + more <= 10**6)
@@ -351,6 +354,14 @@ async def test_a_model_without_a_price_is_never_free() -> None:
     record = await request(holds(writer, PriceBook()), asking())
     assert record.refusal.code == "price_unknown"
     assert writer.asked == []
+
+
+async def test_a_price_of_something_else_is_none() -> None:
+    writer = ScriptedWriter([])
+    images = Price.of("gpt-4o", 0, {"image": 1}, {"image": 1})
+    record = await request(holds(writer, PriceBook([images])), asking())
+    assert record.refusal.code == "price_unknown"
+    assert (writer.asked, record.held) == ([], False)
 
 
 @pytest.mark.parametrize("parts", [{"ask": None}, {"refusal": UnknownKey()}])

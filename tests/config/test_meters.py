@@ -79,6 +79,8 @@ def test_no_meter_is_free(meter):
 )
 def test_a_price_has_every_meter_of_its_kind(rates, full):
     assert completed(rates) == full
+    order = [meter for meter in ALL_METERS if meter in full]
+    assert list(completed(rates)) == order
 
 
 @pytest.mark.parametrize("rates", [{"input": 1}, {"output": 1}, {"reasoning": 1}])

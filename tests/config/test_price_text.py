@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from config.price_text import price_of_texts, price_texts
 from config.prices import Case, Price, Situation, cost_nano, moment_ns
@@ -35,6 +35,7 @@ def test_cases_stand_beside_the_rates_with_their_conditions():
     )
 
 
+@settings(derandomize=True, deadline=None)
 @given(prices())
 def test_a_price_survives_storage_and_keeps_its_id(price):
     texts = price_texts(price)
@@ -48,6 +49,7 @@ def test_the_shipped_prices_survive_storage(shipped):
         assert price_of_texts(price.model, price.effective_from_ns, *texts) == price
 
 
+@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations)
 def test_a_bill_is_rated_again_from_what_is_stored(price, used, situation):
     texts = price_texts(price)
