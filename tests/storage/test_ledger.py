@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from config.price_text import price_of_texts
-from config.prices import Case, Price, Situation, When, cost_nano
+from config.prices import Case, Price, Situation, When, cost_nano, sell_pico
 from storage.accounts import set_account_status
 from storage.database import Ledgerbase, open_writer
 from storage.errors import IllegalMove, UnknownHold
@@ -23,6 +23,7 @@ from storage.ledger import (
     RateLimited,
     RateState,
     Settled,
+    Settlement,
     Voided,
     admit,
     promo,
@@ -302,11 +303,9 @@ def test_usage_keeps_the_conditions_of_its_rates_apart_from_meters(teller, stora
     caller = teller.caller(NANO)
     teller.admit(caller, "r1", 1)
     record = replace(USED, quantities=quantities, conditions=conditions)
-    teller.settle("r1", 1, record)
+    teller.void("r1", "refused", record)
 
     assert storage.reader.usage("r1").record == record
-    (paid, *_) = storage.reader.transactions(caller.account_id, None, 5)
-    assert paid.quantities == quantities
 
 
 def test_a_bill_is_rated_again_from_its_rows_alone(teller, storage):
@@ -320,7 +319,10 @@ def test_a_bill_is_rated_again_from_its_rows_alone(teller, storage):
     record = replace(USED, quantities=used, conditions=price.facts(situation))
     caller = teller.caller(NANO)
     teller.admit(caller, "r1", nano, price_id=price.id)
-    teller.settle("r1", nano, record)
+    pico = sell_pico(price, used, situation)
+    teller.do(settle, Settlement("r1", nano, pico, record))
+    (paid, *_) = storage.reader.transactions(caller.account_id, None, 5)
+    assert paid.quantities == used
 
     usage = storage.reader.usage("r1")
     query = "SELECT model, effective_from_ns, sell, buy FROM price WHERE id = ?1"
