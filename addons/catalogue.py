@@ -6,12 +6,12 @@ from typing import Any
 from addons.exchange import Leg
 from addons.wire.errors import UnknownModel
 from config import Price, PriceBook
-from config.money import PICO_PER_NANO, dollars
+from config.meters import TOKENS, kind_of, rate_text
+from config.prices import Case
 from config.settings import Model
 from storage.clock import Clock
 
 NANOSECONDS = 1_000_000_000
-MILLION = 1_000_000
 
 
 class Catalogue:
@@ -53,9 +53,27 @@ class Catalogue:
         }
 
 
-def pricing(price: Price) -> dict[str, str]:
-    """Dollars per million tokens, exact, by meter."""
+def pricing(price: Price) -> dict[str, Any]:
+    """Exact dollars by meter: per million tokens, or per image, generation or second.
+
+    Where rates depend on something there are `cases`, from top to bottom: each says
+    when it applies, for people and for programs, and which rates it replaces.
+    """
+    shown: dict[str, Any] = rates_text(price.sell)
+    cases = [case_entry(case) for case in price.cases if case.sell]
+    return {**shown, "cases": cases} if cases else shown
+
+
+def case_entry(case: Case) -> dict[str, Any]:
     return {
-        meter: dollars(pico * MILLION // PICO_PER_NANO)
-        for meter, pico in price.sell.items()
+        "when": case.when.text,
+        "conditions": case.when.facts(),
+        **rates_text(case.sell),
     }
+
+
+def rates_text(rates: Mapping[str, int]) -> dict[str, str]:
+    """What is not billed by a meter is not shown, unless nothing is billed at all."""
+    tokens = kind_of(rates) is TOKENS
+    billed = {meter: pico for meter, pico in rates.items() if pico or tokens}
+    return {meter: rate_text(meter, pico) for meter, pico in (billed or rates).items()}

@@ -19,6 +19,7 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
 from addons.wire.openai import ChatAsk
 from config import Price
+from config.prices import PLAIN, Situation
 from config.settings import Candidate, Clocks, Credential, Model, Provider
 from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
@@ -46,6 +47,7 @@ class Quote:
 
     `output_tokens` is the limit for one choice as it is sent upstream; `lowered`
     says that it is below what the caller asked for, because of the balance.
+    `situation` is what the rates depend on besides, the same for hold and charge.
     """
 
     price: Price
@@ -54,6 +56,7 @@ class Quote:
     choices: int
     amount_nano: int
     lowered: bool = False
+    situation: Situation = PLAIN
 
     @property
     def output_tokens_all(self) -> int:

@@ -5,7 +5,8 @@ one database transaction that also checks the account's state and the key's limi
 Afterwards the hold is settled or voided, once.
 
 The worst case is an upper bound of the input (every token is at least one byte of
-text) and the output limit that goes upstream, at the dearest rate that can apply.
+text) and the output limit that goes upstream, at the dearest rate that can apply:
+nobody knows yet what is cached or thought, or which tier the input will reach.
 An account that cannot cover it gets a second look with the input really counted and
 the output limit lowered to what is affordable; the caller is told.
 
@@ -15,7 +16,7 @@ hold stays open in the ledger meanwhile, and nothing new is admitted in that sta
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy.http import HTTPFlow
@@ -35,8 +36,9 @@ from addons.wire.errors import (
 )
 from addons.wire.openai import ChatAsk
 from config import Price, PriceBook
+from config.meters import TOKENS
 from config.money import dollars
-from config.prices import cost_nano
+from config.prices import PLAIN, Situation, cost_nano, worst_quantities
 from config.settings import Model
 from storage import ledger
 from storage.clock import Clock
@@ -52,8 +54,6 @@ COUNT_MARGIN_PERCENT = 30
 BYTES_A_TOKEN_MAX = 16
 # How often an ask that is lowered to the balance is tried: others spend meanwhile.
 TRIES = 3
-
-INPUT_METERS = ("input", "cache_read", "cache_write")
 
 
 class Holds:
@@ -100,10 +100,11 @@ class Holds:
         ask, model = exchange.ask, exchange.model
         if ask is None or model is None:
             raise InternalError()
-        price = self.prices.at(model.id, self.clock.wall_ns())
-        if price is None:
+        now_ns = self.clock.wall_ns()
+        price = self.prices.at(model.id, now_ns)
+        if price is None or price.kind is not TOKENS:
             raise PriceUnknown(model.id)
-        first = worst_case(ask, model, price)
+        first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
         if isinstance(answer, Insufficient):
             await self.hold_less(exchange, first, answer)
@@ -232,14 +233,26 @@ class Holds:
             await self.void(exchange, None)
 
 
-def worst_case(ask: ChatAsk, model: Model, price: Price) -> Quote:
+def situation_of(now_ns: int) -> Situation:
+    """What the rates of a chat depend on: the moment it is admitted, and no thinking,
+    for every dialect whose models think at another rate switches that off in words."""
+    return Situation(moment_ns=now_ns, thinking=False)
+
+
+def worst_case(
+    ask: ChatAsk, model: Model, price: Price, situation: Situation = PLAIN
+) -> Quote:
     """The hard upper bound of what an ask can cost."""
     input_tokens = ask.input_tokens_max + ask.images * model.image_tokens
     output_tokens = model.output_tokens
     if ask.output_limit is not None:
         output_tokens = ask.output_limit
     return quote_of(
-        price, min(input_tokens, model.context_tokens), output_tokens, ask.n
+        price,
+        min(input_tokens, model.context_tokens),
+        output_tokens,
+        ask.n,
+        situation=situation,
     )
 
 
@@ -249,19 +262,16 @@ def quote_of(
     output_tokens: int,
     choices: int,
     lowered: bool = False,
+    situation: Situation = PLAIN,
 ) -> Quote:
-    quantities = {
-        dearest_input(price.sell): input_tokens,
-        "output": output_tokens * choices,
-    }
+    quantities = worst_quantities(
+        price, situation, input_tokens, output_tokens * choices
+    )
     # A hold is never empty, even for a model that is given away.
-    amount_nano = max(1, cost_nano(price, quantities))
-    return Quote(price, input_tokens, output_tokens, choices, amount_nano, lowered)
-
-
-def dearest_input(rates: Mapping[str, int]) -> str:
-    """The input meter with the highest rate: nobody knows yet what is cached."""
-    return max(INPUT_METERS, key=lambda meter: rates.get(meter, 0))
+    amount_nano = max(1, cost_nano(price, quantities, situation))
+    return Quote(
+        price, input_tokens, output_tokens, choices, amount_nano, lowered, situation
+    )
 
 
 def least_input(ask: ChatAsk) -> int:
@@ -272,7 +282,13 @@ def least_input(ask: ChatAsk) -> int:
 def affordable(
     first: Quote, input_tokens: int, output_tokens: int, available_nano: int
 ) -> bool:
-    quote = quote_of(first.price, input_tokens, output_tokens, first.choices)
+    quote = quote_of(
+        first.price,
+        input_tokens,
+        output_tokens,
+        first.choices,
+        situation=first.situation,
+    )
     return quote.amount_nano <= available_nano
 
 
@@ -296,6 +312,7 @@ def lowered(first: Quote, input_tokens: int, available_nano: int) -> Quote | Non
         low,
         first.choices,
         lowered=low < first.output_tokens,
+        situation=first.situation,
     )
 
 

@@ -25,8 +25,9 @@ from addons.exchange import Charge, Exchange, Quote
 from addons.wire.errors import InternalError
 from addons.wire.openai import ChatAsk
 from addons.wire.usage import Invalid, Usage
+from config import Price
 from config.money import charge_nano_rounded_up
-from config.prices import cost_pico
+from config.prices import sell_pico
 from config.settings import Model, Policies
 from storage.clock import Clock
 from storage.ledger import UsageRecord
@@ -96,8 +97,8 @@ class Metering:
         quote = quote_of(exchange)
         usage = believed(reported(exchange), quote)
         if isinstance(usage, Usage) and usage.complete and not cut_short(exchange):
-            return "reported", usage.quantities
-        counted = {
+            return "reported", itemised(usage.quantities, usage, quote.price)
+        counted: Quantities = {
             "input": await self.count_input(exchange),
             "output": min(await count_output(exchange), quote.output_tokens_all),
         }
@@ -105,6 +106,7 @@ class Metering:
             return "invalid", counted
         if isinstance(usage, Usage):
             counted = joined(counted, usage, cut_short(exchange))
+            counted = itemised(counted, usage, quote.price)
         return ("partial" if rule is Rule.DELIVERED else "counted"), counted
 
     async def count_input(self, exchange: Exchange) -> int:
@@ -116,7 +118,7 @@ class Metering:
         self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
     ) -> Charge:
         quote = quote_of(exchange)
-        pico = cost_pico(quote.price.sell, quantities)
+        pico = sell_pico(quote.price, quantities, quote.situation)
         record = self.record(exchange, end, evidence, quantities)
         return Charge(
             charge_nano_rounded_up(pico), pico, quantities, end.value, record
@@ -125,11 +127,11 @@ class Metering:
     def record(
         self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
     ) -> UsageRecord:
-        leg = exchange.leg
+        leg, quote = exchange.leg, quote_of(exchange)
         now_ns = self.clock.monotonic_ns()
         refusal = exchange.refusal or exchange.broken
         return UsageRecord(
-            model=quote_of(exchange).price.model,
+            model=quote.price.model,
             provider=leg.provider.name if leg is not None else "",
             upstream_model=leg.candidate.model if leg is not None else "",
             evidence=evidence,
@@ -141,6 +143,7 @@ class Metering:
             total_ms=since_start_ms(exchange, now_ns) or 0,
             tokens=sum(quantities.values()),
             stream=exchange.ask is not None and exchange.ask.stream,
+            conditions=quote.price.facts(quote.situation),
         )
 
 
@@ -214,6 +217,15 @@ def joined(counted: Quantities, usage: Usage, cut: bool) -> dict[str, int]:
     if cut:
         quantities["output"] = max(quantities["output"], counted["output"])
     return quantities
+
+
+def itemised(quantities: Quantities, usage: Usage, price: Price) -> Quantities:
+    """Reasoning apart from the rest of the output, where it has a rate of its own."""
+    if not usage.reasoning or not price.has_rate("reasoning"):
+        return quantities
+    output = quantities.get("output", 0)
+    reasoning = min(usage.reasoning, output)
+    return {**quantities, "output": output - reasoning, "reasoning": reasoning}
 
 
 def delivered(exchange: Exchange) -> bool:

@@ -189,7 +189,12 @@ def counted_usage(exchange: Exchange) -> Usage | None:
     charge = exchange.charge
     if charge is None or charge.record.evidence == "reported":
         return None
-    return Usage(dict(charge.quantities))
+    quantities = dict(charge.quantities)
+    reasoning = quantities.pop("reasoning", 0)
+    if reasoning:
+        # Charged apart, and told as callers know it: inside the output.
+        quantities["output"] = quantities.get("output", 0) + reasoning
+    return Usage(quantities, reasoning)
 
 
 def rate_fields(rate: RateState) -> dict[str, str]:

@@ -7,14 +7,16 @@ beside it before a change is put in force. A mistake is its one line, and exit c
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
 from config.document import ConfigError
-from config.money import dollars_per_million
-from config.prices import METERS, Price, moment_text, rate_pico
+from config.meters import ALL_METERS, TOKENS, rate_text
+from config.price_changes import Change, changes_in
+from config.prices import PriceBook, moment_text
 from config.providers import Model, Provider
 from config.settings import Settings, load
 
@@ -22,7 +24,15 @@ from config.settings import Settings, load
 DEMO = "demo"
 """The dialect that serves nothing without --demo, and with it what nobody else can."""
 
+HEADS = {
+    True: "Dollars per million tokens",
+    False: "Dollars per image, generation or second",
+}
+"""What a table's amounts are, for tokens and for the rest."""
+
 type Row = tuple[str, ...]
+
+CHANGE_HEAD: Row = ("model", "from (UTC)", "meter", "sell", "buy", "where")
 
 
 class BadConfig(click.ClickException):
@@ -73,14 +83,23 @@ def prices_group() -> None:
 @prices_group.command("check")
 @directory_option
 def check_prices(directory: Path) -> None:
-    """Print all prices, and warn of models sold below cost or not priced at all."""
+    """Print all prices and what each version changes in the one before it, and warn
+    of models sold below cost or not priced at all."""
     settings = read_settings(directory)
     # Time is injected everywhere else; a command's own run is the present.
     now_ns = time.time_ns()
-    click.echo("Dollars per million tokens, sell / buy. * is in force now.\n")
-    rows: list[Row] = [("", "model", "from (UTC)", *METERS)]
-    rows += [_price_row(price, settings, now_ns) for price in settings.prices]
-    click.echo(table(rows))
+    for tokens in (True, False):
+        rows = price_rows(settings.prices, now_ns, tokens)
+        if len(rows) > 1:
+            click.echo(f"{HEADS[tokens]}, sell / buy. * is in force now.\n")
+            click.echo(table(rows) + "\n")
+    found = [_change_row(change) for change in changes_in(settings.prices)]
+    if found:
+        click.echo("What a version changes in the one before it.\n")
+        click.echo(table([CHANGE_HEAD, *found]) + "\n")
+    unused = [id for id in settings.prices.models if id not in settings.models]
+    if unused:
+        click.echo(f"Priced, and no models in providers.yaml: {', '.join(unused)}")
     for warning in price_warnings(settings, now_ns):
         click.echo(f"warning: {warning}", err=True)
 
@@ -100,12 +119,25 @@ def price_warnings(settings: Settings, wall_ns: int) -> list[str]:
         for model in settings.models
         if settings.prices.at(model, wall_ns) is None
     ]
-    unused = [
-        f"{model} has a price but is no model in providers.yaml"
-        for model in settings.prices.models
-        if model not in settings.models
+    return settings.prices.warnings(wall_ns) + unpriced
+
+
+def price_rows(book: PriceBook, now_ns: int, tokens: bool) -> list[Row]:
+    """The prices of tokens, or the others: a row for each version, its cases below."""
+    prices = [price for price in book if (price.kind is TOKENS) is tokens]
+    meters = [
+        meter for meter in ALL_METERS if any(price.has_rate(meter) for price in prices)
     ]
-    return settings.prices.warnings(wall_ns) + unpriced + unused
+    rows: list[Row] = [("", "model", "from (UTC)", *meters, "where")]
+    for price in prices:
+        mark = "*" if book.at(price.model, now_ns) == price else ""
+        moment = moment_text(price.effective_from_ns)
+        rates = _cells(meters, price.sell, price.buy)
+        rows.append((mark, price.model, moment, *rates, ""))
+        for case in price.cases:
+            rates = _cells(meters, case.sell, case.buy)
+            rows.append(("", "", "", *rates, case.when.text))
+    return rows
 
 
 def table(rows: list[Row]) -> str:
@@ -139,12 +171,32 @@ def _model_row(model: Model, settings: Settings) -> Row:
     return model.id, ", ".join(candidates) or "nobody", state
 
 
-def _price_row(price: Price, settings: Settings, now_ns: int) -> Row:
-    current = settings.prices.at(price.model, now_ns) == price
-    rates = (
-        f"{dollars_per_million(rate_pico(price.sell, meter))}"
-        f" / {dollars_per_million(rate_pico(price.buy, meter))}"
-        for meter in METERS
+def _cells(
+    meters: list[str], sell: Mapping[str, int], buy: Mapping[str, int]
+) -> list[str]:
+    return [
+        f"{_rate_cell(meter, sell.get(meter))} / {_rate_cell(meter, buy.get(meter))}"
+        if meter in sell or meter in buy
+        else ""
+        for meter in meters
+    ]
+
+
+def _rate_cell(meter: str, pico: int | None) -> str:
+    return "-" if pico is None else rate_text(meter, pico)
+
+
+def _change_row(change: Change) -> Row:
+    return (
+        change.price.model,
+        moment_text(change.price.effective_from_ns),
+        change.meter,
+        _step(change.meter, change.sell),
+        _step(change.meter, change.buy),
+        change.case,
     )
-    moment = moment_text(price.effective_from_ns)
-    return "*" if current else "", price.model, moment, *rates
+
+
+def _step(meter: str, rates: tuple[int | None, int | None]) -> str:
+    old, new = (_rate_cell(meter, pico) for pico in rates)
+    return "same" if old == new else f"{old} → {new}"

@@ -49,6 +49,11 @@ def dollars_per_million(pico: int) -> str:
     return _format(pico, _MILLION_PLACES)
 
 
+def dollars_a_unit(pico: int) -> str:
+    """A rate in pico-dollars per image, video or second as people read it."""
+    return _format(pico, _PICO_PLACES)
+
+
 def cents(nano: int) -> str:
     """The amount rounded down to cents: what is shown is never more than there is."""
     return _format(nano // (NANO // 100), 2)

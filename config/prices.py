@@ -1,14 +1,17 @@
-"""Prices: what a token costs, from which moment on, and what usage comes to.
+"""Prices: what usage costs, from which moment on, and what it comes to.
 
 A price is one version for one model: two sets of rates, what the user pays (sell) and
-what the provider takes (buy), in pico-dollars per token and per meter. The meters are
-disjoint: a cached input token is counted under cache_read and not under input. A
-version is never changed, only followed by another one with a later date, and its id is
-the digest of its content: a request pins the id when it is admitted, and any bill can
-be computed again from the quantities and that version.
+what the provider takes (buy), in pico-dollars per unit and per meter. Its cases say
+where other rates apply: above so much input, thinking, at some hours, for some sizes.
+They are read from top to bottom, and each that applies replaces the rates it names.
+A version is never changed, only followed by another one with a later date, and its id
+is the digest of all its content: a request pins the id when it is admitted, and any
+bill can be computed again from that version, the quantities and the situation.
 
-Rating is one sum with one rounding at its end, and it is monotone: the same function
-sizes the hold and the charge, so usage within the estimate is a charge within the hold.
+Rating is one sum with one rounding at its end, and it is monotone: more of anything
+never costs less, because rates do not fall where the input grows, which is checked for
+every combination of conditions when a price is made. The same function sizes the hold
+and the charge, so usage within the estimate is a charge within the hold.
 """
 
 import hashlib
@@ -18,14 +21,66 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from config.money import MAX_INTEGER, charge_nano_rounded_up, dollars_per_million
+from config.meters import (
+    INPUT_METERS,
+    METERS,
+    OUTPUT_METERS,
+    Kind,
+    completed,
+    kind_of,
+    overlaid,
+    rate_pico,
+    rate_text,
+)
+from config.money import MAX_INTEGER, charge_nano_rounded_up
+from config.situations import PLAIN, Corner, Situation, When, corners
 
-METERS = ("input", "cache_read", "cache_write", "output")
+__all__ = [
+    "METERS",
+    "PLAIN",
+    "Case",
+    "Loss",
+    "Price",
+    "PriceBook",
+    "Situation",
+    "When",
+    "buy_pico",
+    "cost_nano",
+    "cost_pico",
+    "dearest",
+    "input_tokens",
+    "moment_ns",
+    "moment_text",
+    "rate_pico",
+    "sell_pico",
+    "worst_quantities",
+]
 
-_CACHE_METERS = ("cache_read", "cache_write")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?", re.ASCII)
+
+type Rates = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Rates that replace others when something holds."""
+
+    when: When
+    sell: Rates
+    buy: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A sample that sells below cost: which, for what, bought for what, and when."""
+
+    sample: str
+    sell_pico: int
+    buy_pico: int
+    case: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +90,85 @@ class Price:
     id: str
     model: str
     effective_from_ns: int
-    sell: Mapping[str, int]
-    buy: Mapping[str, int]
+    sell: Rates
+    buy: Rates
+    cases: tuple[Case, ...] = ()
 
     @classmethod
     def of(
         cls,
         model: str,
         effective_from_ns: int,
-        sell: Mapping[str, int],
-        buy: Mapping[str, int],
+        sell: Rates,
+        buy: Rates,
+        cases: Iterable[Case] = (),
     ) -> "Price":
         """The price with all meters filled in and the id its content has."""
-        sell, buy = _all_meters(sell), _all_meters(buy)
-        content = _canonical(model, effective_from_ns, sell, buy)
+        sell, buy, cases = completed(sell), completed(buy), tuple(cases)
+        content = _canonical(model, effective_from_ns, sell, buy, cases)
         digest = hashlib.sha256(content).hexdigest()
-        return cls(digest, model, effective_from_ns, sell, buy)
+        price = cls(digest, model, effective_from_ns, sell, buy, cases)
+        _check_kind(price)
+        _check_rising(price)
+        return price
 
-    def losses(self) -> list[str]:
-        """The meters that sell for less than they are bought."""
-        return [
-            meter
-            for meter in METERS
-            if rate_pico(self.sell, meter) < rate_pico(self.buy, meter)
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.sell)
+
+    def sell_at(self, situation: Situation, input_tokens: int) -> Rates:
+        """What the user pays in a situation with so much input."""
+        rates = self.sell
+        for case in self.cases:
+            if case.when.holds(situation, input_tokens):
+                rates = overlaid(rates, case.sell)
+        return rates
+
+    def buy_at(self, situation: Situation, input_tokens: int) -> Rates:
+        """What the provider takes in a situation with so much input."""
+        rates = self.buy
+        for case in self.cases:
+            if case.when.holds(situation, input_tokens):
+                rates = overlaid(rates, case.buy)
+        return rates
+
+    def facts(self, situation: Situation) -> dict[str, Any]:
+        """What of a situation must be kept to rate again: nothing for a flat price."""
+        return situation.facts() if self.cases else {}
+
+    def has_rate(self, meter: str) -> bool:
+        """Whether a meter has a rate of its own, in whatever situation."""
+        rates = (self.sell, self.buy)
+        cases = (side for case in self.cases for side in (case.sell, case.buy))
+        return any(meter in side for side in (*rates, *cases))
+
+    def corners(self) -> Iterator[Corner]:
+        """Every situation that its cases tell apart."""
+        return corners(case.when for case in self.cases)
+
+    def losses(self) -> list[Loss]:
+        """What sells for less than it is bought; each figure once."""
+        found: dict[tuple[str, int, int], Loss] = {}
+        for corner in self.corners():
+            at = (corner.situation, corner.input_tokens)
+            sell, buy = self.sell_at(*at), self.buy_at(*at)
+            for sample, quantities in self.kind.samples.items():
+                if not any(meter in sell or meter in buy for meter in quantities):
+                    continue
+                sold, bought = cost_pico(sell, quantities), cost_pico(buy, quantities)
+                if sold < bought:
+                    loss = Loss(sample, sold, bought, self._case_text(corner))
+                    found.setdefault((sample, sold, bought), loss)
+        return list(found.values())
+
+    def _case_text(self, corner: Corner) -> str:
+        """The last case that applies, which is the most particular one."""
+        applying = [
+            case.when.text
+            for case in self.cases
+            if case.when.holds(corner.situation, corner.input_tokens)
         ]
+        return applying[-1] if applying else ""
 
 
 class PriceBook:
@@ -105,16 +215,7 @@ class PriceBook:
         return [_warning(price) for price in current if price and price.losses()]
 
 
-def rate_pico(rates: Mapping[str, int], meter: str) -> int:
-    """The rate of one meter; a cache meter without one costs what input costs."""
-    if meter in rates:
-        return rates[meter]
-    if meter in _CACHE_METERS:
-        return rates["input"]
-    raise ValueError(f"{meter}: no rate for this meter")
-
-
-def cost_pico(rates: Mapping[str, int], quantities: Mapping[str, int]) -> int:
+def cost_pico(rates: Rates, quantities: Mapping[str, int]) -> int:
     """What quantities come to at some rates, exactly.
 
     An unknown meter raises, because it would be free; a negative quantity raises,
@@ -128,9 +229,50 @@ def cost_pico(rates: Mapping[str, int], quantities: Mapping[str, int]) -> int:
     return total
 
 
-def cost_nano(price: Price, quantities: Mapping[str, int]) -> int:
+def sell_pico(
+    price: Price, quantities: Mapping[str, int], situation: Situation = PLAIN
+) -> int:
+    """What the user pays for quantities in a situation, exactly. The quantities tell
+    themselves how much input there was, cached or not."""
+    rates = price.sell_at(situation, input_tokens(quantities))
+    return cost_pico(rates, quantities)
+
+
+def buy_pico(
+    price: Price, quantities: Mapping[str, int], situation: Situation = PLAIN
+) -> int:
+    """What the provider takes for the same."""
+    rates = price.buy_at(situation, input_tokens(quantities))
+    return cost_pico(rates, quantities)
+
+
+def cost_nano(
+    price: Price, quantities: Mapping[str, int], situation: Situation = PLAIN
+) -> int:
     """What the user pays for quantities, rounded up once to the ledger's unit."""
-    return charge_nano_rounded_up(cost_pico(price.sell, quantities))
+    return charge_nano_rounded_up(sell_pico(price, quantities, situation))
+
+
+def worst_quantities(
+    price: Price, situation: Situation, input_tokens: int, output_tokens: int
+) -> dict[str, int]:
+    """The tokens that cost most of all within two bounds: each side under its dearest
+    meter, for nobody knows yet what is cached or thought."""
+    rates = price.sell_at(situation, input_tokens)
+    return {
+        dearest(rates, INPUT_METERS): input_tokens,
+        dearest(rates, OUTPUT_METERS): output_tokens,
+    }
+
+
+def dearest(rates: Rates, meters: Iterable[str]) -> str:
+    """The meter with the highest rate; of equal ones the first."""
+    return max(meters, key=lambda meter: rate_pico(rates, meter))
+
+
+def input_tokens(quantities: Mapping[str, int]) -> int:
+    """All input, cached or not."""
+    return sum(quantities.get(meter, 0) for meter in INPUT_METERS)
 
 
 def moment_ns(text: str) -> int:
@@ -154,24 +296,49 @@ def _moment(price: Price) -> int:
     return price.effective_from_ns
 
 
-def _all_meters(rates: Mapping[str, int]) -> dict[str, int]:
-    unknown = set(rates) - set(METERS)
-    if unknown:
-        raise ValueError(f"unknown meters: {', '.join(sorted(unknown))}")
-    return {meter: rate_pico(rates, meter) for meter in METERS}
+def _check_kind(price: Price) -> None:
+    sides = [price.buy]
+    for case in price.cases:
+        sides += [rates for rates in (case.sell, case.buy) if rates]
+    if any(kind_of(rates) is not price.kind for rates in sides):
+        raise ValueError("all rates of a price have meters of one kind")
+
+
+def _check_rising(price: Price) -> None:
+    """Cases may lower rates in any way but one: not for being asked more."""
+    smaller: Corner | None = None
+    for corner in price.corners():
+        if smaller is not None and smaller.situation == corner.situation:
+            for side in (price.sell_at, price.buy_at):
+                low = side(smaller.situation, smaller.input_tokens)
+                high = side(corner.situation, corner.input_tokens)
+                if any(_falls(low, high, meter) for meter in price.kind.meters):
+                    raise ValueError("rates never fall where the input grows")
+        smaller = corner
+
+
+def _falls(low: Rates, high: Rates, meter: str) -> bool:
+    return rate_pico(high, meter) < rate_pico(low, meter)
 
 
 def _canonical(
-    model: str, effective_from_ns: int, sell: Mapping[str, int], buy: Mapping[str, int]
+    model: str, effective_from_ns: int, sell: Rates, buy: Rates, cases: Iterable[Case]
 ) -> bytes:
-    content = [model, effective_from_ns, dict(sell), dict(buy)]
+    content: list[Any] = [model, effective_from_ns, dict(sell), dict(buy)]
+    content += [
+        [case.when.facts(), dict(case.sell), dict(case.buy)] for case in cases
+    ]
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _warning(price: Price) -> str:
-    losses = ", ".join(
-        f"{meter} {dollars_per_million(rate_pico(price.sell, meter))}"
-        f" < {dollars_per_million(rate_pico(price.buy, meter))}"
-        for meter in price.losses()
-    )
-    return f"{price.model} sells below cost: {losses} (dollars per million tokens)"
+    losses = ", ".join(_loss_text(loss) for loss in price.losses())
+    return f"{price.model} sells below cost: {losses} ({price.kind.unit})"
+
+
+def _loss_text(loss: Loss) -> str:
+    # A sample is named as its meter, or else is of a kind that has no millions.
+    sell = rate_text(loss.sample, loss.sell_pico)
+    buy = rate_text(loss.sample, loss.buy_pico)
+    text = f"{loss.sample} {sell} < {buy}"
+    return f"{text} at {loss.case}" if loss.case else text

@@ -19,7 +19,7 @@ the house from `shortfall`, where an operator sees it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.prices import METERS
 from storage import statements as sql
@@ -29,6 +29,8 @@ from storage.states import Move, State, Step, step
 
 CASH, REVENUE, SHORTFALL, PROMO = 1, 2, 3, 4
 REFERENCE_LENGTH_MAX = 255
+CONDITIONS = "conditions"
+"""Where usage.other keeps what is no meter."""
 _SECOND_NS = 10**9
 
 
@@ -96,7 +98,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """What a request used and how it ended; tokens replaces what tpm counted."""
+    """What a request used and how it ended; tokens replaces what tpm counted.
+
+    `conditions` are the facts that its rates depended on, none for a flat price.
+    """
 
     model: str
     provider: str
@@ -110,6 +115,7 @@ class UsageRecord:
     total_ms: int
     tokens: int
     stream: bool
+    conditions: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -535,7 +541,7 @@ def _write_usage(
             record.upstream_model,
             record.evidence,
             *[quantities.get(meter, 0) for meter in METERS],
-            _other_meters(quantities),
+            _other(record),
             str(settlement.cost_pico),
             settlement.cost_nano,
             paid_nano,
@@ -552,6 +558,12 @@ def _write_usage(
     )
 
 
-def _other_meters(quantities: Mapping[str, int]) -> str | None:
-    other = {name: n for name, n in quantities.items() if name not in METERS}
+def _other(record: UsageRecord) -> str | None:
+    """What has no column: further meters, and the conditions under a name of their
+    own. With the price they are all that rating again takes."""
+    other: dict[str, object] = {
+        meter: n for meter, n in record.quantities.items() if meter not in METERS
+    }
+    if record.conditions:
+        other[CONDITIONS] = dict(record.conditions)
     return json.dumps(other, sort_keys=True) if other else None

@@ -19,7 +19,7 @@ from storage.accounts import UserRecord, user_record
 from storage.database import Params, ReadDatabase, Row
 from storage.errors import LedgerUnavailable
 from storage.keys import KeyRecord, key_record
-from storage.ledger import UsageRecord
+from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
 
 ROWS_MAX = 500
@@ -225,7 +225,13 @@ def _one[R](make: Callable[[Row], R], rows: list[Row]) -> R | None:
 
 def _quantities(meters: Row, other: str | None) -> dict[str, int]:
     found = {meter: n for meter, n in zip(METERS, meters, strict=True) if n}
-    return found | (json.loads(other) if other else {})
+    others = json.loads(other) if other else {}
+    return found | {meter: n for meter, n in others.items() if meter != CONDITIONS}
+
+
+def _conditions(other: str | None) -> dict[str, str | int]:
+    found: dict[str, str | int] = json.loads(other).get(CONDITIONS, {}) if other else {}
+    return found
 
 
 def _transaction(account_id: int, row: Row) -> TransactionRecord:
@@ -266,6 +272,7 @@ def _usage_report(row: Row) -> UsageReport:
         total_ms,
         tokens,
         bool(stream),
+        _conditions(other),
     )
     return UsageReport(
         request_id,

@@ -8,10 +8,9 @@ and was not is harmless: its settle arrives late and is charged.
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-import orjson
-
+from config.price_text import price_texts
 from config.prices import Price
 from storage import statements as sql
 from storage.database import Ledgerbase
@@ -36,8 +35,7 @@ def register_prices(db: Ledgerbase, prices: Iterable[Price]) -> None:
                 price.id,
                 price.model,
                 price.effective_from_ns,
-                _rates_text(price.sell),
-                _rates_text(price.buy),
+                *price_texts(price),
                 db.now_ns,
             ),
         )
@@ -66,7 +64,3 @@ def recover(
         while some := wait(void_holds_of, boot_id):
             voided += some
     return voided
-
-
-def _rates_text(rates: Mapping[str, int]) -> str:
-    return orjson.dumps(dict(rates), option=orjson.OPT_SORT_KEYS).decode()

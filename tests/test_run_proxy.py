@@ -269,7 +269,12 @@ def test_the_demo_greets_with_all_that_is_needed(tmp_path: Path, runs) -> None:
         assert fact in said
     with urllib.request.urlopen(f"{demo['address']}/healthz", timeout=20) as answer:
         assert answer.status == 200
-    assert run.end() == (0, "")
+    code, complaints = run.end()
+    assert code == 0
+    # Each model that the shipped prices sell below cost has its line, and no more.
+    below = ("dall-e-3", "stable-diffusion", "qwen-vl", "gen-2", "pika-1.0")
+    lines = [line.split(":")[:2] for line in complaints.splitlines()]
+    assert lines == [["warning", f" {model} sells below cost"] for model in below]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -280,7 +285,9 @@ def test_without_the_demo_nobody_is_made_and_a_signal_ends_it(
     runs.append(run)
     assert "tk_" not in run.greeting("/public/dashboard.html")
     assert not (tmp_path / "demo.json").exists()
-    assert run.end(number) == (0, "")
+    code, complaints = run.end(number)
+    assert code == 0
+    assert all("sells below cost" in line for line in complaints.splitlines())
 
 
 def test_the_public_address_is_the_one_that_is_shown(tmp_path: Path, runs) -> None:

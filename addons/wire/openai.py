@@ -193,7 +193,8 @@ def usage_object(usage: Usage, cost: str | None = None) -> dict[str, Any]:
         "total_tokens": prompt + output,
         "prompt_tokens_details": {
             "cached_tokens": usage.quantities.get("cache_read", 0),
-            "cache_write_tokens": usage.quantities.get("cache_write", 0),
+            "cache_write_tokens": usage.quantities.get("cache_write", 0)
+            + usage.quantities.get("cache_write_1h", 0),
         },
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     }

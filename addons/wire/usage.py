@@ -20,19 +20,23 @@ from dataclasses import dataclass
 from typing import Any
 
 QUANTITY_MAX = 10**12
-INPUT_METERS = ("input", "cache_read", "cache_write")
+INPUT_METERS = ("input", "cache_read", "cache_write", "cache_write_1h")
 
 Pointer = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UsagePaths:
-    """Where a provider's answer holds each total; the first that is there counts."""
+    """Where a provider's answer holds each total; the first that is there counts.
+
+    `cache_write_1h` is what is kept for an hour, and no part of `cache_write`.
+    """
 
     input: tuple[Pointer, ...]
     output: tuple[Pointer, ...]
     cache_read: tuple[Pointer, ...] = ()
     cache_write: tuple[Pointer, ...] = ()
+    cache_write_1h: tuple[Pointer, ...] = ()
     reasoning: tuple[Pointer, ...] = ()
     # Whether the input figure holds the cached tokens already.
     input_holds_cache: bool = True
@@ -79,19 +83,25 @@ class Usage:
                 max(self.prompt, other.prompt),
                 largest.get("cache_read", 0),
                 largest.get("cache_write", 0),
+                largest.get("cache_write_1h", 0),
             )
         return Usage(largest, max(self.reasoning, other.reasoning))
 
 
-def split_input(prompt: int, cache_read: int, cache_write: int) -> dict[str, int]:
+def split_input(
+    prompt: int, cache_read: int, cache_write: int, cache_write_1h: int = 0
+) -> dict[str, int]:
     """Disjoint input meters that add up to `prompt`, whatever the parts claim."""
     cache_read = min(cache_read, prompt)
     cache_write = min(cache_write, prompt - cache_read)
-    return {
-        "input": prompt - cache_read - cache_write,
+    cache_write_1h = min(cache_write_1h, prompt - cache_read - cache_write)
+    meters = {
+        "input": prompt - cache_read - cache_write - cache_write_1h,
         "cache_read": cache_read,
         "cache_write": cache_write,
     }
+    # Few providers know it, so it is there only where there is any.
+    return {**meters, "cache_write_1h": cache_write_1h} if cache_write_1h else meters
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +151,13 @@ def _input(
 ) -> dict[str, int]:
     cache_read = _figure(answer, paths.cache_read) or 0
     cache_write = _figure(answer, paths.cache_write) or 0
+    cache_write_1h = _figure(answer, paths.cache_write_1h) or 0
+    cached = cache_read + cache_write + cache_write_1h
     if not paths.input_holds_cache:
-        prompt += cache_read + cache_write
-    if cache_read + cache_write > prompt:
+        prompt += cached
+    if cached > prompt:
         raise _Unbelievable("more cached input than input")
-    return split_input(prompt, cache_read, cache_write)
+    return split_input(prompt, cache_read, cache_write, cache_write_1h)
 
 
 def _figure(answer: Mapping[str, Any], pointers: tuple[Pointer, ...]) -> int | None:

@@ -7,6 +7,7 @@ import pytest
 from addons.catalogue import Catalogue, pricing
 from addons.wire.errors import UnknownModel
 from config import Price, PriceBook
+from config.prices import Case, When
 from tests.fakes import exchanges
 from tests.fakes.clock import START_NS, FakeClock
 
@@ -65,6 +66,47 @@ def test_the_list_has_every_model_in_the_order_of_the_file() -> None:
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UnknownModel):
         catalogue().entry("gpt-2")
+
+
+def test_cases_are_shown_for_people_and_for_programs() -> None:
+    cases = [
+        Case(When(input_above=256_000), {"input": 10**7}, {"input": 1}),
+        Case(When(thinking=True), {}, {"output": 1}),
+        Case(When.of_facts({"hours": ["Mon-Fri 01:00-04:00"]}), {"output": 10**8}, {}),
+    ]
+    buy = {"input": 0, "output": 0}
+    price = Price.of("m", 0, exchanges.SELL, buy, cases)
+    assert pricing(price) == {
+        "input": "2.50",
+        "cache_read": "1.25",
+        "cache_write": "2.50",
+        "output": "10.00",
+        "cases": [
+            {
+                "when": "input above 256000 tokens",
+                "conditions": {"input_above": 256_000},
+                "input": "10.00",
+            },
+            {
+                "when": "Mon-Fri 01:00-04:00 UTC",
+                "conditions": {"hours": ["Mon-Fri 01:00-04:00"]},
+                "output": "100.00",
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("sell", "shown"),
+    [
+        ({"image": 15 * 10**9}, {"image": "0.015"}),
+        ({"generation": 15 * 10**10}, {"generation": "0.15"}),
+        ({"second": 12 * 10**10}, {"second": "0.12"}),
+        ({"generation": 0}, {"generation": "0.00", "second": "0.00"}),
+    ],
+)
+def test_a_piece_is_shown_by_what_it_is_billed_by(sell, shown) -> None:
+    assert pricing(Price.of("m", 0, sell, sell)) == shown
 
 
 @pytest.mark.parametrize(

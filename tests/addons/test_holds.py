@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from addons.counting import count_input
@@ -15,7 +15,6 @@ from addons.holds import (
     TRIES,
     Holds,
     affordable,
-    dearest_input,
     lowered,
     quote_of,
     with_margin,
@@ -23,11 +22,22 @@ from addons.holds import (
 )
 from addons.wire.errors import UnknownKey
 from config import Price, PriceBook
+from config.meters import INPUT_METERS
 from config.money import dollars
+from config.prices import (
+    Case,
+    Situation,
+    When,
+    cost_nano,
+    dearest,
+    input_tokens,
+    moment_ns,
+)
 from storage.accounts import set_account_status
 from storage.errors import LedgerBusy
 from storage.keys import revoke_key
 from storage.ledger import Granted, Insufficient, RateState, Settled, UsageRecord
+from tests.config.priced import few_tokens, prices, quantities, situations
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.loop import leap
@@ -117,7 +127,7 @@ def test_no_input_is_larger_than_the_models_context() -> None:
     ],
 )
 def test_input_is_held_at_the_dearest_rate_it_can_cost(rates, meter: str) -> None:
-    assert dearest_input(rates) == meter
+    assert dearest(rates, INPUT_METERS) == meter
 
 
 def test_a_hold_is_never_empty() -> None:
@@ -145,6 +155,7 @@ def quotes(draw) -> Quote:
     )
 
 
+@settings(derandomize=True, deadline=None)
 @given(first=quotes(), input_tokens=st.integers(0, 10**6), share=st.integers(0, 1000))
 def test_the_lowered_limit_is_the_largest_that_is_affordable(
     first: Quote, input_tokens: int, share: int
@@ -163,6 +174,47 @@ def test_the_lowered_limit_is_the_largest_that_is_affordable(
         assert not affordable(first, input_tokens, more, available)
 
 
+@settings(derandomize=True, deadline=None)
+@given(
+    price=prices(),
+    situation=situations,
+    used=quantities,
+    spare=few_tokens,
+    choices=st.integers(1, 4),
+)
+def test_a_hold_covers_every_charge_within_the_ask(
+    price: Price, situation: Situation, used, spare: int, choices: int
+) -> None:
+    output = used.get("output", 0) + used.get("reasoning", 0)
+    limit = -(-output // choices) + spare
+    quote = quote_of(
+        price, input_tokens(used) + spare, limit, choices, situation=situation
+    )
+    assert cost_nano(price, used, quote.situation) <= quote.amount_nano
+
+
+async def test_the_moment_of_the_hold_decides_its_rates() -> None:
+    clock = FakeClock(moment_ns("2026-11-23T01:00Z"))
+    peak = Case(When.of_facts({"hours": ["Mon 01:00-02:00"]}), {"output": 10**9}, {})
+    price = Price.of("gpt-4o", 0, exchanges.SELL, exchanges.SELL, [peak])
+    writer = ScriptedWriter([Granted("req_1", 5, RATE), Granted("req_2", 5, RATE)])
+    addon = Holds(writer, PriceBook([price]), clock, FLOOR, 0)
+    dear = await request(addon, asking(max_tokens=1000))
+    clock.advance(3600)
+    cheap = await request(addon, asking(id="req_2", max_tokens=1000))
+    assert dear.quote.situation == Situation(moment_ns("2026-11-23T01:00Z"))
+    spent = dear.quote.amount_nano - cheap.quote.amount_nano
+    assert spent == 1000 * (10**9 - 10_000_000) // 1000
+
+
+def test_a_tier_that_the_input_can_reach_is_held_and_no_other() -> None:
+    tier = Case(When(input_above=100), {"input": 10**9, "output": 10**9}, {})
+    price = Price.of("m", 0, exchanges.SELL, exchanges.SELL, [tier])
+    assert quote_of(price, 100, 1, 1).amount_nano == 100 * 2500 + 10_000
+    assert quote_of(price, 101, 1, 1).amount_nano == 102 * 10**6
+
+
+@settings(derandomize=True, deadline=None)
 @given(first=quotes(), more=st.integers(1, 10**6))
 def test_a_larger_limit_never_costs_less(first: Quote, more: int) -> None:
     assume(first.output_tokens + more <= 10**6)
@@ -302,6 +354,14 @@ async def test_a_model_without_a_price_is_never_free() -> None:
     record = await request(holds(writer, PriceBook()), asking())
     assert record.refusal.code == "price_unknown"
     assert writer.asked == []
+
+
+async def test_a_price_of_something_else_is_none() -> None:
+    writer = ScriptedWriter([])
+    images = Price.of("gpt-4o", 0, {"image": 1}, {"image": 1})
+    record = await request(holds(writer, PriceBook([images])), asking())
+    assert record.refusal.code == "price_unknown"
+    assert (writer.asked, record.held) == ([], False)
 
 
 @pytest.mark.parametrize("parts", [{"ask": None}, {"refusal": UnknownKey()}])

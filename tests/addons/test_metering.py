@@ -13,7 +13,8 @@ from addons.providers.base import Answer
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import UnknownKey, UpstreamFailed
 from addons.wire.usage import Invalid, Usage
-from config.prices import cost_pico
+from config import Price
+from config.prices import Case, Situation, When, cost_pico
 from config.settings import Policies
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
@@ -253,6 +254,62 @@ async def test_the_hold_pins_the_price() -> None:
     }))
     record = await meter(exchanges.held(answer=answer(REPORTED), quote=dear))
     assert record.charge.cost_pico == sum(USED.values()) * 10**6
+
+
+THOUGHT = Usage({"input": 9, "output": 6}, reasoning=4)
+APART = Price.of("gpt-4o", 0, {**exchanges.SELL, "reasoning": 1}, exchanges.SELL)
+LONG = Case(When(input_above=12), {"output": 20_000_000}, {})
+SLOW = Case(When(thinking=True), {"output": 40_000_000}, {})
+CASES = Price.of("gpt-4o", 0, exchanges.SELL, exchanges.SELL, [LONG, SLOW])
+
+
+@pytest.mark.parametrize(
+    ("price", "charged"),
+    [
+        (exchanges.PRICE, {"input": 9, "output": 6}),
+        (APART, {"input": 9, "output": 2, "reasoning": 4}),
+    ],
+)
+async def test_reasoning_is_output_unless_it_has_a_rate(price, charged) -> None:
+    quote = replace(exchanges.QUOTE, price=price)
+    record = await meter(exchanges.held(answer=answer(THOUGHT), quote=quote))
+    assert record.charge.quantities == charged
+    assert record.charge.cost_pico == cost_pico(price.sell, charged)
+
+
+async def test_reasoning_of_a_broken_answer_is_apart_too() -> None:
+    used = {**OPENAI_USED, "completion_tokens_details": {"reasoning_tokens": 4}}
+    quote = replace(exchanges.QUOTE, price=APART)
+    parts = {"stream": stream(used, finished=False), "quote": quote, **BROKEN}
+    quantities = (await meter(exchanges.held(**parts))).charge.quantities
+    assert quantities["reasoning"] == 4
+    assert quantities["output"] == max(6, await count_text(TEXT)) - 4
+
+
+@pytest.mark.parametrize(
+    ("thinking", "used", "output_pico"),
+    [
+        (False, {"input": 12, "output": 1}, 10_000_000),
+        (False, {"input": 13, "output": 1}, 20_000_000),
+        (False, {"input": 9, "cache_read": 4, "output": 1}, 20_000_000),
+        (True, {"input": 13, "output": 1}, 40_000_000),
+    ],
+)
+async def test_the_rates_are_those_of_the_situation_and_what_was_used(
+    thinking: bool, used, output_pico: int
+) -> None:
+    situation = Situation(moment_ns=7, thinking=thinking)
+    quote = replace(exchanges.QUOTE, price=CASES, situation=situation)
+    record = await meter(exchanges.held(answer=answer(Usage(used)), quote=quote))
+    rates = {**exchanges.SELL, "output": output_pico}
+    assert record.charge.cost_pico == cost_pico(rates, used)
+    conditions = record.charge.record.conditions
+    assert Situation.of_facts(conditions) == situation
+
+
+async def test_a_flat_price_needs_no_conditions() -> None:
+    record = await meter(exchanges.held(answer=answer(REPORTED)))
+    assert record.charge.record.conditions == {}
 
 
 # What is not metered.

@@ -1,6 +1,7 @@
 """Receipts: the charge is written first, and only then is the caller told."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,13 @@ from addons import endpoints
 from addons.exchange import Charge, Exchange, Quote
 from addons.providers import REGISTRY
 from addons.providers.base import Answer
-from addons.receipts import Receipts, overhead_ms, rate_fields, tail_of
+from addons.receipts import (
+    Receipts,
+    counted_usage,
+    overhead_ms,
+    rate_fields,
+    tail_of,
+)
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import UnknownKey, UpstreamFailed
 from addons.wire.usage import Usage
@@ -175,6 +182,13 @@ async def test_counted_figures_stand_where_they_were_charged(evidence: str) -> N
     usage = json.loads((await respond(record)).response.raw_content)["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (13, 6)
     assert usage["cost"] == 0.000001234
+
+
+async def test_reasoning_that_was_charged_apart_is_told_inside_the_output() -> None:
+    made = charge("partial")
+    apart = replace(made, quantities={"input": 13, "output": 2, "reasoning": 4})
+    found = counted_usage(complete(charge=apart))
+    assert found == Usage({"input": 13, "output": 6}, reasoning=4)
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,45 @@ def test_prices_check_prints_every_price(directory):
     result = run("prices", "check", "--config", directory)
 
     assert result.exit_code == 0
-    assert result.stderr == ""
+    assert all(
+        line.startswith("warning: ") for line in result.stderr.splitlines()
+    )
     row = next(line for line in result.stdout.splitlines() if "gpt-4o-mini" in line)
     assert row.split()[:3] == ["*", "gpt-4o-mini", "2023-01-01"]
     assert "0.15 / 0.15  0.075 / 0.075" in row
+    rows = result.stdout.splitlines()
+    assert any(row.endswith("input above 256000 tokens, thinking") for row in rows)
+    assert any(row.split()[:3] == ["*", "gen-2", "2023-01-01"] for row in rows)
+    assert "models in providers.yaml: dall-e-3, stable-diffusion" in result.stdout
+
+
+def test_prices_check_shows_what_a_version_changes(directory):
+    change(
+        directory / "prices.yaml",
+        "\nclaude-3.5-sonnet:",
+        """
+  - effective_from: 2026-12-01
+    sell: {input: "0.20", cache_read: "0.075", output: "0.60"}
+    buy: {input: "0.15", cache_read: "0.075", output: "0.50"}
+    cases:
+      - when: {thinking: true}
+        sell: {output: "0.90"}
+
+claude-3.5-sonnet:""",
+    )
+
+    result = run("prices", "check", "--config", directory)
+
+    lines = [line.split() for line in result.stdout.splitlines() if "→" in line]
+    mini = [line for line in lines if line[:2] == ["gpt-4o-mini", "2026-12-01"]]
+    assert [line[2:] for line in mini] == [
+        ["input", "0.15", "→", "0.20", "same"],
+        ["cache_write", "0.15", "→", "0.20", "same"],
+        ["output", "same", "0.60", "→", "0.50"],
+        ["input", "0.15", "→", "0.20", "same", "thinking"],
+        ["cache_write", "0.15", "→", "0.20", "same", "thinking"],
+        ["output", "0.60", "→", "0.90", "0.60", "→", "0.50", "thinking"],
+    ]
 
 
 def test_prices_check_marks_the_version_in_force(directory):
@@ -64,8 +99,10 @@ def test_prices_check_marks_the_version_in_force(directory):
 
     result = run("prices", "check", "--config", directory)
 
-    rows = [line for line in result.stdout.splitlines() if "demo-chat" in line]
+    prices, changes = result.stdout.split("What a version changes")
+    rows = [line for line in prices.splitlines() if "demo-chat" in line]
     assert [row.split()[0] for row in rows] == ["*", "demo-chat"]
+    assert "0.10 → 9.00" in changes
 
 
 def test_prices_check_warns_in_one_line_a_model(directory):
@@ -74,21 +111,25 @@ def test_prices_check_warns_in_one_line_a_model(directory):
     result = run("prices", "check", "--config", directory)
 
     assert result.exit_code == 0
-    assert result.stderr == (
+    (line,) = [line for line in result.stderr.splitlines() if "gpt-4o " in line]
+    assert line == (
         "warning: gpt-4o sells below cost: input 2.50 < 2.75, cache_write 2.50 < 2.75"
-        " (dollars per million tokens)\n"
+        " (dollars per million tokens)"
     )
 
 
-def test_a_model_without_a_price_and_a_price_without_a_model_are_warnings(directory):
+def test_a_model_without_a_price_is_a_warning_and_a_price_without_a_model_none(
+    directory,
+):
     change(directory / "prices.yaml", "\ngpt-4o:", "\ngpt-4x:")
     settings = load(directory, {})
 
-    assert price_warnings(settings, moment_ns("2026-11-23")) == [
-        "gpt-4o has no price in force, so it is refused with 503 price_unknown",
-        "gpt-4x has a price but is no model in providers.yaml",
-    ]
-    assert len(price_warnings(settings, 0)) == len(settings.models) + 1
+    assert price_warnings(settings, moment_ns("2026-11-23"))[-1] == (
+        "gpt-4o has no price in force, so it is refused with 503 price_unknown"
+    )
+    assert len(price_warnings(settings, 0)) == len(settings.models)
+    result = run("prices", "check", "--config", directory)
+    assert "no models in providers.yaml: gpt-4x, dall-e-3" in result.stdout
 
 
 @pytest.mark.parametrize("group", ["config", "prices"])

@@ -69,7 +69,8 @@ AMOUNT = 'expected a quoted amount in dollars per million tokens, as in "2.50"'
             "cache_read:",
             "cached:",
             '3: small[0].sell.cached: "0.075": expected one of the keys'
-            " input, cache_read, cache_write, output",
+            " input, cache_read, cache_write, cache_write_1h, output, reasoning, image,"
+            " generation, second",
         ),
         (
             '    buy: {input: "0.10", output: "0.40"}\n',
@@ -86,7 +87,7 @@ AMOUNT = 'expected a quoted amount in dollars per million tokens, as in "2.50"'
             "effective_from: 2026-01-01",
             "effective_form: 2026-01-01",
             '2: small[0].effective_form: "2026-01-01": expected one of the keys'
-            " effective_from, sell, buy",
+            " effective_from, sell, buy, cases",
         ),
         (
             "2026-11-01T08:00Z",
@@ -121,3 +122,81 @@ def test_a_mistake_is_named(document, mistake, old, new, line):
 )
 def test_a_model_has_a_list_of_versions(document, mistake, content, line):
     assert mistake(read_prices, document(content)).startswith(f"gateway.yaml:{line}")
+
+
+CASES = """\
+large:
+  - effective_from: 2026-01-01
+    sell: {input: "0.40", output: "1.20", reasoning: "0.30"}
+    buy: {input: "0.40", output: "1.20"}
+    cases:
+      - when: {thinking: true, hours: "Mon-Fri 01:00-04:00"}
+        sell: {output: "4.00"}
+      - when: {input_above: 256_000}
+        sell: {input: "1.20"}
+        buy: {input: "1.20"}
+picture:
+  - effective_from: 2026-01-01
+    sell: {image: "0.000000000001"}
+    buy: {image: "0.04"}
+    cases:
+      - {when: {size: [a, b], quality: hd}, buy: {image: "0.08"}}
+film:
+  - effective_from: 2026-01-01
+    sell: {generation: "0.15"}
+    buy: {second: "0.12"}
+"""
+
+
+def test_cases_are_read_in_order(document):
+    (large, picture, film) = read_prices(document(CASES))
+
+    assert [case.when.text for case in large.cases] == [
+        "thinking, Mon-Fri 01:00-04:00 UTC",
+        "input above 256000 tokens",
+    ]
+    assert [case.sell for case in large.cases] == [
+        {"output": 4_000_000},
+        {"input": 1_200_000},
+    ]
+    assert [case.buy for case in large.cases] == [{}, {"input": 1_200_000}]
+    assert large.sell["reasoning"] == 300_000
+    assert (picture.sell, picture.buy) == ({"image": 1}, {"image": 40 * 10**9})
+    assert picture.cases[0].when.text == "size a or b, quality hd"
+    assert film.sell == {"generation": 150 * 10**9, "second": 0}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('{generation: "0.15"}', '{generation: 0.15}',
+         '19: film[0].sell.generation: "0.15": expected a quoted amount in dollars,'),
+        ('{generation: "0.15"}', '{}',
+         "19: film[0].sell: a mapping: expected rates of tokens, of images or of"),
+        ('{generation: "0.15"}', '{input: "1", image: "1"}',
+         "19: film[0].sell: a mapping: expected rates of tokens, of images or of"),
+        ('{second: "0.12"}', '{image: "0.12"}',
+         "18: film[0]: a mapping: expected a price that can be used: all rates of a"),
+        ('sell: {input: "1.20"}', 'sell: {input: "0.20"}',
+         "2: large[0]: a mapping: expected a price that can be used: rates never fall"),
+        ("thinking: true", "thinking: yes",
+         '6: large[0].cases[0].when.thinking: "yes": expected one of true, false'),
+        ("Mon-Fri 01:00-04:00", "Fri-Mon 01:00-04:00",
+         '6: large[0].cases[0].when.hours: "Fri-Mon 01:00-04:00": expected hours of'),
+        ("256_000", "0",
+         '8: large[0].cases[1].when.input_above: "0": expected a whole number ≥ 1'),
+        ("{input_above: 256_000}", "{}",
+         "8: large[0].cases[1].when: a mapping: expected at least one of the keys"),
+        ("input_above", "above",
+         "8: large[0].cases[1].when.above: \"256_000\": expected one of the keys"),
+        ("[a, b]", "[]", "16: picture[0].cases[0].when.size: a list: expected at"),
+        ('        sell: {output: "4.00"}\n', "",
+         "6: large[0].cases[0]: a mapping: expected rates to sell, to buy, or both"),
+    ],
+)
+def test_a_mistake_in_a_case_is_named(document, mistake, old, new, line):
+    assert old in CASES
+
+    node = document(CASES.replace(old, new, 1))
+
+    assert mistake(read_prices, node).startswith(f"gateway.yaml:{line}")

@@ -8,18 +8,19 @@ import pytest
 
 import config
 from config import ConfigError, PriceBook, Settings, load
-from config.prices import moment_ns
+from config.prices import Situation, buy_pico, moment_ns, sell_pico
 from config.settings import Candidate, Listen
 
 NOW_NS = moment_ns("2026-11-23")
 
-# Dollars per million tokens: input, cached input, output. The provider's list prices.
+# Pico-dollars a token: input, cached input, output. The provider's list prices, with
+# little input, without thinking, off-peak.
 LIST_PRICES = {
     "gpt-4o": (2_500_000, 1_250_000, 10_000_000),
     "gpt-4o-mini": (150_000, 75_000, 600_000),
     "claude-3.5-sonnet": (3_000_000, 300_000, 15_000_000),
     "qwen-plus": (400_000, 80_000, 1_200_000),
-    "deepseek-v3": (300_000, 6_000, 1_200_000),
+    "deepseek-v3": (150_000, 3_000, 600_000),
     "demo-chat": (100_000, 100_000, 400_000),
 }
 
@@ -59,11 +60,78 @@ def test_the_shipped_prices_are_the_list_prices(shipped, model, rates):
     assert sold == rates
 
 
-def test_no_shipped_model_is_unpriced_or_sold_below_cost(shipped):
+# The documented prices of a piece, and what its provider takes, in pico-dollars.
+PIECES = {
+    "dall-e-3": ({"image": 40 * 10**9}, {"image": 40 * 10**9}),
+    "stable-diffusion": ({"image": 20 * 10**9}, {"image": 65 * 10**9}),
+    "qwen-vl": ({"image": 15 * 10**9}, {"image": 35 * 10**9}),
+    "gen-2": (
+        {"generation": 150 * 10**9, "second": 0},
+        {"generation": 0, "second": 120 * 10**9},
+    ),
+    "pika-1.0": (
+        {"generation": 100 * 10**9, "second": 0},
+        {"generation": 0, "second": 40 * 10**9},
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "sides"), PIECES.items())
+def test_images_and_videos_sell_as_documented(shipped, model, sides):
+    price = load(shipped, {}).prices.at(model, NOW_NS)
+
+    assert (price.sell, price.buy) == sides
+    for case in price.cases:
+        assert case.sell == {}, "the document knows one price"
+
+
+MONDAY_NS = moment_ns("2026-11-23T06:00Z")
+SATURDAY_NS = moment_ns("2026-11-28T06:00Z")
+WIDE_HD = {"size": "1792x1024", "quality": "hd"}
+
+
+@pytest.mark.parametrize(
+    ("model", "quantities", "situation", "sold", "bought"),
+    [
+        ("qwen-plus", {"input": 256_000}, Situation(), 400_000, 400_000),
+        ("qwen-plus", {"input": 256_001}, Situation(), 1_200_000, 1_200_000),
+        ("qwen-plus", {"output": 1}, Situation(thinking=True), 4_000_000, 4_000_000),
+        ("deepseek-v3", {"output": 1}, Situation(MONDAY_NS), 1_200_000, 1_200_000),
+        ("deepseek-v3", {"output": 1}, Situation(SATURDAY_NS), 600_000, 600_000),
+        ("claude-3.5-sonnet", {"cache_write": 1}, Situation(), 3_750_000, 3_750_000),
+        ("claude-3.5-sonnet", {"cache_write_1h": 1}, Situation(), 6 * 10**6, 6 * 10**6),
+        ("dall-e-3", {"image": 1}, Situation(parameters=WIDE_HD), 4 * 10**10,
+         12 * 10**10),
+        ("gen-2", {"generation": 1, "second": 5}, Situation(), 15 * 10**10,
+         60 * 10**10),
+        ("pika-1.0", {"generation": 1, "second": 5},
+         Situation(parameters={"resolution": "1080p"}), 10 * 10**10, 45 * 10**10),
+    ],
+)
+def test_shipped_prices_know_their_situations(
+    shipped, model, quantities, situation, sold, bought
+):
+    price = load(shipped, {}).prices.at(model, NOW_NS)
+
+    count = quantities.get("input", 1)
+    assert sell_pico(price, quantities, situation) == sold * count
+    assert buy_pico(price, quantities, situation) == bought * count
+
+
+def test_a_long_thought_of_qwen_is_dearest(shipped):
+    price = load(shipped, {}).prices.at("qwen-plus", NOW_NS)
+    quantities = {"input": 0, "cache_read": 256_001, "output": 7}
+
+    pico = sell_pico(price, quantities, Situation(thinking=True))
+    assert pico == 256_001 * 240_000 + 7 * 12_000_000
+
+
+def test_every_shipped_model_is_priced_and_losses_are_one_line_each(shipped):
     settings = load(shipped, {})
 
-    assert set(settings.prices.models) == set(settings.models)
-    assert settings.prices.warnings(NOW_NS) == []
+    assert set(settings.prices.models) == set(settings.models) | set(PIECES)
+    lines = settings.prices.warnings(NOW_NS)
+    assert [line.split()[0] for line in lines] == list(PIECES)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from config.price_text import price_of_texts
+from config.prices import Case, Price, Situation, When, cost_nano, sell_pico
 from storage.accounts import set_account_status
 from storage.database import Ledgerbase, open_writer
 from storage.errors import IllegalMove, UnknownHold
@@ -21,13 +23,15 @@ from storage.ledger import (
     RateLimited,
     RateState,
     Settled,
+    Settlement,
     Voided,
     admit,
     promo,
     settle,
     topup,
 )
-from tests.storage.teller import NANO, USED, ask, settlement
+from storage.recovery import register_prices
+from tests.storage.teller import NANO, RATES, USED, ask, settlement
 
 TEN = 10 * NANO
 UNLIMITED = RateState(0, None, 0, None, 60)
@@ -288,9 +292,45 @@ def test_settle_again_answers_the_same_and_charges_nothing(teller):
 
 def test_meters_without_a_column_are_kept(teller, storage):
     teller.admit(teller.caller(), "r1", NANO)
-    quantities = {"input": 1, "cache_read": 2, "cache_write": 3, "images": 4}
+    quantities = {"input": 1, "cache_read": 2, "cache_write": 3, "image": 4}
     teller.settle("r1", 1, replace(USED, quantities=quantities))
     assert storage.reader.usage("r1").record.quantities == quantities
+
+
+def test_usage_keeps_the_conditions_of_its_rates_apart_from_meters(teller, storage):
+    conditions = {"moment_ns": 2**62, "thinking": True, "size": "1024x1024"}
+    quantities = {"input": 1, "cache_write_1h": 2, "reasoning": 3}
+    caller = teller.caller(NANO)
+    teller.admit(caller, "r1", 1)
+    record = replace(USED, quantities=quantities, conditions=conditions)
+    teller.void("r1", "refused", record)
+
+    assert storage.reader.usage("r1").record == record
+
+
+def test_a_bill_is_rated_again_from_its_rows_alone(teller, storage):
+    tier = Case(When(input_above=10), {"input": 5_001, "output": 90_003}, {})
+    think = Case(When(thinking=True), {"output": 200_007}, {})
+    price = Price.of("gpt-4o", 7, RATES, RATES, [tier, think])
+    teller.do(register_prices, [price])
+    situation = Situation(moment_ns=5, thinking=True)
+    used = {"input": 9, "cache_read": 2, "cache_write_1h": 3, "output": 7}
+    nano = cost_nano(price, used, situation)
+    record = replace(USED, quantities=used, conditions=price.facts(situation))
+    caller = teller.caller(NANO)
+    teller.admit(caller, "r1", nano, price_id=price.id)
+    pico = sell_pico(price, used, situation)
+    teller.do(settle, Settlement("r1", nano, pico, record))
+    (paid, *_) = storage.reader.transactions(caller.account_id, None, 5)
+    assert paid.quantities == used
+
+    usage = storage.reader.usage("r1")
+    query = "SELECT model, effective_from_ns, sell, buy FROM price WHERE id = ?1"
+    (row,) = teller.sql(query, (usage.price_id,))
+    again = price_of_texts(*row)
+    assert again.id == usage.price_id
+    facts = Situation.of_facts(usage.record.conditions)
+    assert cost_nano(again, usage.record.quantities, facts) == usage.cost_nano == nano
 
 
 def test_a_cost_beyond_64_bits_of_pico_is_kept(teller, storage):

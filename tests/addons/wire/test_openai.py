@@ -256,6 +256,12 @@ def test_usage_has_openai_s_shape_and_the_cost_to_the_last_digit() -> None:
     assert "cost" not in usage_object(USAGE)
 
 
+def test_all_that_was_written_to_a_cache_is_told_as_one() -> None:
+    shape = usage_object(Usage({"input": 1, "cache_write": 2, "cache_write_1h": 3}))
+    assert shape["prompt_tokens"] == 6
+    assert shape["prompt_tokens_details"]["cache_write_tokens"] == 5
+
+
 def test_an_answer_gets_our_name_our_usage_and_its_cost() -> None:
     answer = {"id": "up-1", "model": "upstream-2026", "choices": [{"index": 0}]}
     raw = answer_body(answer, "gpt-4o", "10.00", USAGE, request_id="r1", created=7)

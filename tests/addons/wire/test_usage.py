@@ -185,3 +185,31 @@ def test_a_maximum_is_never_below_either_nor_above_their_sum(
         one.quantities["output"], other.quantities["output"]
     )
     assert one.maximum(one) == one
+
+
+# Kept for an hour: counted apart from what is kept for five minutes.
+
+HOURS = UsagePaths(
+    input=(("input_tokens",),),
+    output=(("output_tokens",),),
+    cache_write=(("ephemeral_5m",),),
+    cache_write_1h=(("ephemeral_1h",),),
+    input_holds_cache=False,
+)
+
+
+def test_what_is_cached_for_an_hour_is_a_meter_of_its_own() -> None:
+    answer = {"input_tokens": 5, "ephemeral_5m": 3, "ephemeral_1h": 2}
+    usage = found({**answer, "output_tokens": 1}, HOURS)
+    assert usage.quantities == {**meters(5, 0, 3, 1), "cache_write_1h": 2}
+    assert usage.prompt == 10
+    later = usage.maximum(Usage({"input": 20, "output": 4}))
+    assert later.quantities == {**meters(15, 0, 3, 4), "cache_write_1h": 2}
+
+
+def test_more_cached_for_an_hour_than_there_was_is_not_believed() -> None:
+    inside = UsagePaths(
+        input=HOURS.input, output=HOURS.output, cache_write_1h=HOURS.cache_write_1h
+    )
+    answer = {"input_tokens": 5, "ephemeral_1h": 6, "output_tokens": 1}
+    assert isinstance(read_usage(answer, inside), Invalid)
