@@ -1,0 +1,9 @@
+"""The ledger's benchmark, small: it runs, and its table is one."""
+
+from tests.bench.ledger import IN_FLIGHT, measure, table
+
+
+def test_it_measures_each_number_in_flight(tmp_path):
+    lines = table(measure(tmp_path, pairs=30, transfers=10), transfers=10)
+    assert len(lines) == 2 + len(IN_FLIGHT)
+    assert {line.count("|") for line in lines} == {6}
