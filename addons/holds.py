@@ -28,6 +28,7 @@ from addons.wire.errors import (
     ApiError,
     InsufficientBalance,
     InternalError,
+    KeyBudgetExceeded,
     LedgerDown,
     PriceUnknown,
     RateLimited,
@@ -160,6 +161,10 @@ class Holds:
                 exchange.quote = quote
                 exchange.rate = answer.rate
                 exchange.available_nano = answer.available_nano
+            case ledger.OverBudget(limit, needed_nano, available_nano):
+                raise KeyBudgetExceeded(
+                    limit, dollars(needed_nano), dollars(available_nano)
+                )
             case ledger.RateLimited(limit, retry_after_seconds):
                 raise RateLimited(limit, retry_after_seconds)
             case ledger.Blocked("key"):
@@ -167,12 +172,19 @@ class Holds:
                 raise UnknownKey()
             case ledger.Blocked():
                 raise AccountDisabled()
+            case Insufficient():
+                pass
         return answer
 
     async def settle(self, exchange: Exchange, charge: Charge) -> None:
         """Charge what the exchange cost; returns when that is durable, or queued."""
         settlement = Settlement(
-            exchange.id, charge.cost_nano, charge.cost_pico, charge.record
+            exchange.id,
+            charge.cost_nano,
+            charge.cost_pico,
+            charge.record,
+            charge.buy_nano,
+            charge.buy_pico,
         )
         # Right unless the ledger knows better in a moment.
         exchange.paid_nano = charge.cost_nano

@@ -117,9 +117,15 @@ class Metering:
     ) -> Charge:
         quote = quote_of(exchange)
         pico = cost_pico(quote.price.sell, quantities)
-        record = self.record(exchange, end, evidence, quantities)
+        buy_pico = cost_pico(quote.price.buy, quantities)
         return Charge(
-            charge_nano_rounded_up(pico), pico, quantities, end.value, record
+            charge_nano_rounded_up(pico),
+            pico,
+            quantities,
+            end.value,
+            self.record(exchange, end, evidence, quantities),
+            charge_nano_rounded_up(buy_pico),
+            buy_pico,
         )
 
     def record(

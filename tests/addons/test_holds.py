@@ -324,13 +324,13 @@ async def test_a_record_with_a_gap_is_our_fault_and_not_admitted(missing) -> Non
 # Closing.
 
 
-def usage(evidence: str = "reported", outcome: str = "complete") -> UsageRecord:
+def usage(nano: int, outcome: str) -> UsageRecord:
     return UsageRecord(
         model="gpt-4o",
         provider="openai",
         upstream_model="gpt-4o-2024",
-        evidence=evidence,
-        quantities={"input": 10, "output": 5},
+        evidence="reported",
+        quantities={"cache_write": nano},
         outcome=outcome,
         status=200,
         attempts=1,
@@ -342,8 +342,9 @@ def usage(evidence: str = "reported", outcome: str = "complete") -> UsageRecord:
 
 
 def charge(nano: int = 1000, outcome: str = "complete") -> Charge:
-    record = usage(outcome=outcome)
-    return Charge(nano, nano * 1000, record.quantities, outcome, record)
+    record = usage(nano, outcome)
+    pico = nano * 1000
+    return Charge(nano, pico, record.quantities, outcome, record, nano, pico)
 
 
 async def admitted(addon: Holds, caller) -> Exchange:

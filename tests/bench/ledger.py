@@ -159,7 +159,7 @@ def measure(data: Path, pairs: int, transfers: int) -> list[Figures]:
 @click.command()
 @click.option("--pairs", type=click.IntRange(min=1), default=20_000, show_default=True)
 @click.option("--transfers", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="Default: a temporary one.")
+@click.option("--data", type=click.Path(path_type=Path), help="Kept if it is given.")
 def main(pairs: int, transfers: int, data: Path | None) -> None:
     """Measure the ledger and print a table."""
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as made:

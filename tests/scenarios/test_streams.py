@@ -63,7 +63,8 @@ def begin(dial: Dial, key: str, **parameters) -> dict[str, str]:
     """Ask for a stream and read its head."""
     dial.send(chat(key, stream=True, **parameters))
     status, headers = dial.head()
-    assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert status == 200
+    assert headers["content-type"] == "text/event-stream; charset=utf-8"
     return headers
 
 

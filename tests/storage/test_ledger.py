@@ -27,7 +27,7 @@ from storage.ledger import (
     settle,
     topup,
 )
-from tests.storage.teller import NANO, USED, ask, settlement
+from tests.storage.teller import NANO, USED, ask, settlement, used
 
 TEN = 10 * NANO
 UNLIMITED = RateState(0, None, 0, None, 60)
@@ -266,7 +266,7 @@ def test_settle_charges_what_there_is(
     usage = storage.reader.usage("r1")
     assert (usage.cost_nano, usage.paid_nano) == (cost, paid)
     assert (usage.shortfall_nano, usage.cost_pico) == (shortfall, cost * 1000)
-    assert usage.record == USED
+    assert usage.record == used(cost)
 
 
 def test_other_holds_are_not_touched_by_a_shortfall(teller):
@@ -289,7 +289,7 @@ def test_settle_again_answers_the_same_and_charges_nothing(teller):
 def test_meters_without_a_column_are_kept(teller, storage):
     teller.admit(teller.caller(), "r1", NANO)
     quantities = {"input": 1, "cache_read": 2, "cache_write": 3, "images": 4}
-    teller.settle("r1", 1, replace(USED, quantities=quantities))
+    teller.void("r1", "refused", replace(USED, quantities=quantities))
     assert storage.reader.usage("r1").record.quantities == quantities
 
 
@@ -338,7 +338,7 @@ def test_usage_that_arrives_after_a_void_is_charged_once(teller, storage):
     assert teller.settle("r1", 3 * NANO) == late
     assert teller.void("r1") == Voided(7 * NANO)
     usage = storage.reader.usage("r1")
-    assert (usage.paid_nano, usage.record) == (3 * NANO, USED)
+    assert (usage.paid_nano, usage.record) == (3 * NANO, used(3 * NANO))
     (newest, _) = storage.reader.transactions(caller.account_id)
     assert (newest.kind, newest.request_id) == ("late", "r1")
 
@@ -521,16 +521,16 @@ class CountingLedgerbase(Ledgerbase):
         return super().sql(statement, params)
 
 
-def test_admit_is_four_statements_and_settle_six(teller, storage, clock):
+def test_admit_is_four_statements_and_settle_seven(teller, storage, clock):
     caller = teller.caller()
     connection = open_writer(storage.path, 1)
     connection.execute("BEGIN IMMEDIATE")
     db = CountingLedgerbase(connection, clock, storage.ids, storage.boot_id)
-    db.rise()  # The newest date is read once for a whole batch.
+    db.tip()  # The newest transfer is read once for a whole batch.
     db.statements = 0
     admit(db, ask(caller, "r1", NANO))
     assert db.statements == 4
     settle(db, settlement("r1", 1))
-    assert db.statements == 4 + 6
+    assert db.statements == 4 + 7
     connection.execute("COMMIT")
     connection.close()

@@ -15,7 +15,7 @@ from storage.accounts import set_account_status
 from storage.errors import IllegalMove
 from storage.keys import add_key, mint, revoke_key
 from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
-from tests.storage.teller import PRICE, USED
+from tests.storage.teller import PRICE, USED, settlement
 
 BATCHES = 80
 ACCOUNTS = 3
@@ -139,7 +139,7 @@ class Story:
         hold_id, cost = self.hold_id(), self.draw.choice([0, 1, 6, 50, 400])
         tokens = self.draw.choice([0, 3, 50])
         record = replace(USED, tokens=tokens)
-        final = ledger.Settlement(hold_id, cost, cost * 1000, record)
+        final = settlement(hold_id, cost, record)
         return (
             lambda db: ledger.settle(db, final),
             self.paper.settle(hold_id, cost, tokens),

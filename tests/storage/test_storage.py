@@ -21,7 +21,8 @@ def test_an_empty_directory_becomes_a_ledger(open_ledger, data):
     assert storage.recovered == 0
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert stat.S_IMODE(storage.path.stat().st_mode) == 0o600
-    assert Teller(storage).sql("SELECT owner FROM account ORDER BY id") == [
+    house = "SELECT owner FROM account WHERE id > 0 ORDER BY id"
+    assert Teller(storage).sql(house) == [
         ("cash",),
         ("revenue",),
         ("shortfall",),
