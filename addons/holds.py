@@ -67,17 +67,23 @@ class Holds:
         clock: Clock,
         output_floor_tokens: int,
         retry_seconds: float,
+        broken: Callable[[], bool] = lambda: False,
     ) -> None:
         self.writer = writer
         self.prices = prices
         self.clock = clock
         self.output_floor_tokens = output_floor_tokens
         self.retry_seconds = retry_seconds
+        self.broken = broken
         self.unwritten: set[asyncio.Task[None]] = set()
 
     async def request(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
         if exchange.refusal is not None or exchange.ask is None:
+            return
+        if self.broken():
+            # The books are wrong: nothing new is charged from them.
+            exchange.refuse(LedgerDown())
             return
         try:
             await self.hold(exchange)

@@ -181,9 +181,12 @@ FIND_CAPS = f"""
 """
 
 SET_CAPS = """
-    UPDATE "key" SET limit_nano = ?2, limit_day_nano = ?3, limit_month_nano = ?4
+    UPDATE "key" SET
+        limit_nano = iif(?2 = -1, limit_nano, ?2),
+        limit_day_nano = iif(?3 = -1, limit_day_nano, ?3),
+        limit_month_nano = iif(?4 = -1, limit_month_nano, ?4)
     WHERE id = ?1 AND status <> 'revoked'
-    RETURNING id
+    RETURNING limit_nano, limit_day_nano, limit_month_nano, spent_nano, pending_nano
 """
 
 FIND_KEY_STATE = """

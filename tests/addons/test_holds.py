@@ -26,7 +26,7 @@ from config import Price, PriceBook
 from config.money import dollars
 from storage.accounts import set_account_status
 from storage.errors import LedgerBusy
-from storage.keys import revoke_key
+from storage.keys import Caps, revoke_key, set_caps
 from storage.ledger import Granted, Insufficient, RateState, Settled, UsageRecord
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
@@ -319,6 +319,23 @@ async def test_a_record_with_a_gap_is_our_fault_and_not_admitted(missing) -> Non
     setattr(record, missing, None)
     await request(holds(writer), record)
     assert (record.refusal.status, record.held, writer.asked) == (500, False, [])
+
+
+async def test_a_ledger_that_does_not_add_up_holds_nothing() -> None:
+    writer = ScriptedWriter([])
+    addon = holds(writer)
+    addon.broken = lambda: True
+    record = await request(addon, asking())
+    assert (record.refusal.code, writer.asked) == ("ledger_unavailable", [])
+
+
+async def test_a_key_over_its_cap_is_told_what_is_left(storage, caller) -> None:
+    storage.writer.wait(set_caps, caller.key.id, Caps(day_nano=5))
+    record = await request(holds(storage.writer), asking(caller, max_tokens=100))
+    refusal = record.refusal
+    assert (refusal.status, refusal.code) == (402, "key_budget_exceeded")
+    assert refusal.extra["available"] == "0.000000005"
+    assert refusal.extra["limit"] == "day"
 
 
 # Closing.

@@ -43,6 +43,8 @@ from tests.scenarios.harness import (
 
 TEN_DOLLARS = 10 * 10**9
 WAIT_SECONDS = 10
+# A receive buffer may grow to 32 MiB where the machine is set up for long distances.
+KERNEL_BYTES = 48 * 2**20
 ECHO = "You said: 你好 there"
 DONE = b"data: [DONE]"
 
@@ -256,16 +258,19 @@ def test_absurd_usage_is_not_believed(
 def test_usage_above_the_balance_is_the_houses_loss(
     gateway: Gateway, fake: FakeOpenAI, stream: bool
 ) -> None:
-    caller = gateway.caller("0.01")
-    usage = {"prompt_tokens": 6, "completion_tokens": 5000, "total_tokens": 5006}
+    # Enough for the hold to the last nano-dollar, and a provider that added a prompt
+    # of its own: more than was held, not more than is believed.
+    caller = gateway.caller("0.0033")
+    usage = {"prompt_tokens": 1000, "completion_tokens": 300, "total_tokens": 1300}
     fake.always(Answer(usage=usage))
     with Dial(gateway.port) as dial:
         reply = dial.ask(chat(caller.key, stream=stream, max_tokens=300))
     assert reply.status == 200
     gateway.settled()
     (charge,) = gateway.charges(caller)
-    assert charge.cost_nano == 6 * 2500 + 5000 * 10_000
-    assert (charge.paid_nano, charge.shortfall_nano) == (10_000_000, 40_015_000)
+    assert charge.cost_nano == 1000 * 2500 + 300 * 10_000
+    assert charge.paid_nano == 3_300_000
+    assert charge.paid_nano + charge.shortfall_nano == charge.cost_nano
     assert gateway.available_nano(caller) == 0
 
 
@@ -281,7 +286,7 @@ def test_a_client_that_stops_reading_stops_the_provider(
         (received,) = fake.wait_for(1)
         assert received.blocked.wait(WAIT_SECONDS)
         held = received.sent_bytes
-        assert held < 16 * 2**20, "more than the kernel keeps on two connections"
+        assert held < KERNEL_BYTES, "more than the kernel keeps on two connections"
         received.blocked.clear()
         # It goes on as soon as the client does.
         read = 0

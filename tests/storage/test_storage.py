@@ -77,7 +77,8 @@ def test_closing_twice_is_closing_once(open_ledger, data):
     storage.close()
     storage.close()
     names = {path.name for path in data.iterdir()}
-    assert names == {DATABASE, "secret", "gateway.lock", "schema.lock", "boots"}
+    files = {DATABASE, "secret", "checkpoint.json"}
+    assert names == files | {"gateway.lock", "schema.lock", "boots"}
     assert list((data / "boots").glob("*.lock")) == []
 
 
