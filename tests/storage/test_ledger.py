@@ -9,21 +9,27 @@ import pytest
 from storage.accounts import set_account_status
 from storage.database import Ledgerbase, open_writer
 from storage.errors import IllegalMove, UnknownHold
-from storage.keys import revoke_key
+from storage.keys import Caps, revoke_key, set_caps
 from storage.ledger import (
+    Adjusted,
     Blocked,
     Closed,
     Created,
+    Decision,
+    Excessive,
     Exists,
     Extended,
     Granted,
     Insufficient,
+    OverBudget,
     RateLimited,
     RateState,
     Settled,
     Voided,
+    adjust,
     admit,
     promo,
+    refund,
     settle,
     topup,
 )
@@ -511,6 +517,148 @@ def test_a_revoked_key_is_refused_by_the_ledger_itself(teller):
 
 
 # The number of statements is what a request costs.
+
+
+# refund, adjust
+
+
+WHY = Decision("1", "double charge", "grace")
+
+
+def paid_call(teller, cost=3 * NANO):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", 4 * NANO)
+    teller.settle("r1", cost)
+    return caller
+
+
+def test_a_refund_is_bounded_by_what_was_paid(teller):
+    paid_call(teller)
+    assert teller.do(refund, "usage:r1", 2 * NANO, WHY) == Created(
+        "refund:1", 9 * NANO
+    )
+    assert teller.do(refund, "usage:r1", 2 * NANO, WHY) == Exists("refund:1")
+    second = replace(WHY, ref="2")
+    assert teller.do(refund, "usage:r1", 2 * NANO, second) == Excessive(NANO)
+    assert teller.do(refund, "usage:r1", NANO, second) == Created("refund:2", TEN)
+    assert teller.house("revenue") == 0
+    rows = teller.sql(
+        "SELECT reverses, reason, author FROM transfer WHERE reason IS NOT NULL"
+    )
+    assert rows == [("usage:r1", "double charge", "grace")] * 2
+
+
+def test_a_top_up_goes_back_as_far_as_it_is_there(teller):
+    caller = paid_call(teller)
+    teller.do(topup, caller.account_id, NANO, "stripe", "pi_1")
+    teller.admit(caller, "r2", 8 * NANO)
+    original = "topup:stripe:pi_1"
+    assert teller.do(refund, original, NANO, WHY) == Insufficient(NANO, 0)
+    teller.void("r2")
+    assert teller.do(refund, original, NANO, WHY) == Created("refund:1", 7 * NANO)
+    assert teller.house("cash") == 0
+
+
+@pytest.mark.parametrize("original", ["usage:nothing", "shortfall:r1", "refund:0"])
+def test_only_what_moved_money_is_refunded(teller, original):
+    paid_call(teller, 20 * NANO)
+    teller.do(refund, "usage:r1", 1, replace(WHY, ref="0"))
+    with pytest.raises(IllegalMove):
+        teller.do(refund, original, 1, WHY)
+
+
+def test_a_ref_is_for_one_decision(teller):
+    caller = paid_call(teller)
+    teller.do(refund, "usage:r1", NANO, WHY)
+    teller.do(adjust, caller.account_id, -20 * NANO, WHY)
+    with pytest.raises(IllegalMove):
+        teller.do(refund, "usage:r1", 1, WHY)
+    with pytest.raises(IllegalMove):
+        teller.do(adjust, caller.account_id, -TEN, WHY)
+    again = teller.do(adjust, caller.account_id, -20 * NANO, WHY)
+    assert again == Exists("adjustment:1")
+
+
+def test_a_negative_adjustment_stops_at_nothing(teller):
+    caller = paid_call(teller)
+    teller.admit(caller, "r2", 2 * NANO)
+    answer = teller.do(adjust, caller.account_id, -TEN, WHY)
+    assert answer == Adjusted("adjustment:1", -5 * NANO, 5 * NANO, 0)
+    assert (teller.house("adjustment"), teller.house("shortfall")) == (TEN, -5 * NANO)
+
+
+@pytest.mark.parametrize("field", ["ref", "reason", "author"])
+def test_a_decision_says_who_and_why(teller, field):
+    caller = teller.caller()
+    with pytest.raises(IllegalMove):
+        teller.do(adjust, caller.account_id, 1, replace(WHY, **{field: " "}))
+
+
+# The margin
+
+
+def test_what_a_call_costs_us_is_a_memo_beside_its_charge(teller, storage):
+    teller.admit(teller.caller(), "r1", NANO)
+    whole = replace(settlement("r1", 0), buy_nano=0, buy_pico=0)
+    teller.do(settle, replace(whole, record=used(7), cost_nano=7, cost_pico=7000,
+                              buy_nano=7, buy_pico=7000))
+    assert (teller.house("cost"), teller.house("payable")) == (-7, 7)
+    usage = storage.reader.usage("r1")
+    assert (usage.buy_nano, usage.buy_pico) == (7, 7000)
+
+
+# Caps of a key
+
+
+@pytest.mark.parametrize("name", ["total", "month", "day"])
+def test_a_cap_counts_what_is_spent_and_what_is_held(teller, name):
+    caller = teller.caller()
+    none = Caps(None, None, None)
+    teller.do(set_caps, caller.key_id, replace(none, **{f"{name}_nano": 100}))
+    teller.admit(caller, "a", 60)
+    assert teller.admit(caller, "b", 41) == OverBudget(name, 41, 40)
+    teller.settle("a", 10)
+    assert teller.admit(caller, "b", 91) == OverBudget(name, 91, 90)
+    teller.admit(caller, "b", 90)
+    assert teller.extend("b", 1) == OverBudget(name, 1, 0)
+    teller.void("b")
+    assert isinstance(teller.admit(caller, "c", 90), Granted)
+
+
+@pytest.mark.parametrize(
+    "name, days, free", [("total", 400, 0), ("month", 1, 0), ("month", 31, 100),
+                         ("day", 1, 100)]
+)
+def test_a_cap_is_for_its_time(teller, clock, name, days, free):
+    """The clock begins on the first of a January."""
+    caller = teller.caller()
+    none = Caps(None, None, None)
+    teller.do(set_caps, caller.key_id, replace(none, **{f"{name}_nano": 100}))
+    teller.admit(caller, "a", 100)
+    teller.settle("a", 100)
+    clock.jump(days * 86_400)
+    assert teller.admit(caller, "b", 101) == OverBudget(name, 101, free)
+
+
+def test_a_clock_that_jumps_and_comes_back_finds_the_day_as_it_was(teller, clock):
+    caller = teller.caller()
+    teller.do(set_caps, caller.key_id, Caps(None, 100, None))
+    teller.admit(caller, "a", 100)
+    teller.settle("a", 100)
+    clock.jump(86_400)
+    teller.admit(caller, "b", 60)
+    teller.settle("b", 60)
+    clock.jump(-86_400)
+    assert teller.admit(caller, "c", 1) == OverBudget("day", 1, 0)
+
+
+def test_twenty_callers_of_one_key_stay_below_its_cap(teller):
+    caller = teller.caller()
+    teller.do(set_caps, caller.key_id, Caps(total_nano=10))
+    answers = teller.do(
+        lambda db: [admit(db, ask(caller, f"r{n}", 1)) for n in range(20)]
+    )
+    assert [isinstance(one, Granted) for one in answers] == [True] * 10 + [False] * 10
 
 
 class CountingLedgerbase(Ledgerbase):
