@@ -61,7 +61,8 @@ class Figures:
 
 
 def bill(hold_id: str) -> Settlement:
-    return Settlement(hold_id, COST_NANO, COST_NANO * 1000, USED)
+    pico = COST_NANO * 1000
+    return Settlement(hold_id, COST_NANO, pico, USED, COST_NANO, pico)
 
 
 def ask(caller: Caller, hold_id: str) -> Admission:
