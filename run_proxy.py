@@ -30,6 +30,7 @@ from storage.commands import (
     Refused,
     backup,
     key_group,
+    restore,
     user_group,
     verify,
     voucher_group,
@@ -188,6 +189,7 @@ for command in (
     voucher_group,
     verify,
     backup,
+    restore,
 ):
     main.add_command(command)
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from addons.admission import Admission
 from addons.asking import Asking
+from addons.auditing import Auditing
 from addons.catalogue import Catalogue
 from addons.exchange import Leg
 from addons.holds import Holds
@@ -35,12 +36,14 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
+    auditing = Auditing(storage.audit, storage.stop_audit)
     holds = Holds(
         storage.writer,
         settings.prices,
         clock,
         settings.policies.output_floor_tokens,
         settings.ledger.recover_seconds,
+        lambda: auditing.broken is not None,
     )
     return (
         admission,  # is this a request at all, and is there room
@@ -53,11 +56,18 @@ def chain(
         Metering(settings.policies, clock),  # what was used, what it costs
         Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people
-        Portal(app, settings.listen.form_bytes, partial(trouble, admission, storage)),
+        Portal(
+            app,
+            settings.listen.form_bytes,
+            partial(trouble, admission, storage, auditing),
+        ),
+        auditing,  # does the ledger still add up
     )
 
 
-async def trouble(admission: Admission, storage: Storage) -> str | None:
+async def trouble(
+    admission: Admission, storage: Storage, auditing: Auditing
+) -> str | None:
     """Why a new request would not be admitted; None if it would.
 
     A ledger that failed last time is tried again here: where nobody is sent because
@@ -65,6 +75,8 @@ async def trouble(admission: Admission, storage: Storage) -> str | None:
     """
     if admission.draining:
         return "draining"
+    if auditing.broken is not None:
+        return f"ledger_unavailable: {auditing.broken}"
     if storage.writer.statistics().healthy:
         return None
     try:

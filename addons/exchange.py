@@ -81,13 +81,18 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What an exchange costs and why: the input of settle, or a void at cost 0."""
+    """What an exchange costs and why: the input of settle, or a void at cost 0.
+
+    `buy` is what it costs us.
+    """
 
     cost_nano: int
     cost_pico: int
     quantities: Mapping[str, int]
     outcome: str
     record: UsageRecord
+    buy_nano: int = 0
+    buy_pico: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -29,6 +29,7 @@ from addons.wire.errors import (
     ApiError,
     InsufficientBalance,
     InternalError,
+    KeyBudgetExceeded,
     LedgerDown,
     PriceUnknown,
     RateLimited,
@@ -66,17 +67,23 @@ class Holds:
         clock: Clock,
         output_floor_tokens: int,
         retry_seconds: float,
+        broken: Callable[[], bool] = lambda: False,
     ) -> None:
         self.writer = writer
         self.prices = prices
         self.clock = clock
         self.output_floor_tokens = output_floor_tokens
         self.retry_seconds = retry_seconds
+        self.broken = broken
         self.unwritten: set[asyncio.Task[None]] = set()
 
     async def request(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
         if exchange.refusal is not None or exchange.ask is None:
+            return
+        if self.broken():
+            # The books are wrong: nothing new is charged from them.
+            exchange.refuse(LedgerDown())
             return
         try:
             await self.hold(exchange)
@@ -161,6 +168,10 @@ class Holds:
                 exchange.quote = quote
                 exchange.rate = answer.rate
                 exchange.available_nano = answer.available_nano
+            case ledger.OverBudget(limit, needed_nano, available_nano):
+                raise KeyBudgetExceeded(
+                    limit, dollars(needed_nano), dollars(available_nano)
+                )
             case ledger.RateLimited(limit, retry_after_seconds):
                 raise RateLimited(limit, retry_after_seconds)
             case ledger.Blocked("key"):
@@ -168,12 +179,19 @@ class Holds:
                 raise UnknownKey()
             case ledger.Blocked():
                 raise AccountDisabled()
+            case Insufficient():
+                pass
         return answer
 
     async def settle(self, exchange: Exchange, charge: Charge) -> None:
         """Charge what the exchange cost; returns when that is durable, or queued."""
         settlement = Settlement(
-            exchange.id, charge.cost_nano, charge.cost_pico, charge.record
+            exchange.id,
+            charge.cost_nano,
+            charge.cost_pico,
+            charge.record,
+            charge.buy_nano,
+            charge.buy_pico,
         )
         # Right unless the ledger knows better in a moment.
         exchange.paid_nano = charge.cost_nano

@@ -27,7 +27,7 @@ from addons.wire.openai import ChatAsk
 from addons.wire.usage import Invalid, Usage
 from config import Price
 from config.money import charge_nano_rounded_up
-from config.prices import sell_pico
+from config.prices import buy_pico, sell_pico
 from config.settings import Model, Policies
 from storage.clock import Clock
 from storage.ledger import UsageRecord
@@ -119,9 +119,15 @@ class Metering:
     ) -> Charge:
         quote = quote_of(exchange)
         pico = sell_pico(quote.price, quantities, quote.situation)
-        record = self.record(exchange, end, evidence, quantities)
+        cost_pico = buy_pico(quote.price, quantities, quote.situation)
         return Charge(
-            charge_nano_rounded_up(pico), pico, quantities, end.value, record
+            charge_nano_rounded_up(pico),
+            pico,
+            quantities,
+            end.value,
+            self.record(exchange, end, evidence, quantities),
+            charge_nano_rounded_up(cost_pico),
+            cost_pico,
         )
 
     def record(

@@ -15,12 +15,22 @@ import apsw
 
 from config.gateway import LedgerSettings
 from config.prices import Price
+from storage.audit import Finding, dead_boots_hold_nothing, prove
+from storage.checkpoint import BEGINNING
+from storage.checkpoint import write as write_checkpoint
 from storage.clock import Clock, SystemClock
-from storage.database import UNAVAILABLE, check, open_writer, require_sqlite
+from storage.database import (
+    UNAVAILABLE,
+    check,
+    open_reader,
+    open_writer,
+    require_sqlite,
+)
 from storage.directory import Directory
 from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
+    LedgerBroken,
     LedgerUnavailable,
     StorageError,
 )
@@ -76,14 +86,41 @@ class Storage:
             on_keys_changed=self.directory.changed,
         )
         self.recovered = 0
+        self.proved = BEGINNING
+        self._data = data
+        self._auditing: apsw.Connection | None = None
         self._locks = locks
         self._closed = False
+
+    def audit(self) -> list[Finding]:
+        """Prove what came since the last proof; for a thread, as it may take long."""
+        connection = self._auditing = open_reader(self.path)
+        try:
+            findings, reached = prove(connection, self.proved)
+            dead = dead_boots_hold_nothing(connection, self.boots.is_dead)
+            findings.extend(dead)
+        except apsw.Error as error:
+            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+        finally:
+            self._auditing = None
+            connection.close()
+        if not findings:
+            self.proved = reached
+            write_checkpoint(self._data, reached)
+        return findings
+
+    def stop_audit(self) -> None:
+        """Ends one that runs in another thread; it raises LedgerUnavailable there."""
+        connection = self._auditing
+        if connection is not None:
+            connection.interrupt()
 
     def close(self) -> None:
         """Answers what waits, then lets go of the file and of the locks."""
         if self._closed:
             return
         self._closed = True
+        self.stop_audit()
         # Readers first: a checkpoint cannot empty a WAL that somebody reads.
         self.directory.close()
         self.reader.close()
@@ -178,6 +215,14 @@ def _make_secret(data: Path, connection: apsw.Connection) -> None:
     Secrets.load(data)
 
 
+def _refuse_broken(storage: Storage) -> None:
+    findings = storage.audit()
+    for found in findings:
+        log.error("the audit found: %s", found)
+    if findings:
+        raise LedgerBroken(f"the ledger is broken, nothing is served: {findings[0]}")
+
+
 def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
     wait = storage.writer.wait
     if gateway:
@@ -185,6 +230,7 @@ def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
         boots = wait(boots_with_open_holds)
         storage.recovered = recover(wait, boots, storage.boots.is_dead)
         storage.boots.sweep()
+        _refuse_broken(storage)
     wait(register_prices, list(prices))
     if storage.recovered:
         log.warning("%d holds of a crashed gateway were voided", storage.recovered)

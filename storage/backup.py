@@ -12,9 +12,11 @@ from pathlib import Path
 
 import apsw
 
+from storage import checkpoint
 from storage.audit import Finding, audit
 from storage.database import UNAVAILABLE, check, open_reader
 from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
+from storage.migrations import migrate
 
 PAGES_A_STEP = 1000
 Progress = Callable[[int, int], None]
@@ -50,6 +52,33 @@ def backup(
     return findings
 
 
+def restore(source: Path, data: Path, name: str, now_ns: int) -> list[Finding]:
+    """Copy, bring up to date, prove, name. With findings nothing is restored."""
+    target = data / name
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (target, target.with_name(f"{name}-wal")):
+        if path.exists():
+            raise FileExistsError(f"{path} exists")
+    partial = target.with_name(f".{name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        _copy(source, partial, lambda done, total: None, PAGES_A_STEP)
+        findings = _examine(partial, now_ns)
+        if not findings:
+            # A proof of another ledger says nothing about this one.
+            (data / checkpoint.FILE).unlink(missing_ok=True)
+            os.link(partial, target)
+            _sync_directory(data)
+    except StorageError:
+        raise
+    except UNAVAILABLE as error:
+        raise LedgerUnavailable(f"the restore failed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return findings
+
+
 def _copy(source: Path, target: Path, progress: Progress, step: int) -> None:
     reader = open_reader(source)
     writer = apsw.Connection(str(target))
@@ -72,11 +101,13 @@ def _copy(source: Path, target: Path, progress: Progress, step: int) -> None:
         os.fsync(file.fileno())
 
 
-def _examine(path: Path) -> list[Finding]:
+def _examine(path: Path, now_ns: int | None = None) -> list[Finding]:
     # Not read-only: SQLite forgets a table's CHECKs there and would check none.
     connection = apsw.Connection(str(path))
     try:
         check(connection)
+        if now_ns is not None:
+            migrate(connection, now_ns)
         return audit(connection)
     except DatabaseDamaged as error:
         raise DatabaseDamaged(f"the copy is not good: {error}") from error

@@ -6,7 +6,7 @@ done, 2 bad input or a database that cannot be used; `verify` has two more.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 
 from config.gateway import Accounts, LedgerSettings
 from config.money import cents, dollars, parse_nano
-from storage import DATABASE, Storage, open_storage
+from storage import DATABASE, Storage, checkpoint, open_storage
 from storage.accounts import (
     ROLES,
     NewUser,
@@ -28,14 +28,18 @@ from storage.accounts import (
     register,
     set_account_status,
 )
-from storage.audit import Finding, audit
+from storage.audit import Finding, prove
 from storage.backup import backup as write_backup
+from storage.backup import restore as read_backup
+from storage.checkpoint import Checkpoint
+from storage.clock import SystemClock
 from storage.database import UNAVAILABLE, Row, open_reader
 from storage.errors import StorageError
-from storage.keys import KeyRecord, mint, revoke_key
-from storage.ledger import promo
+from storage.keys import KEEP, Caps, KeyRecord, mint, revoke_key, set_caps
+from storage.ledger import Adjusted, Decision, adjust, promo
 from storage.locks import Boots
 from storage.passwords import hash_password
+from storage.secrets import Secrets
 from storage.sessions import close_sessions
 from storage.statements import COUNT_TRANSFERS, OPEN_HOLDS_BY_BOOT
 from storage.vouchers import BATCH_MAX, create_vouchers, new_code
@@ -175,6 +179,49 @@ def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
     _show(as_json, shown, [text])
 
 
+def signed_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """An argument's exact dollars, above or below zero."""
+    try:
+        nano = parse_nano(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}") from error
+    if nano == 0:
+        raise click.BadParameter(f"{text!r}: this is nothing")
+    return nano
+
+
+# A negative amount looks like an option.
+@user_group.command("adjust", context_settings={"ignore_unknown_options": True})
+@click.argument("email")
+@click.argument("amount", callback=signed_nano)
+@click.option("--reason", required=True, help="Why; it stays in the ledger.")
+@click.option("--author", required=True, help="Who decided; it stays in the ledger.")
+@data_option
+@json_option
+def adjust_user(
+    email: str, amount: int, reason: str, author: str, data: Path, as_json: bool
+) -> None:
+    """Correct a user's balance by AMOUNT, which may be negative.
+
+    What a negative amount is above the user's available is the house's shortfall.
+    """
+    with _opened(data) as storage:
+        user = _find_user(storage, email)
+        decision = Decision(storage.ids.make("adjust"), reason, author)
+        answer = storage.writer.wait(adjust, user.account_id, amount, decision)
+        if not isinstance(answer, Adjusted):
+            raise Refused("this adjustment is there already")
+        shown = _user_shape(storage, user) | {
+            "adjusted": dollars(answer.amount_nano),
+            "shortfall": dollars(answer.shortfall_nano),
+        }
+    text = (
+        f"{user.email}: adjusted by {shown['adjusted']}, "
+        f"shortfall {shown['shortfall']}, {shown['available']} available"
+    )
+    _show(as_json, shown, [text])
+
+
 # Keys.
 
 
@@ -205,6 +252,53 @@ def revoke(key_id: int, data: Path, as_json: bool) -> None:
         if not storage.writer.wait(revoke_key, key_id):
             raise Refused(f"there is no key {key_id} that could be revoked")
     _show(as_json, {"id": key_id, "status": "revoked"}, [f"key {key_id}: revoked"])
+
+
+def cap_nano(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> int | None:
+    """An option's exact dollars; `none` takes a cap away."""
+    if text is None:
+        return KEEP
+    return None if text == "none" else money_nano(ctx, param, text)
+
+
+def cap_option(name: str, period: str) -> Callable[[Callable[..., None]], Any]:
+    text = f"Dollars {period}, or `none`."
+    return click.option(name, callback=cap_nano, help=text)
+
+
+@key_group.command("limit")
+@click.argument("key_id", type=click.IntRange(min=1))
+@cap_option("--total", "in all")
+@cap_option("--day", "a day (UTC)")
+@cap_option("--month", "a calendar month (UTC)")
+@data_option
+@json_option
+def limit_key(
+    key_id: int,
+    total: int | None,
+    day: int | None,
+    month: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Cap what a key may spend, by the id that `key list` shows."""
+    with _opened(data) as storage:
+        budget = storage.writer.wait(set_caps, key_id, Caps(total, day, month))
+    if budget is None:
+        raise Refused(f"there is no key {key_id} that could be limited")
+    caps = {
+        "total": budget.total_nano,
+        "day": budget.day_nano,
+        "month": budget.month_nano,
+        "spent": budget.spent_nano,
+    }
+    shown = {
+        name: nano if nano is None else dollars(nano) for name, nano in caps.items()
+    }
+    lines = [f"{name}: {text or 'none'}" for name, text in shown.items()]
+    _show(as_json, {"id": key_id, **shown}, [f"key {key_id}", *lines])
 
 
 # Vouchers.
@@ -243,6 +337,7 @@ def create_codes(
 @dataclass(frozen=True, slots=True)
 class Verdict:
     findings: list[Finding]
+    reached: Checkpoint
     transfers: int
     open_holds: int
     waiting_holds: int
@@ -255,18 +350,30 @@ class Verdict:
 
 
 @click.command("verify")
+@click.option(
+    "--since",
+    is_flag=True,
+    help="Go on from the last proof instead of reading all again.",
+)
 @data_option
 @json_option
-def verify(data: Path, as_json: bool) -> None:
+def verify(since: bool, data: Path, as_json: bool) -> None:
     """Prove the ledger: exit code 0 proved, 1 broken, 3 proved but not recovered.
 
     With 3 the ledger is right, but requests of a gateway that was killed still hold
     money; the next start of the gateway gives it back.
     """
     with _readable(data) as connection:
-        verdict = _examine(connection, Boots(data))
+        try:
+            start = checkpoint.read(data) if since else checkpoint.BEGINNING
+            verdict = _examine(connection, Boots(data), start, as_json)
+            if not verdict.findings:
+                checkpoint.write(data, verdict.reached)
+        except (StorageError, OSError) as error:
+            raise Refused(str(error)) from error
     shown = {
         "proved": not verdict.findings,
+        "since": start.seq,
         "transfers": verdict.transfers,
         "open_holds": verdict.open_holds,
         "waiting_holds": verdict.waiting_holds,
@@ -308,11 +415,50 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
     sys.exit(BROKEN if findings else PROVED)
 
 
-def _examine(connection: apsw.Connection, boots: Boots) -> Verdict:
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@data_option
+@json_option
+def restore(file: Path, data: Path, as_json: bool) -> None:
+    """Make the ledger of a data directory from a backup; it must not have one.
+
+    The backup is proved before it gets its place. Put the `secret` that belongs to it
+    into the directory as well: without it the keys in it cannot be recognised.
+    """
+    try:
+        findings = read_backup(file, data, DATABASE, SystemClock().wall_ns())
+    except (StorageError, OSError) as error:
+        raise Refused(str(error)) from error
+    shown = {"data": str(data), "restored": not findings, "secret": Secrets.made(data)}
+    lines = [*map(str, findings), f"{file}: broken, nothing was restored"]
+    if not findings:
+        lines = [f"{data / DATABASE}: restored and proved"]
+        if not Secrets.made(data):
+            lines.append(f"restore {data / 'secret'} too: its keys need it")
+    _show(as_json, shown, lines)
+    sys.exit(BROKEN if findings else PROVED)
+
+
+def _examine(
+    connection: apsw.Connection, boots: Boots, since: Checkpoint, quiet: bool
+) -> Verdict:
     ((transfers,),) = connection.execute(COUNT_TRANSFERS)
     held: list[Row] = connection.execute(OPEN_HOLDS_BY_BOOT).fetchall()
+    with click.progressbar(
+        length=1,
+        label="proving",
+        file=sys.stderr,
+        hidden=quiet or not sys.stderr.isatty(),
+    ) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        findings, reached = prove(connection, since, progress)
     return Verdict(
-        audit(connection),
+        findings,
+        reached,
         transfers,
         sum(number for _, number in held),
         sum(number for boot_id, number in held if boots.is_dead(boot_id)),

@@ -19,16 +19,18 @@ import apsw
 from peewee import InterfaceError, PeeweeException
 from playhouse.apsw_ext import APSWDatabase
 
+from storage.chain import FIRST
 from storage.clock import Clock
 from storage.errors import DatabaseDamaged, LedgerUnavailable, UnsupportedSqlite
 from storage.ids import Ids
-from storage.statements import LAST_TRANSFER_NS
+from storage.statements import LAST_TRANSFER
 
 OLDEST_SQLITE = (3, 51, 3)
 READ_BUSY_SECONDS = 5.0
 
 Row = tuple[Any, ...]
 Params = Sequence[int | str | bytes | None]
+Tip = tuple[int, int, bytes]
 
 # What says "not now" rather than "not this": the disk, the locks, the file.
 UNAVAILABLE = (
@@ -142,11 +144,11 @@ class Ledgerbase:
     """The open write transaction, as a verb sees it.
 
     `now_ns` is the wall clock at the start of the operation and may jump. Transfers
-    are dated by `rise()` instead: the newest date in the file plus one at least, read
-    inside the transaction because other processes write too.
+    are numbered, dated and chained by `tip()`: what the newest one in the file has,
+    read inside the transaction because other processes write too.
     """
 
-    __slots__ = ("boot_id", "ids", "now_ns", "changed", "_execute", "_clock", "_last")
+    __slots__ = ("boot_id", "ids", "now_ns", "changed", "_execute", "_clock", "_tip")
 
     def __init__(
         self, connection: apsw.Connection, clock: Clock, ids: Ids, boot_id: str
@@ -157,7 +159,7 @@ class Ledgerbase:
         self.changed = False
         self._execute = connection.execute
         self._clock = clock
-        self._last: int | None = None
+        self._tip: Tip | None = None
 
     def sql(self, statement: str, params: Params = ()) -> list[Row]:
         return self._execute(statement, params).fetchall()
@@ -166,14 +168,16 @@ class Ledgerbase:
         """Called by the writer before each verb of a batch."""
         self.now_ns = self._clock.wall_ns()
 
-    def rise(self) -> int:
-        """The date of the next transfer: later than all before it."""
-        last = self._last
-        if last is None:
-            newest = self.sql(LAST_TRANSFER_NS)
-            last = newest[0][0] if newest else 0
-        self._last = max(last + 1, self.now_ns)
-        return self._last
+    def tip(self) -> Tip:
+        """The newest transfer's seq, date and hash."""
+        if self._tip is None:
+            newest = self.sql(LAST_TRANSFER)
+            self._tip = newest[0] if newest else (0, 0, FIRST)
+        return self._tip
+
+    def grow(self, seq: int, at_ns: int, head: bytes) -> None:
+        """A transfer was written: it is the newest now."""
+        self._tip = seq, at_ns, head
 
     def keys_changed(self) -> None:
         """Tells this process's cache of keys to forget, once this is committed."""

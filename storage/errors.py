@@ -7,6 +7,7 @@
     │   └── UnknownHold     there is no such hold
     ├── DatabaseInUse       another gateway runs on this data directory
     ├── DatabaseDamaged     a file failed its check; it is not used
+    ├── LedgerBroken        the audit found a row that does not add up
     ├── DatabaseTooNew      written by a later version of this program
     └── UnsupportedSqlite   the SQLite library is too old to be trusted with several
                             processes on one file
@@ -42,6 +43,10 @@ class DatabaseInUse(StorageError):
 
 class DatabaseDamaged(StorageError):
     """The file does not pass SQLite's own check."""
+
+
+class LedgerBroken(StorageError):
+    """Serving on would mean charging from books that are wrong."""
 
 
 class DatabaseTooNew(StorageError):

@@ -53,6 +53,31 @@ class KeyRecord:
     is_default: bool
 
 
+KEEP = -1
+"""Instead of an amount: the cap stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a key may spend at most, in all, each day and each month (UTC); None is
+    no cap."""
+
+    total_nano: int | None = KEEP
+    day_nano: int | None = KEEP
+    month_nano: int | None = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A key's caps, and what it spent in all."""
+
+    total_nano: int | None
+    day_nano: int | None
+    month_nano: int | None
+    spent_nano: int
+    pending_nano: int
+
+
 def mint(secrets: Secrets, entropy: Callable[[int], bytes] = os.urandom) -> NewKey:
     chance = base64.urlsafe_b64encode(entropy(_ENTROPY_BYTES)).decode("ascii")
     return adopt(secrets, PREFIX + chance)
@@ -107,6 +132,14 @@ def revoke_key(db: Ledgerbase, key_id: int) -> bool:
     if revoked:
         db.keys_changed()
     return bool(revoked)
+
+
+def set_caps(db: Ledgerbase, key_id: int, caps: Caps) -> Budget | None:
+    """What a key may spend from now on; None if there is no such key."""
+    changed = db.sql(
+        sql.SET_CAPS, (key_id, caps.total_nano, caps.day_nano, caps.month_nano)
+    )
+    return Budget(*changed[0]) if changed else None
 
 
 def key_record(row: Row) -> KeyRecord:

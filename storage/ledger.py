@@ -1,4 +1,4 @@
-"""The ledger's verbs: admit, extend, settle, void, topup, promo.
+"""The ledger's verbs: admit, extend, settle, void, topup, promo, refund, adjust.
 
 Money is a transfer of a positive amount from one account to another, in nano-dollars;
 accounts keep cumulative counters that can be proved from the transfers. A request first
@@ -13,25 +13,36 @@ Three ideas without which the code looks odd:
 3. A transfer's id says what caused it (`usage:req_…`, `topup:voucher:…`) and is unique,
    so one cause cannot be booked twice, whatever goes wrong around it.
 
+What a provider takes for a request is a memo on the transfer that charges it: one row
+moves the price from the user to `revenue` and our own cost from `cost` to `payable`.
+
 A user never goes below zero. What a request cost above what was available is paid by
 the house from `shortfall`, where an operator sees it.
 """
 
 import json
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
 
 from config.prices import METERS
 from storage import statements as sql
+from storage.chain import link
 from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
 from storage.states import Move, State, Step, step
 
 CASH, REVENUE, SHORTFALL, PROMO = 1, 2, 3, 4
+ADJUSTMENT, COST, PAYABLE = -1, -2, -3
 REFERENCE_LENGTH_MAX = 255
 CONDITIONS = "conditions"
 """Where usage.other keeps what is no meter."""
+CAPS = ("total", "month", "day")
+REFUNDABLE = ("topup", "promo", "usage", "late")
 _SECOND_NS = 10**9
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,15 @@ class RateLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class OverBudget:
+    """The key's own cap refuses: `limit` is total, month or day."""
+
+    limit: str
+    needed_nano: int
+    available_nano: int
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     what: str
 
@@ -120,10 +140,14 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
+    """What a request cost the user, and what it cost us (buy)."""
+
     hold_id: str
     cost_nano: int
     cost_pico: int
     record: UsageRecord
+    buy_nano: int = 0
+    buy_pico: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +171,32 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class Exists:
     transfer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excessive:
+    """More than what is left of the transfer that is to be refunded."""
+
+    refundable_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """`amount_nano` of it moved the user's balance; the rest is in shortfall."""
+
+    transfer_id: str
+    amount_nano: int
+    shortfall_nano: int
+    available_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who moves money by hand, and why; `ref` makes it happen once."""
+
+    ref: str
+    reason: str
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +224,13 @@ class _Transfer:
     balance_nano: int | None = None
     hold_id: str | None = None
     ref: str | None = None
+    buy_nano: int = 0
+    reverses: str | None = None
+    reason: str | None = None
+    author: str | None = None
 
 
-Admitted = Granted | Insufficient | RateLimited | Blocked
+Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked
 
 
 def admit(db: Ledgerbase, ask: Admission) -> Admitted:
@@ -197,6 +251,8 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
             ask.rpm,
             ask.tpm,
             ask.concurrency,
+            ask.amount_nano,
+            *_days(db.now_ns // sql.DAY_NS),
         ),
     )
     if not entered:
@@ -224,7 +280,7 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
 
 def extend(
     db: Ledgerbase, hold_id: str, extra_nano: int
-) -> Extended | Insufficient | Closed:
+) -> Extended | Insufficient | OverBudget | Closed:
     """Reserve more for a running request.
 
     An account that was blocked meanwhile gets no more and is told so as Insufficient.
@@ -236,22 +292,27 @@ def extend(
     state, row = _find_hold(db, hold_id)
     if step(state, Move.EXTEND, hold_id) is Step.REFUSE:
         return Closed(hold_id)
-    account_id = row[1]
+    account_id, key_id = row[1:3]
     reserved = db.sql(sql.RESERVE, (account_id, extra_nano))
     if not reserved:
         return Insufficient(extra_nano, _available(db, account_id))
+    if not db.sql(sql.EXTEND_KEY, _capped(key_id, extra_nano, db.now_ns)):
+        db.sql(sql.RELEASE, (account_id, extra_nano))
+        refusal = _over_budget(db, key_id, extra_nano)
+        if refusal is None:
+            raise IllegalMove(f"cannot extend {hold_id}: key {key_id} is gone")
+        return refusal
     ((amount_nano,),) = db.sql(sql.EXTEND_HOLD, (hold_id, extra_nano))
     return Extended(amount_nano, reserved[0][0])
 
 
 def settle(db: Ledgerbase, settlement: Settlement) -> Settled:
     """Charge what a request cost and free what it held."""
-    if settlement.cost_nano < 0 or settlement.cost_pico < 0:
+    if min(settlement.cost_nano, settlement.buy_nano) < 0:
         raise IllegalMove(f"cannot settle {settlement.hold_id} at a negative cost")
     hold = _close(db, settlement.hold_id, State.SETTLED, None)
     if hold is None:
         return _settle_again(db, settlement)
-    _leave_key(db, hold, settlement.record.tokens)
     return _charge(db, hold, settlement, "usage", hold.amount_nano)
 
 
@@ -265,7 +326,7 @@ def void(
         step(state, Move.VOID, hold_id)
         return Voided(_available(db, row[1]))
     record = record or _nothing_used(hold.model, reason)
-    _leave_key(db, hold, record.tokens)
+    _leave_key(db, hold, record.tokens, 0)
     ((available,),) = db.sql(sql.RELEASE, (hold.account_id, hold.amount_nano))
     _write_usage(db, sql.INSERT_USAGE, hold, Settlement(hold_id, 0, 0, record), 0)
     return Voided(available)
@@ -288,6 +349,101 @@ def promo(
     """The house gives money away; once for each ref."""
     _check_reference(ref)
     return _credit(db, PROMO, "promo", f"promo:{ref}", account_id, amount_nano, ref)
+
+
+def refund(
+    db: Ledgerbase, original_id: str, amount_nano: int, decision: Decision
+) -> Created | Exists | Excessive | Insufficient:
+    """Take back some or all of a transfer, never more than it moved.
+
+    What a user paid comes back to the user; a top-up or a promo goes back where it
+    came from, as far as the user still has it.
+    """
+    transfer_id = f"refund:{decision.ref}"
+    _check_decision(decision, transfer_id)
+    if amount_nano <= 0:
+        raise IllegalMove(f"cannot book {transfer_id}: {amount_nano} is no amount")
+    again = db.sql(sql.FIND_ORIGINAL, (transfer_id,))
+    if again:
+        if again[0][4:] != (amount_nano, original_id):
+            raise IllegalMove(f"cannot book {transfer_id}: it was for something else")
+        return Exists(transfer_id)
+    found = db.sql(sql.FIND_ORIGINAL, (original_id,))
+    if not found or found[0][0] not in REFUNDABLE:
+        raise IllegalMove(f"cannot refund {original_id}")
+    _, debit_id, credit_id, account_id, moved_nano, _ = found[0]
+    ((reversed_nano,),) = db.sql(sql.REVERSED, (original_id,))
+    if amount_nano > moved_nano - reversed_nano:
+        return Excessive(moved_nano - reversed_nano)
+    if credit_id == account_id:
+        taken = db.sql(sql.DEBIT, (account_id, amount_nano))
+        if not taken:
+            return Insufficient(amount_nano, _available(db, account_id))
+        available, posted = taken[0]
+        db.sql(sql.CREDIT, (debit_id, amount_nano))
+    else:
+        db.sql(sql.DEBIT_HOUSE, (credit_id, amount_nano))
+        ((available, posted),) = db.sql(sql.CREDIT, (account_id, amount_nano))
+    _write_transfer(
+        db,
+        _Transfer(
+            transfer_id,
+            "refund",
+            credit_id,
+            debit_id,
+            amount_nano,
+            account_id,
+            posted,
+            ref=decision.ref,
+            reverses=original_id,
+            reason=decision.reason,
+            author=decision.author,
+        ),
+    )
+    return Created(transfer_id, available)
+
+
+def adjust(
+    db: Ledgerbase, account_id: int, amount_nano: int, decision: Decision
+) -> Adjusted | Exists:
+    """Correct a balance by hand. Less than nothing nobody can have: what a negative
+    amount is above the available goes to shortfall."""
+    transfer_id = f"adjustment:{decision.ref}"
+    _check_decision(decision, transfer_id)
+    if amount_nano == 0:
+        raise IllegalMove(f"cannot book {transfer_id}: it changes nothing")
+    again = db.sql(sql.FIND_ORIGINAL, (transfer_id,))
+    if again:
+        return _adjust_again(db, again[0], transfer_id, account_id, amount_nano)
+    if not db.sql(sql.FIND_ACCOUNT, (account_id,)):
+        raise IllegalMove(f"account {account_id} is no user's")
+    if amount_nano > 0:
+        ((available, posted),) = db.sql(sql.CREDIT, (account_id, amount_nano))
+        db.sql(sql.DEBIT_HOUSE, (ADJUSTMENT, amount_nano))
+        sides, moved, rest = (ADJUSTMENT, account_id), amount_nano, 0
+    else:
+        available, posted, moved = _take(db, account_id, -amount_nano)
+        db.sql(sql.CREDIT, (ADJUSTMENT, -amount_nano))
+        sides, rest = (account_id, ADJUSTMENT), -amount_nano - moved
+    _write_transfer(
+        db,
+        _Transfer(
+            transfer_id,
+            "adjustment",
+            *sides,
+            moved,
+            account_id,
+            posted,
+            ref=decision.ref,
+            reason=decision.reason,
+            author=decision.author,
+        ),
+    )
+    if rest:
+        _book_shortfall(db, transfer_id, rest, ADJUSTMENT, ref=decision.ref)
+    return Adjusted(
+        transfer_id, moved if amount_nano > 0 else -moved, rest, available
+    )
 
 
 # Admission.
@@ -324,7 +480,9 @@ def _account_refusal(
     return Insufficient(needed_nano, available)
 
 
-def _key_refusal(db: Ledgerbase, ask: Admission) -> RateLimited | Blocked:
+def _key_refusal(
+    db: Ledgerbase, ask: Admission
+) -> RateLimited | Blocked | OverBudget:
     """Which limit it was; the one that takes longest to pass comes first."""
     found = _key_state(db, ask)
     if not found:
@@ -332,6 +490,9 @@ def _key_refusal(db: Ledgerbase, ask: Admission) -> RateLimited | Blocked:
     status, window_ns, requests, tokens, _ = found[0]
     if status != "active":
         return Blocked("key")
+    over = _over_budget(db, ask.key_id, ask.amount_nano)
+    if over is not None:
+        return over
     live = 0 <= db.now_ns - window_ns < sql.WINDOW_NS
     if ask.rpm and live and requests >= ask.rpm:
         return RateLimited("rpm", _seconds_left(db.now_ns, window_ns))
@@ -339,6 +500,38 @@ def _key_refusal(db: Ledgerbase, ask: Admission) -> RateLimited | Blocked:
         start = window_ns if live else db.now_ns
         return RateLimited("tpm", _seconds_left(db.now_ns, start))
     return RateLimited("concurrency", 1)
+
+
+def _over_budget(
+    db: Ledgerbase, key_id: int, amount_nano: int
+) -> OverBudget | None:
+    """Which of the key's caps refuses an amount, if one does."""
+    found = db.sql(sql.FIND_CAPS, _capped(key_id, amount_nano, db.now_ns))
+    if not found:
+        return None
+    pending, *caps = found[0]
+    pairs = zip(caps[::2], caps[1::2], strict=True)
+    for name, (limit, spent) in zip(CAPS, pairs, strict=True):
+        if limit is not None and spent + pending + amount_nano > limit:
+            left = max(0, limit - spent - pending)
+            return OverBudget(name, amount_nano, left)
+    return None
+
+
+def _capped(
+    key_id: int, amount_nano: int, now_ns: int
+) -> tuple[int | None, ...]:
+    """The parameters of the caps; what the limits take in between is not used."""
+    unused = (None,) * 6
+    return (key_id, *unused, amount_nano, *_days(now_ns // sql.DAY_NS))
+
+
+@lru_cache(maxsize=16)
+def _days(day: int) -> tuple[int, int, int]:
+    """A day since 1970, and its month's first and last day, in UTC."""
+    today = _EPOCH + timedelta(days=day)
+    first = day - today.day + 1
+    return day, first, first + monthrange(today.year, today.month)[1] - 1
 
 
 def _key_state(db: Ledgerbase, ask: Admission) -> list[Row]:
@@ -373,9 +566,13 @@ def _close(
     return _Hold(hold_id, *closed[0]) if closed else None
 
 
-def _leave_key(db: Ledgerbase, hold: _Hold, tokens: int) -> None:
+def _leave_key(db: Ledgerbase, hold: _Hold, tokens: int, paid_nano: int) -> None:
+    """What was paid counts against the caps; what was held no longer does."""
     correction = tokens - hold.tokens
-    db.sql(sql.LEAVE_KEY, (hold.key_id, hold.window_ns, correction))
+    db.sql(
+        sql.LEAVE_KEY,
+        (hold.key_id, hold.window_ns, correction, hold.amount_nano, paid_nano),
+    )
 
 
 def _charge(
@@ -393,7 +590,7 @@ def _charge(
         paid = _available(db, hold.account_id) + held_nano
         charged = db.sql(sql.CHARGE, (hold.account_id, held_nano, paid))
     available, posted = charged[0]
-    db.sql(sql.CREDIT, (REVENUE, cost))
+    db.sql(sql.BOOK_SALE, (cost, settlement.buy_nano))
     _write_transfer(
         db,
         _Transfer(
@@ -405,28 +602,64 @@ def _charge(
             hold.account_id,
             posted,
             hold.id,
+            buy_nano=settlement.buy_nano,
         ),
     )
     if cost > paid:
-        _book_shortfall(db, hold.id, cost - paid)
-    write = sql.INSERT_USAGE if code == "usage" else sql.REPLACE_USAGE
-    _write_usage(db, write, hold, settlement, paid)
+        _book_shortfall(db, hold.id, cost - paid, REVENUE, hold_id=hold.id)
+    if code == "usage":
+        _leave_key(db, hold, settlement.record.tokens, paid)
+        _write_usage(db, sql.INSERT_USAGE, hold, settlement, paid)
+    else:
+        db.sql(sql.SPEND_LATE, (hold.key_id, paid))
+        _write_usage(db, sql.REPLACE_USAGE, hold, settlement, paid)
+    if paid:
+        db.sql(sql.SPEND, (hold.key_id, db.now_ns // sql.DAY_NS, paid))
     return Settled(paid, cost - paid, available)
 
 
-def _book_shortfall(db: Ledgerbase, hold_id: str, amount_nano: int) -> None:
+def _take(db: Ledgerbase, account_id: int, amount_nano: int) -> tuple[int, int, int]:
+    """An amount, or all that is available: available, posted, and what was taken."""
+    taken = db.sql(sql.DEBIT, (account_id, amount_nano))
+    if not taken:
+        amount_nano = _available(db, account_id)
+        taken = db.sql(sql.DEBIT, (account_id, amount_nano))
+    return *taken[0], amount_nano
+
+
+def _book_shortfall(
+    db: Ledgerbase,
+    cause: str,
+    amount_nano: int,
+    credit_id: int,
+    hold_id: str | None = None,
+    ref: str | None = None,
+) -> None:
     db.sql(sql.DEBIT_HOUSE, (SHORTFALL, amount_nano))
     _write_transfer(
         db,
         _Transfer(
-            f"shortfall:{hold_id}",
+            f"shortfall:{cause}",
             "shortfall",
             SHORTFALL,
-            REVENUE,
+            credit_id,
             amount_nano,
             hold_id=hold_id,
+            ref=ref,
         ),
     )
+
+
+def _adjust_again(
+    db: Ledgerbase, row: Row, transfer_id: str, account_id: int, amount_nano: int
+) -> Exists:
+    _, debit_id, _, adjusted_id, moved, _ = row
+    if debit_id != ADJUSTMENT:
+        rest = db.sql(sql.FIND_ORIGINAL, (f"shortfall:{transfer_id}",))
+        moved = -moved - (rest[0][4] if rest else 0)
+    if (adjusted_id, moved) != (account_id, amount_nano):
+        raise IllegalMove(f"cannot book {transfer_id}: it was for something else")
+    return Exists(transfer_id)
 
 
 def _settle_again(db: Ledgerbase, settlement: Settlement) -> Settled:
@@ -505,22 +738,37 @@ def _check_reference(text: str) -> None:
         )
 
 
+def _check_decision(decision: Decision, transfer_id: str) -> None:
+    for text in (decision.ref, decision.reason, decision.author):
+        _check_reference(text)
+        if not text.strip():
+            raise IllegalMove(f"cannot book {transfer_id}: say why and who you are")
+
+
 def _write_transfer(db: Ledgerbase, transfer: _Transfer) -> None:
-    db.sql(
-        sql.INSERT_TRANSFER,
-        (
-            transfer.id,
-            transfer.code,
-            transfer.debit_id,
-            transfer.credit_id,
-            transfer.amount_nano,
-            transfer.account_id,
-            transfer.balance_nano,
-            transfer.hold_id,
-            transfer.ref,
-            db.rise(),
-        ),
+    """The next link of the chain; dated later than all before it."""
+    seq, at_ns, head = db.tip()
+    seq, at_ns = seq + 1, max(at_ns + 1, db.now_ns)
+    row = (
+        seq,
+        transfer.id,
+        transfer.code,
+        transfer.debit_id,
+        transfer.credit_id,
+        transfer.amount_nano,
+        transfer.buy_nano,
+        transfer.account_id,
+        transfer.balance_nano,
+        transfer.hold_id,
+        transfer.reverses,
+        transfer.ref,
+        transfer.reason,
+        transfer.author,
+        at_ns,
     )
+    hashed = link(head, row)
+    db.sql(sql.INSERT_TRANSFER, (*row, head, hashed))
+    db.grow(seq, at_ns, hashed)
 
 
 def _write_usage(
@@ -554,6 +802,8 @@ def _write_usage(
             record.tokens,
             int(record.stream),
             db.now_ns,
+            str(settlement.buy_pico),
+            settlement.buy_nano,
         ),
     )
 

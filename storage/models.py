@@ -9,6 +9,7 @@ no database; a query is given the one it runs on.
 from playhouse.apsw_ext import (
     BigIntegerField,
     BlobField,
+    CompositeKey,
     IntegerField,
     Model,
     TextField,
@@ -59,6 +60,20 @@ class Key(Table):
     window_tokens = IntegerField()
     created_ns = BigIntegerField()
     revoked_ns = BigIntegerField(null=True)
+    limit_nano = BigIntegerField(null=True)
+    limit_day_nano = BigIntegerField(null=True)
+    limit_month_nano = BigIntegerField(null=True)
+    spent_nano = BigIntegerField()
+    pending_nano = BigIntegerField()
+
+
+class Spending(Table):
+    key_id = IntegerField()
+    day = IntegerField()
+    spent_nano = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("key_id", "day")
 
 
 class Price(Table):
@@ -101,11 +116,17 @@ class Transfer(Table):
     debit_id = IntegerField()
     credit_id = IntegerField()
     amount_nano = BigIntegerField()
+    buy_nano = BigIntegerField()
     account_id = IntegerField(null=True)
     balance_nano = BigIntegerField(null=True)
     hold_id = TextField(null=True)
+    reverses = TextField(null=True)
     ref = TextField(null=True)
+    reason = TextField(null=True)
+    author = TextField(null=True)
     at_ns = BigIntegerField()
+    prev_hash = BlobField()
+    hash = BlobField()
 
 
 class Usage(Table):
@@ -134,6 +155,8 @@ class Usage(Table):
     tokens = IntegerField()
     stream = IntegerField()
     at_ns = BigIntegerField()
+    buy_pico = TextField()
+    buy_nano = BigIntegerField()
 
 
 class Voucher(Table):
@@ -169,6 +192,7 @@ TABLES = (
     Account,
     User,
     Key,
+    Spending,
     Price,
     Boot,
     Hold,

@@ -9,7 +9,7 @@ numbered, because the conditions need several of them more than once.
 AVAILABLE = "credits_posted - debits_posted - debits_pending"
 POSTED = "credits_posted - debits_posted"
 
-LAST_TRANSFER_NS = "SELECT at_ns FROM transfer ORDER BY seq DESC LIMIT 1"
+LAST_TRANSFER = "SELECT seq, at_ns, hash FROM transfer ORDER BY seq DESC LIMIT 1"
 
 # Holds.
 
@@ -74,9 +74,28 @@ CREDIT = f"""
     RETURNING {AVAILABLE}, {POSTED}
 """
 
+# Revenue, and what the provider takes for it: cost of sales against payable.
+BOOK_SALE = """
+    UPDATE account SET
+        credits_posted = credits_posted
+            + CASE id WHEN 2 THEN ?1 WHEN -3 THEN ?2 ELSE 0 END,
+        debits_posted = debits_posted + CASE id WHEN -2 THEN ?2 ELSE 0 END
+    WHERE id IN (2, -2, -3)
+"""
+
+DEBIT = f"""
+    UPDATE account SET debits_posted = debits_posted + ?2
+    WHERE id = ?1 AND kind = 'user' AND {AVAILABLE} >= ?2
+    RETURNING {AVAILABLE}, {POSTED}
+"""
+
 DEBIT_HOUSE = """
     UPDATE account SET debits_posted = debits_posted + ?2
     WHERE id = ?1 AND kind = 'house'
+"""
+
+HOUSE = """
+    SELECT id, debits_posted, credits_posted FROM account WHERE kind = 'house'
 """
 
 FIND_ACCOUNT = f"""
@@ -96,29 +115,78 @@ SET_ACCOUNT_STATUS = """
 # that lies in the future was left there by a clock set back, and starts anew.
 
 WINDOW_NS = 60 * 10**9
+DAY_NS = 86_400 * 10**9
 _LIVE = f"?2 - window_ns BETWEEN 0 AND {WINDOW_NS - 1}"
+
+# What a key may still spend: all that it holds counts as spent on the day that asks,
+# so no cap is passed whenever a hold is settled. ?8 is the amount, ?9 the day,
+# ?10 the month's first day and ?11 its last.
+_SPENT_DAY = """coalesce(
+        (SELECT s.spent_nano FROM spending s WHERE s.key_id = ?1 AND s.day = ?9), 0)"""
+_SPENT_MONTH = """coalesce((SELECT sum(s.spent_nano) FROM spending s
+        WHERE s.key_id = ?1 AND s.day BETWEEN ?10 AND ?11), 0)"""
+_WITHIN_CAPS = f"""(limit_nano IS NULL
+        OR spent_nano + pending_nano + ?8 <= limit_nano)
+      AND (limit_day_nano IS NULL
+        OR {_SPENT_DAY} + pending_nano + ?8 <= limit_day_nano)
+      AND (limit_month_nano IS NULL
+        OR {_SPENT_MONTH} + pending_nano + ?8 <= limit_month_nano)"""
 
 ENTER_KEY = f"""
     UPDATE "key" SET
         window_requests = CASE WHEN {_LIVE} THEN window_requests + 1 ELSE 1 END,
         window_tokens = CASE WHEN {_LIVE} THEN window_tokens + ?3 ELSE ?3 END,
         window_ns = CASE WHEN {_LIVE} THEN window_ns ELSE ?2 END,
-        open_holds = open_holds + 1
+        open_holds = open_holds + 1,
+        pending_nano = pending_nano + ?8
     WHERE id = ?1 AND account_id = ?4 AND status = 'active'
       AND (?5 = 0 OR window_requests < ?5 OR NOT {_LIVE})
       AND (?6 = 0 OR ?3 + CASE WHEN {_LIVE} THEN window_tokens ELSE 0 END <= ?6)
       AND (?7 = 0 OR open_holds < ?7)
+      AND {_WITHIN_CAPS}
     RETURNING window_ns, window_requests, window_tokens
+"""
+
+EXTEND_KEY = f"""
+    UPDATE "key" SET pending_nano = pending_nano + ?8
+    WHERE id = ?1 AND {_WITHIN_CAPS}
+    RETURNING pending_nano
 """
 
 # Tokens are corrected only in the window that counted them.
 LEAVE_KEY = """
     UPDATE "key" SET
         open_holds = open_holds - 1,
+        pending_nano = pending_nano - ?4,
+        spent_nano = spent_nano + ?5,
         window_tokens = CASE
             WHEN window_ns = ?2 THEN max(0, window_tokens + ?3)
             ELSE window_tokens END
     WHERE id = ?1
+"""
+
+# A late settle has left the key already.
+SPEND_LATE = 'UPDATE "key" SET spent_nano = spent_nano + ?2 WHERE id = ?1'
+
+SPEND = """
+    INSERT INTO spending (key_id, day, spent_nano) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key_id, day)
+    DO UPDATE SET spent_nano = spent_nano + excluded.spent_nano
+"""
+
+FIND_CAPS = f"""
+    SELECT pending_nano, limit_nano, spent_nano, limit_month_nano, {_SPENT_MONTH},
+           limit_day_nano, {_SPENT_DAY}
+    FROM "key" WHERE id = ?1
+"""
+
+SET_CAPS = """
+    UPDATE "key" SET
+        limit_nano = iif(?2 = -1, limit_nano, ?2),
+        limit_day_nano = iif(?3 = -1, limit_day_nano, ?3),
+        limit_month_nano = iif(?4 = -1, limit_month_nano, ?4)
+    WHERE id = ?1 AND status <> 'revoked'
+    RETURNING limit_nano, limit_day_nano, limit_month_nano, spent_nano, pending_nano
 """
 
 FIND_KEY_STATE = """
@@ -159,13 +227,23 @@ FIND_KEY_BY_HASH = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.hash = ?1"
 # Transfers and usage.
 
 INSERT_TRANSFER = """
-    INSERT INTO transfer (id, code, debit_id, credit_id, amount_nano, account_id,
-                          balance_nano, hold_id, ref, at_ns)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    INSERT INTO transfer (seq, id, code, debit_id, credit_id, amount_nano, buy_nano,
+                          account_id, balance_nano, hold_id, reverses, ref, reason,
+                          author, at_ns, prev_hash, hash)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 """
 
 FIND_TRANSFER = """
     SELECT code, account_id, amount_nano FROM transfer WHERE id = ?1
+"""
+
+FIND_ORIGINAL = """
+    SELECT code, debit_id, credit_id, account_id, amount_nano, reverses
+    FROM transfer WHERE id = ?1
+"""
+
+REVERSED = """
+    SELECT coalesce(sum(amount_nano), 0) FROM transfer WHERE reverses = ?1
 """
 
 COUNT_TRANSFERS = "SELECT count(*) FROM transfer"
@@ -174,9 +252,10 @@ INSERT_USAGE = """
     INSERT INTO usage (request_id, account_id, key_id, price_id, model, provider,
                        upstream_model, evidence, input, cache_read, cache_write, output,
                        other, cost_pico, cost_nano, paid_nano, shortfall_nano, outcome,
-                       status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns)
+                       status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns,
+                       buy_pico, buy_nano)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)
+            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)
 """
 
 # A late settle replaces what the void wrote; the primary key makes it the same row.
@@ -186,7 +265,7 @@ REPLACE_USAGE = """
         cache_write = ?11, output = ?12, other = ?13, cost_pico = ?14, cost_nano = ?15,
         paid_nano = ?16, shortfall_nano = ?17, outcome = ?18, status = ?19,
         attempts = ?20, first_byte_ms = ?21, total_ms = ?22, tokens = ?23, stream = ?24,
-        at_ns = ?25
+        at_ns = ?25, buy_pico = ?26, buy_nano = ?27
     WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
       AND model = ?5
 """

@@ -64,6 +64,7 @@ def copy_config(directory: Path, name: str, old: str, new: str) -> Path:
         ["voucher", "create", "--help"],
         ["verify", "--help"],
         ["backup", "--help"],
+        ["restore", "--help"],
     ],
     ids=" ".join,
 )
@@ -80,6 +81,7 @@ def test_the_help_names_every_command() -> None:
         "config",
         "key",
         "prices",
+        "restore",
         "serve",
         "user",
         "verify",

@@ -8,6 +8,7 @@ ApiError                        never raised itself
 │   └── ContentRefused          a provider's content policy
 ├── UnknownKey              401 no key and a wrong key alike
 ├── InsufficientBalance     402 with what is needed and what is there
+│   └── KeyBudgetExceeded       of the key's own cap
 ├── Forbidden               403
 │   ├── AccountDisabled
 │   └── KeyDisabled
@@ -141,6 +142,22 @@ class InsufficientBalance(ApiError):
             f"{available} is available."
         )
         self.extra = {"needed": needed, "available": available}
+
+
+CAPS = {"total": "its budget", "month": "its month", "day": "its day"}
+
+
+class KeyBudgetExceeded(InsufficientBalance):
+    code = "key_budget_exceeded"
+
+    def __init__(self, cap: str, needed: str, available: str) -> None:
+        super().__init__(needed, available)
+        self.message = (
+            f"This API key's budget is exceeded: this request can cost {needed}, "
+            f"{available} is left of {CAPS.get(cap, cap)}."
+        )
+        self.args = (self.message,)
+        self.extra = {"needed": needed, "available": available, "limit": cap}
 
 
 class Forbidden(ApiError):

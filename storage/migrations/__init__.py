@@ -8,9 +8,9 @@ from importlib import import_module
 
 import apsw
 
-from storage.errors import DatabaseTooNew
+from storage.errors import DatabaseDamaged, DatabaseTooNew
 
-NAMES = ("0001_initial",)
+NAMES = ("0001_initial", "0002_chain")
 
 HISTORY = (
     "CREATE TABLE IF NOT EXISTS migration"
@@ -38,14 +38,29 @@ def _applied(connection: apsw.Connection) -> set[str]:
 
 
 def _apply(connection: apsw.Connection, name: str, now_ns: int) -> None:
-    statements: tuple[str, ...] = import_module(f"{__name__}.{name}").STATEMENTS
+    step = import_module(f"{__name__}.{name}")
+    if hasattr(step, "prepare"):
+        step.prepare(connection)
+    # A table that others refer to can only be made anew without the watch on
+    # references; what they refer to is checked before the commit instead.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in statements:
+        for statement in step.STATEMENTS:
             connection.execute(statement)
+        _check_references(connection)
         connection.execute("INSERT INTO migration VALUES (?, ?)", (name, now_ns))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_references(connection: apsw.Connection) -> None:
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        raise DatabaseDamaged(
+            f"row {row} of {table} refers to a row of {parent} that is not there"
+        )

@@ -35,7 +35,7 @@ def test_a_model_is_shown_with_its_price_and_its_limits() -> None:
         "pricing": {
             "input": "2.50",
             "cache_read": "1.25",
-            "cache_write": "2.50",
+            "cache_write": "0.001",
             "output": "10.00",
         },
     }
@@ -79,7 +79,7 @@ def test_cases_are_shown_for_people_and_for_programs() -> None:
     assert pricing(price) == {
         "input": "2.50",
         "cache_read": "1.25",
-        "cache_write": "2.50",
+        "cache_write": "0.001",
         "output": "10.00",
         "cases": [
             {

@@ -29,21 +29,29 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "metering",
         "receipts",
         "portal",
+        "auditing",
     ]
 
 
 async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(
     storage,
 ) -> None:
-    admission = addons.chain(load(CONFIG, {}), storage, {}, app)[0]
-    assert await addons.trouble(admission, storage) is None
+    admission, *_, auditing = addons.chain(load(CONFIG, {}), storage, {}, app)
+    assert await addons.trouble(admission, storage, auditing) is None
     other = apsw.Connection(str(storage.path))
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailable):
         await storage.writer.run(addons.touch)
-    assert await addons.trouble(admission, storage) == "ledger_unavailable"
+    assert await addons.trouble(admission, storage, auditing) == "ledger_unavailable"
     other.execute("ROLLBACK")
     other.close()
-    assert await addons.trouble(admission, storage) is None
+    assert await addons.trouble(admission, storage, auditing) is None
     admission.draining = True
-    assert await addons.trouble(admission, storage) == "draining"
+    assert await addons.trouble(admission, storage, auditing) == "draining"
+
+
+async def test_a_ledger_that_does_not_add_up_admits_nothing(storage) -> None:
+    admission, *_, auditing = addons.chain(load(CONFIG, {}), storage, {}, app)
+    auditing.broken = "I6 transfer 3: its hash is not that of its content"
+    trouble = await addons.trouble(admission, storage, auditing)
+    assert trouble == f"ledger_unavailable: {auditing.broken}"

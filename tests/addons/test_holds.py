@@ -35,7 +35,7 @@ from config.prices import (
 )
 from storage.accounts import set_account_status
 from storage.errors import LedgerBusy
-from storage.keys import revoke_key
+from storage.keys import Caps, revoke_key, set_caps
 from storage.ledger import Granted, Insufficient, RateState, Settled, UsageRecord
 from tests.config.priced import few_tokens, prices, quantities, situations
 from tests.fakes import exchanges
@@ -381,16 +381,33 @@ async def test_a_record_with_a_gap_is_our_fault_and_not_admitted(missing) -> Non
     assert (record.refusal.status, record.held, writer.asked) == (500, False, [])
 
 
+async def test_a_ledger_that_does_not_add_up_holds_nothing() -> None:
+    writer = ScriptedWriter([])
+    addon = holds(writer)
+    addon.broken = lambda: True
+    record = await request(addon, asking())
+    assert (record.refusal.code, writer.asked) == ("ledger_unavailable", [])
+
+
+async def test_a_key_over_its_cap_is_told_what_is_left(storage, caller) -> None:
+    storage.writer.wait(set_caps, caller.key.id, Caps(day_nano=5))
+    record = await request(holds(storage.writer), asking(caller, max_tokens=100))
+    refusal = record.refusal
+    assert (refusal.status, refusal.code) == (402, "key_budget_exceeded")
+    assert refusal.extra["available"] == "0.000000005"
+    assert refusal.extra["limit"] == "day"
+
+
 # Closing.
 
 
-def usage(evidence: str = "reported", outcome: str = "complete") -> UsageRecord:
+def usage(nano: int, outcome: str) -> UsageRecord:
     return UsageRecord(
         model="gpt-4o",
         provider="openai",
         upstream_model="gpt-4o-2024",
-        evidence=evidence,
-        quantities={"input": 10, "output": 5},
+        evidence="reported",
+        quantities={"cache_write": nano},
         outcome=outcome,
         status=200,
         attempts=1,
@@ -402,8 +419,9 @@ def usage(evidence: str = "reported", outcome: str = "complete") -> UsageRecord:
 
 
 def charge(nano: int = 1000, outcome: str = "complete") -> Charge:
-    record = usage(outcome=outcome)
-    return Charge(nano, nano * 1000, record.quantities, outcome, record)
+    record = usage(nano, outcome)
+    pico = nano * 1000
+    return Charge(nano, pico, record.quantities, outcome, record, nano, pico)
 
 
 async def admitted(addon: Holds, caller) -> Exchange:

@@ -21,7 +21,13 @@ HELLO = [{"role": "user", "content": "Hello there"}]
 START_NS = 10**12
 
 # Pico-dollars a token: $2.50, $1.25 and $10.00 a million.
-SELL = {"input": 2_500_000, "cache_read": 1_250_000, "output": 10_000_000}
+# A token written to the cache costs a nano-dollar, for charges of any amount.
+SELL = {
+    "input": 2_500_000,
+    "cache_read": 1_250_000,
+    "cache_write": 1000,
+    "output": 10_000_000,
+}
 PRICE = Price.of("gpt-4o", 0, SELL, SELL)
 MODEL = Model(
     id="gpt-4o",

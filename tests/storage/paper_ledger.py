@@ -6,9 +6,11 @@ wrong. Answers are tuples that begin with the name of the real answer.
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 WINDOW_NS = 60 * 10**9
 ILLEGAL = ("IllegalMove",)
+CAPS = ("total", "month", "day")
 
 
 @dataclass
@@ -30,6 +32,8 @@ class PaperKey:
     window: int = 0
     requests: int = 0
     tokens: int = 0
+    caps: tuple = (None, None, None)
+    spent: list = field(default_factory=list)
 
 
 @dataclass
@@ -39,8 +43,11 @@ class PaperLedger:
     keys: dict = field(default_factory=dict)
     holds: dict = field(default_factory=dict)
     booked: dict = field(default_factory=dict)
+    moved: dict = field(default_factory=dict)
     revenue: int = 0
     shortfall: int = 0
+    adjusted: int = 0
+    bought: int = 0
 
     def available(self, account):
         opened = [h for h in self.holds.values() if h.state == "open"]
@@ -66,6 +73,9 @@ class PaperLedger:
             return ILLEGAL
         if it.status != "active":
             return ("Blocked", "key")
+        over = self.over(now, key, amount)
+        if over:
+            return over
         if not 0 <= now - it.window < WINDOW_NS:
             window, requests, used = now, 0, 0
         else:
@@ -80,6 +90,18 @@ class PaperLedger:
         self.holds[hold_id] = PaperHold(ask, account, key, amount, tokens, window)
         return self.granted(now, account, key, rpm, tpm)
 
+    def over(self, now, key, amount):
+        """Total, month and day; what is held counts in each of them."""
+        it, moment = self.keys[key], date_of(now)
+        opened = [h for h in self.holds.values() if h.state == "open"]
+        held = sum(h.amount for h in opened if h.key == key)
+        spans = (lambda d: True, lambda d: d[:2] == moment[:2], lambda d: d == moment)
+        for name, cap, within in zip(CAPS, it.caps, spans, strict=True):
+            spent = sum(paid for day, paid in it.spent if within(day))
+            if cap is not None and spent + held + amount > cap:
+                return ("OverBudget", name, amount, max(0, cap - spent - held))
+        return None
+
     def granted(self, now, account, key, rpm, tpm):
         it = self.keys[key]
         requests = max(0, rpm - it.requests) if rpm else None
@@ -87,7 +109,7 @@ class PaperLedger:
         seconds = left(now, it.window)
         return ("Granted", self.available(account), requests, tokens, seconds)
 
-    def extend(self, hold_id, extra):
+    def extend(self, now, hold_id, extra):
         hold = self.holds.get(hold_id)
         if hold is None:
             return ILLEGAL
@@ -96,21 +118,28 @@ class PaperLedger:
         free = self.available(hold.account)
         if self.status[hold.account] != "open" or free < extra:
             return ("Insufficient", extra, free)
+        over = self.over(now, hold.key, extra)
+        if over:
+            return over
         hold.amount += extra
         return ("Extended", hold.amount, free - extra)
 
-    def settle(self, hold_id, cost, tokens):
+    def settle(self, now, hold_id, cost, tokens):
         hold = self.holds.get(hold_id)
         if hold is None:
             return ILLEGAL
         if hold.charged is None:
+            code = "usage" if hold.state == "open" else "late"
             if hold.state == "open":
                 self.leave(hold, "settled", tokens)
             paid = min(cost, self.available(hold.account))
             hold.charged = (paid, cost - paid)
             self.posted[hold.account] -= paid
             self.revenue += cost
+            self.bought += cost
             self.shortfall += cost - paid
+            self.keys[hold.key].spent.append((date_of(now), paid))
+            self.moved[f"{code}:{hold_id}"] = [hold.account, paid, -1]
         return ("Settled", *hold.charged, self.available(hold.account))
 
     def void(self, hold_id):
@@ -132,7 +161,43 @@ class PaperLedger:
             return ("Exists",) if self.booked[cause] == (account, amount) else ILLEGAL
         self.booked[cause] = (account, amount)
         self.posted[account] += amount
+        self.moved[":".join(cause)] = [account, amount, 1]
         return ("Created", self.available(account))
+
+    def refund(self, ref, original, amount):
+        """Each original has so much left to give back."""
+        if ref in self.booked:
+            same = self.booked[ref] == (original, amount)
+            return ("Exists",) if same else ILLEGAL
+        if original not in self.moved:
+            return ILLEGAL
+        account, left_over, sign = self.moved[original]
+        if amount > left_over:
+            return ("Excessive", left_over)
+        if sign > 0 and amount > self.available(account):
+            return ("Insufficient", amount, self.available(account))
+        self.booked[ref] = (original, amount)
+        self.moved[original][1] -= amount
+        self.posted[account] -= sign * amount
+        if sign < 0:
+            self.revenue -= amount
+        return ("Created", self.available(account))
+
+    def adjust(self, ref, account, amount):
+        if ref in self.booked:
+            same = self.booked[ref] == (account, amount)
+            return ("Exists",) if same else ILLEGAL
+        self.booked[ref] = (account, amount)
+        moved = max(amount, -self.available(account))
+        self.posted[account] += moved
+        self.adjusted -= amount
+        self.shortfall += moved - amount
+        return ("Adjusted", moved, moved - amount, self.available(account))
+
+
+def date_of(now):
+    day = datetime.fromtimestamp(now // 10**9, UTC)
+    return day.year, day.month, day.day
 
 
 def left(now, window):

@@ -19,7 +19,8 @@ from storage.ledger import (
 )
 
 NANO = 10**9
-RATES = {"input": 2500, "output": 10000}
+# A nano-dollar for each cached token: a test says what a request costs by their number.
+RATES = {"input": 0, "cache_read": 1000, "cache_write": 0, "output": 0}
 PRICE = Price.of("gpt-4o", 0, RATES, RATES)
 
 USED = UsageRecord(
@@ -55,8 +56,22 @@ def ask(caller: Caller, hold_id: str, amount_nano: int, **fields) -> Admission:
     return replace(whole, **fields)
 
 
+def used(cost_nano: int, record=USED) -> UsageRecord:
+    """Usage that is worth this much."""
+    cached = {"cache_read": cost_nano} if cost_nano else {}
+    return replace(record, quantities={**record.quantities, **cached})
+
+
 def settlement(hold_id: str, cost_nano: int, record=USED) -> Settlement:
-    return Settlement(hold_id, cost_nano, cost_nano * 1000, record)
+    """It costs us as much as the user."""
+    return Settlement(
+        hold_id,
+        cost_nano,
+        cost_nano * 1000,
+        used(cost_nano, record),
+        cost_nano,
+        cost_nano * 1000,
+    )
 
 
 class Teller:

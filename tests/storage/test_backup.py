@@ -5,7 +5,7 @@ import stat
 import apsw
 import pytest
 
-from storage.backup import backup
+from storage.backup import backup, restore
 from storage.database import open_reader
 from storage.errors import DatabaseDamaged, LedgerUnavailable
 from tests.storage.teller import NANO, Teller
@@ -94,3 +94,31 @@ def test_without_a_ledger_there_is_no_copy(tmp_path):
     with pytest.raises(LedgerUnavailable):
         backup(tmp_path / "none.db", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
+
+
+# restore
+
+
+def test_a_broken_copy_is_not_restored(teller, storage, tmp_path):
+    teller.caller()
+    copy, data = tmp_path / "copy.db", tmp_path / "new"
+    backup(storage.path, copy)
+    connection = apsw.Connection(str(copy))
+    connection.execute("UPDATE account SET debits_posted = 1 WHERE id = 1")
+    connection.close()
+    (first, *_) = restore(copy, data, "autolist.db", 1)
+    assert (first.invariant, list(data.iterdir())) == ("I1", [])
+
+
+def test_a_ledger_is_never_overwritten(teller, storage, data, tmp_path):
+    backup(storage.path, tmp_path / "copy.db")
+    with pytest.raises(FileExistsError):
+        restore(tmp_path / "copy.db", data, storage.path.name, 1)
+
+
+def test_what_is_restored_is_the_copy(teller, storage, tmp_path):
+    teller.caller()
+    copy, data = tmp_path / "copy.db", tmp_path / "new"
+    backup(storage.path, copy)
+    assert restore(copy, data, "autolist.db", 1) == []
+    assert rows(data / "autolist.db", "transfer") == rows(copy, "transfer")

@@ -8,12 +8,21 @@ import pytest
 from click.testing import CliRunner
 
 from storage import DATABASE
-from storage.commands import backup, key_group, user_group, verify, voucher_group
+from storage.commands import (
+    backup,
+    key_group,
+    restore,
+    user_group,
+    verify,
+    voucher_group,
+)
 from storage.passwords import digest
 from storage.vouchers import Redeemed, redeem
 from tests.storage.teller import NANO, Teller
 
-ALL = click.Group(commands=[user_group, key_group, voucher_group, verify, backup])
+ALL = click.Group(
+    commands=[user_group, key_group, voucher_group, verify, backup, restore]
+)
 CREATE = ["user", "create"]
 
 
@@ -170,7 +179,80 @@ def test_vouchers_are_worth_their_amount(ada, run, run_json, open_ledger):
         assert isinstance(answer, Redeemed) and answer.amount_nano == nano
 
 
-# verify and backup
+def test_adjust_says_who_and_why(ada, run_json, open_ledger):
+    why = ("--reason", "chargeback", "--author", "grace")
+    shown = run_json("user", "adjust", "ada@example.com", "-12.50", *why)
+    assert (shown["adjusted"], shown["shortfall"]) == ("-10.00", "2.50")
+    shown = run_json("user", "adjust", "ada@example.com", "1", *why)
+    assert (shown["adjusted"], shown["available"]) == ("1.00", "1.00")
+    rows = Teller(open_ledger()).sql(
+        "SELECT reason, author FROM transfer WHERE code = 'adjustment'"
+    )
+    assert rows == [("chargeback", "grace")] * 2
+
+
+@pytest.mark.parametrize("amount", ["0", "x", "-0.00"])
+def test_adjust_refuses_what_is_no_change(ada, run, amount):
+    why = ("--reason", "x", "--author", "x")
+    assert run("user", "adjust", "ada@example.com", amount, *why).exit_code == 2
+
+
+def test_a_key_is_capped_and_freed(ada, run, run_json):
+    capped = {"id": 1, "total": "5.00", "day": "1.00", "month": None, "spent": "0.00"}
+    assert run_json("key", "limit", "1", "--total", "5", "--day", "1") == capped
+    assert run_json("key", "limit", "1", "--day", "none") == capped | {"day": None}
+    assert run("key", "limit", "9", "--day", "1").exit_code == 2
+    assert run("key", "limit", "1", "--day", "-1").exit_code == 2
+
+
+# verify, backup and restore
+
+
+def test_verify_goes_on_from_the_last_proof(ada, run, run_json, open_ledger):
+    run("verify")
+    storage = open_ledger(gateway=False)
+    Teller(storage).caller(NANO, "bob@example.com")
+    storage.close()
+    shown = run_json("verify", "--since")
+    assert (shown["since"], shown["transfers"], shown["proved"]) == (1, 2, True)
+    assert run_json("verify", "--since")["since"] == 2
+
+
+def test_verify_does_not_trust_a_changed_checkpoint(ada, run, data):
+    run("verify")
+    path = data / "checkpoint.json"
+    path.write_bytes(path.read_bytes().replace(b'"seq":1', b'"seq":0'))
+    answer = run("verify", "--since")
+    assert answer.exit_code == 2
+    assert "verify the whole ledger" in answer.stderr
+
+
+def test_verify_finds_a_past_that_was_written_anew(ada, run, data):
+    run("verify")
+    connection = apsw.Connection(str(data / DATABASE))
+    connection.execute("DROP TRIGGER transfer_no_update")
+    connection.execute("UPDATE transfer SET hash = x'00'")
+    connection.close()
+    answer = run("verify", "--since")
+    assert answer.exit_code == 1
+    assert "I6 transfer 1: it is not what it was" in answer.stdout
+
+
+def test_a_backup_is_restored_and_the_secret_is_asked_for(ada, run, data, tmp_path):
+    copy = tmp_path / "copy.db"
+    assert run("backup", str(copy)).exit_code == 0
+    answer = run("restore", str(copy))
+    assert (answer.exit_code, "exists" in answer.stderr) == (2, True)
+    for path in data.glob(f"{DATABASE}*"):
+        path.unlink()
+    answer = run("restore", str(copy))
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        f"{data / DATABASE}: restored and proved\n",
+    )
+    (data / DATABASE).unlink()
+    (data / "secret").unlink()
+    assert "secret too" in run("restore", str(copy)).stdout
 
 
 def test_verify_proves_a_ledger(ada, run, run_json):
@@ -181,6 +263,7 @@ def test_verify_proves_a_ledger(ada, run, run_json):
     )
     assert run_json("verify") == {
         "proved": True,
+        "since": 0,
         "transfers": 1,
         "open_holds": 0,
         "waiting_holds": 0,
@@ -198,7 +281,7 @@ def test_verify_names_the_row_that_is_broken(ada, run, data):
     assert f"I2 transfer 1 (promo:welcome:{ada['id']})" in answer.stdout
     assert answer.stdout.splitlines()[-1].startswith("BROKEN")
     shown = orjson.loads(run("verify", "--json").stdout)
-    assert {found["invariant"] for found in shown["findings"]} == {"I2"}
+    assert {found["invariant"] for found in shown["findings"]} == {"I2", "I6"}
 
 
 def test_verify_beside_a_living_gateway(run, open_ledger):

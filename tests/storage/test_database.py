@@ -3,6 +3,7 @@
 import apsw
 import pytest
 
+from storage.chain import FIRST
 from storage.database import (
     Ledgerbase,
     check,
@@ -93,16 +94,16 @@ def db(storage, clock):
     connection.close()
 
 
-def test_dates_of_transfers_rise_whatever_the_clock_does(db, clock):
-    dates = [db.rise(), db.rise()]
-    assert dates == [clock.wall_ns(), clock.wall_ns() + 1]
+def test_the_time_is_read_anew_for_each_operation(db, clock):
     clock.jump(-3600)
     db.begin_operation()
     assert db.now_ns == clock.wall_ns()
-    assert db.rise() == dates[-1] + 1
-    clock.jump(7200)
-    db.begin_operation()
-    assert db.rise() == clock.wall_ns()
+
+
+def test_the_newest_transfer_is_the_tip(db):
+    assert db.tip() == (0, 0, FIRST)
+    db.grow(1, 7, b"hash")
+    assert db.tip() == (1, 7, b"hash")
 
 
 def test_a_statement_answers_with_its_rows(db):

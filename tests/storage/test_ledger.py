@@ -6,32 +6,47 @@ from dataclasses import replace
 
 import pytest
 
+from config.money import charge_nano_rounded_up
 from config.price_text import price_of_texts
-from config.prices import Case, Price, Situation, When, cost_nano, sell_pico
+from config.prices import (
+    Case,
+    Price,
+    Situation,
+    When,
+    buy_pico,
+    cost_nano,
+    sell_pico,
+)
 from storage.accounts import set_account_status
 from storage.database import Ledgerbase, open_writer
 from storage.errors import IllegalMove, UnknownHold
-from storage.keys import revoke_key
+from storage.keys import Caps, revoke_key, set_caps
 from storage.ledger import (
+    Adjusted,
     Blocked,
     Closed,
     Created,
+    Decision,
+    Excessive,
     Exists,
     Extended,
     Granted,
     Insufficient,
+    OverBudget,
     RateLimited,
     RateState,
     Settled,
     Settlement,
     Voided,
+    adjust,
     admit,
     promo,
+    refund,
     settle,
     topup,
 )
 from storage.recovery import register_prices
-from tests.storage.teller import NANO, RATES, USED, ask, settlement
+from tests.storage.teller import NANO, RATES, USED, ask, settlement, used
 
 TEN = 10 * NANO
 UNLIMITED = RateState(0, None, 0, None, 60)
@@ -270,7 +285,7 @@ def test_settle_charges_what_there_is(
     usage = storage.reader.usage("r1")
     assert (usage.cost_nano, usage.paid_nano) == (cost, paid)
     assert (usage.shortfall_nano, usage.cost_pico) == (shortfall, cost * 1000)
-    assert usage.record == USED
+    assert usage.record == used(cost)
 
 
 def test_other_holds_are_not_touched_by_a_shortfall(teller):
@@ -293,7 +308,7 @@ def test_settle_again_answers_the_same_and_charges_nothing(teller):
 def test_meters_without_a_column_are_kept(teller, storage):
     teller.admit(teller.caller(), "r1", NANO)
     quantities = {"input": 1, "cache_read": 2, "cache_write": 3, "image": 4}
-    teller.settle("r1", 1, replace(USED, quantities=quantities))
+    teller.void("r1", "refused", replace(USED, quantities=quantities))
     assert storage.reader.usage("r1").record.quantities == quantities
 
 
@@ -320,7 +335,9 @@ def test_a_bill_is_rated_again_from_its_rows_alone(teller, storage):
     caller = teller.caller(NANO)
     teller.admit(caller, "r1", nano, price_id=price.id)
     pico = sell_pico(price, used, situation)
-    teller.do(settle, Settlement("r1", nano, pico, record))
+    bought = buy_pico(price, used, situation)
+    memo = charge_nano_rounded_up(bought), bought
+    teller.do(settle, Settlement("r1", nano, pico, record, *memo))
     (paid, *_) = storage.reader.transactions(caller.account_id, None, 5)
     assert paid.quantities == used
 
@@ -378,7 +395,7 @@ def test_usage_that_arrives_after_a_void_is_charged_once(teller, storage):
     assert teller.settle("r1", 3 * NANO) == late
     assert teller.void("r1") == Voided(7 * NANO)
     usage = storage.reader.usage("r1")
-    assert (usage.paid_nano, usage.record) == (3 * NANO, USED)
+    assert (usage.paid_nano, usage.record) == (3 * NANO, used(3 * NANO))
     (newest, _) = storage.reader.transactions(caller.account_id)
     assert (newest.kind, newest.request_id) == ("late", "r1")
 
@@ -553,6 +570,148 @@ def test_a_revoked_key_is_refused_by_the_ledger_itself(teller):
 # The number of statements is what a request costs.
 
 
+# refund, adjust
+
+
+WHY = Decision("1", "double charge", "grace")
+
+
+def paid_call(teller, cost=3 * NANO):
+    caller = teller.caller(TEN)
+    teller.admit(caller, "r1", 4 * NANO)
+    teller.settle("r1", cost)
+    return caller
+
+
+def test_a_refund_is_bounded_by_what_was_paid(teller):
+    paid_call(teller)
+    assert teller.do(refund, "usage:r1", 2 * NANO, WHY) == Created(
+        "refund:1", 9 * NANO
+    )
+    assert teller.do(refund, "usage:r1", 2 * NANO, WHY) == Exists("refund:1")
+    second = replace(WHY, ref="2")
+    assert teller.do(refund, "usage:r1", 2 * NANO, second) == Excessive(NANO)
+    assert teller.do(refund, "usage:r1", NANO, second) == Created("refund:2", TEN)
+    assert teller.house("revenue") == 0
+    rows = teller.sql(
+        "SELECT reverses, reason, author FROM transfer WHERE reason IS NOT NULL"
+    )
+    assert rows == [("usage:r1", "double charge", "grace")] * 2
+
+
+def test_a_top_up_goes_back_as_far_as_it_is_there(teller):
+    caller = paid_call(teller)
+    teller.do(topup, caller.account_id, NANO, "stripe", "pi_1")
+    teller.admit(caller, "r2", 8 * NANO)
+    original = "topup:stripe:pi_1"
+    assert teller.do(refund, original, NANO, WHY) == Insufficient(NANO, 0)
+    teller.void("r2")
+    assert teller.do(refund, original, NANO, WHY) == Created("refund:1", 7 * NANO)
+    assert teller.house("cash") == 0
+
+
+@pytest.mark.parametrize("original", ["usage:nothing", "shortfall:r1", "refund:0"])
+def test_only_what_moved_money_is_refunded(teller, original):
+    paid_call(teller, 20 * NANO)
+    teller.do(refund, "usage:r1", 1, replace(WHY, ref="0"))
+    with pytest.raises(IllegalMove):
+        teller.do(refund, original, 1, WHY)
+
+
+def test_a_ref_is_for_one_decision(teller):
+    caller = paid_call(teller)
+    teller.do(refund, "usage:r1", NANO, WHY)
+    teller.do(adjust, caller.account_id, -20 * NANO, WHY)
+    with pytest.raises(IllegalMove):
+        teller.do(refund, "usage:r1", 1, WHY)
+    with pytest.raises(IllegalMove):
+        teller.do(adjust, caller.account_id, -TEN, WHY)
+    again = teller.do(adjust, caller.account_id, -20 * NANO, WHY)
+    assert again == Exists("adjustment:1")
+
+
+def test_a_negative_adjustment_stops_at_nothing(teller):
+    caller = paid_call(teller)
+    teller.admit(caller, "r2", 2 * NANO)
+    answer = teller.do(adjust, caller.account_id, -TEN, WHY)
+    assert answer == Adjusted("adjustment:1", -5 * NANO, 5 * NANO, 0)
+    assert (teller.house("adjustment"), teller.house("shortfall")) == (TEN, -5 * NANO)
+
+
+@pytest.mark.parametrize("field", ["ref", "reason", "author"])
+def test_a_decision_says_who_and_why(teller, field):
+    caller = teller.caller()
+    with pytest.raises(IllegalMove):
+        teller.do(adjust, caller.account_id, 1, replace(WHY, **{field: " "}))
+
+
+# The margin
+
+
+def test_what_a_call_costs_us_is_a_memo_beside_its_charge(teller, storage):
+    teller.admit(teller.caller(), "r1", NANO)
+    whole = replace(settlement("r1", 0), buy_nano=0, buy_pico=0)
+    teller.do(settle, replace(whole, record=used(7), cost_nano=7, cost_pico=7000,
+                              buy_nano=7, buy_pico=7000))
+    assert (teller.house("cost"), teller.house("payable")) == (-7, 7)
+    usage = storage.reader.usage("r1")
+    assert (usage.buy_nano, usage.buy_pico) == (7, 7000)
+
+
+# Caps of a key
+
+
+@pytest.mark.parametrize("name", ["total", "month", "day"])
+def test_a_cap_counts_what_is_spent_and_what_is_held(teller, name):
+    caller = teller.caller()
+    none = Caps(None, None, None)
+    teller.do(set_caps, caller.key_id, replace(none, **{f"{name}_nano": 100}))
+    teller.admit(caller, "a", 60)
+    assert teller.admit(caller, "b", 41) == OverBudget(name, 41, 40)
+    teller.settle("a", 10)
+    assert teller.admit(caller, "b", 91) == OverBudget(name, 91, 90)
+    teller.admit(caller, "b", 90)
+    assert teller.extend("b", 1) == OverBudget(name, 1, 0)
+    teller.void("b")
+    assert isinstance(teller.admit(caller, "c", 90), Granted)
+
+
+@pytest.mark.parametrize(
+    "name, days, free", [("total", 400, 0), ("month", 1, 0), ("month", 31, 100),
+                         ("day", 1, 100)]
+)
+def test_a_cap_is_for_its_time(teller, clock, name, days, free):
+    """The clock begins on the first of a January."""
+    caller = teller.caller()
+    none = Caps(None, None, None)
+    teller.do(set_caps, caller.key_id, replace(none, **{f"{name}_nano": 100}))
+    teller.admit(caller, "a", 100)
+    teller.settle("a", 100)
+    clock.jump(days * 86_400)
+    assert teller.admit(caller, "b", 101) == OverBudget(name, 101, free)
+
+
+def test_a_clock_that_jumps_and_comes_back_finds_the_day_as_it_was(teller, clock):
+    caller = teller.caller()
+    teller.do(set_caps, caller.key_id, Caps(None, 100, None))
+    teller.admit(caller, "a", 100)
+    teller.settle("a", 100)
+    clock.jump(86_400)
+    teller.admit(caller, "b", 60)
+    teller.settle("b", 60)
+    clock.jump(-86_400)
+    assert teller.admit(caller, "c", 1) == OverBudget("day", 1, 0)
+
+
+def test_twenty_callers_of_one_key_stay_below_its_cap(teller):
+    caller = teller.caller()
+    teller.do(set_caps, caller.key_id, Caps(total_nano=10))
+    answers = teller.do(
+        lambda db: [admit(db, ask(caller, f"r{n}", 1)) for n in range(20)]
+    )
+    assert [isinstance(one, Granted) for one in answers] == [True] * 10 + [False] * 10
+
+
 class CountingLedgerbase(Ledgerbase):
     __slots__ = ("statements",)
 
@@ -561,16 +720,16 @@ class CountingLedgerbase(Ledgerbase):
         return super().sql(statement, params)
 
 
-def test_admit_is_four_statements_and_settle_six(teller, storage, clock):
+def test_admit_is_four_statements_and_settle_seven(teller, storage, clock):
     caller = teller.caller()
     connection = open_writer(storage.path, 1)
     connection.execute("BEGIN IMMEDIATE")
     db = CountingLedgerbase(connection, clock, storage.ids, storage.boot_id)
-    db.rise()  # The newest date is read once for a whole batch.
+    db.tip()  # The newest transfer is read once for a whole batch.
     db.statements = 0
     admit(db, ask(caller, "r1", NANO))
     assert db.statements == 4
     settle(db, settlement("r1", 1))
-    assert db.statements == 4 + 6
+    assert db.statements == 4 + 7
     connection.execute("COMMIT")
     connection.close()

@@ -13,15 +13,16 @@ import pytest
 from storage import ledger
 from storage.accounts import set_account_status
 from storage.errors import IllegalMove
-from storage.keys import add_key, mint, revoke_key
+from storage.keys import Caps, add_key, mint, revoke_key, set_caps
 from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
-from tests.storage.teller import PRICE, USED
+from tests.storage.teller import PRICE, USED, settlement
 
-BATCHES = 80
+BATCHES = 160
 ACCOUNTS = 3
 KINDS = (
     "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
-    "RateLimited/concurrency Extended Closed Settled Voided Created Exists IllegalMove"
+    "RateLimited/concurrency OverBudget/total OverBudget/month OverBudget/day Extended "
+    "Closed Settled Voided Created Exists Excessive Adjusted IllegalMove"
 ).split()
 
 
@@ -54,6 +55,8 @@ def plain(answer):
             return (name, answer)
         case ledger.Created(_, available):
             return (name, available)
+        case ledger.Adjusted(_, amount, shortfall, available):
+            return (name, amount, shortfall, available)
     return (name, *[getattr(answer, field) for field in answer.__slots__])
 
 
@@ -97,6 +100,9 @@ class Story:
             (self.extend, 8),
             (self.topup, 8),
             (self.promo, 4),
+            (self.refund, 8),
+            (self.adjust, 5),
+            (self.cap, 3),
             (self.block, 2),
             (self.revoke, 1),
             (self.wait, 6),
@@ -139,10 +145,10 @@ class Story:
         hold_id, cost = self.hold_id(), self.draw.choice([0, 1, 6, 50, 400])
         tokens = self.draw.choice([0, 3, 50])
         record = replace(USED, tokens=tokens)
-        final = ledger.Settlement(hold_id, cost, cost * 1000, record)
+        final = settlement(hold_id, cost, record)
         return (
             lambda db: ledger.settle(db, final),
-            self.paper.settle(hold_id, cost, tokens),
+            self.paper.settle(self.clock.wall_ns(), hold_id, cost, tokens),
         )
 
     def void(self):
@@ -153,7 +159,7 @@ class Story:
         hold_id, extra = self.hold_id(), self.draw.choice([1, 20, 500])
         return (
             lambda db: ledger.extend(db, hold_id, extra),
-            self.paper.extend(hold_id, extra),
+            self.paper.extend(self.clock.wall_ns(), hold_id, extra),
         )
 
     def topup(self):
@@ -163,12 +169,46 @@ class Story:
         return self.credit("promo", ledger.promo)
 
     def credit(self, kind, verb):
-        account, amount = self.draw.choice(self.accounts), self.draw.choice([5, 60])
+        account, amount = self.draw.choice(self.accounts), self.draw.choice([5, 300])
         ref = str(self.draw.randrange(150))
         return (
             lambda db: verb(db, account, amount, ref),
             self.paper.credit((kind, ref), account, amount),
         )
+
+    def refund(self):
+        """Of something that moved, or of something that never was."""
+        known = [*self.paper.moved, "usage:nothing"]
+        original, amount = self.draw.choice(known), self.draw.choice([1, 5, 40])
+        ref = str(self.draw.randrange(300))
+        decision = ledger.Decision(ref, "why", "who")
+        return (
+            lambda db: ledger.refund(db, booked(original), amount, decision),
+            self.paper.refund(f"refund {ref}", original, amount),
+        )
+
+    def adjust(self):
+        account = self.draw.choice(self.accounts)
+        amount = self.draw.choice([-300, -30, -1, 2, 90])
+        ref = str(self.draw.randrange(200))
+        decision = ledger.Decision(ref, "why", "who")
+        return (
+            lambda db: ledger.adjust(db, account, amount, decision),
+            self.paper.adjust(f"adjust {ref}", account, amount),
+        )
+
+    def cap(self):
+        key_id = self.draw.choice(list(self.paper.keys))
+        if self.paper.keys[key_id].status == "revoked":
+            return None
+        # One at a time and from what is spent by now, so that each is met.
+        spent = sum(paid for _, paid in self.paper.keys[key_id].spent)
+        caps = [None, None, None]
+        caps[self.draw.randrange(3)] = self.draw.choice([None, 60, spent + 60])
+        total, month, day = caps
+        self.paper.keys[key_id].caps = (total, month, day)
+        caps = Caps(total, day, month)
+        return lambda db: set_caps(db, key_id, caps) and None, ("NoneType",)
 
     def block(self):
         account = self.draw.choice(self.accounts)
@@ -188,8 +228,15 @@ class Story:
         return None
 
 
+def booked(original):
+    """The ledger's name of what the paper calls topup:7: it was by the provider p."""
+    kind, _, rest = original.partition(":")
+    return f"topup:p:{rest}" if kind == "topup" else original
+
+
 def kind_of(answer):
-    return "/".join(answer[:2]) if answer[0] == "RateLimited" else answer[0]
+    named = answer[0] in ("RateLimited", "OverBudget")
+    return "/".join(answer[:2]) if named else answer[0]
 
 
 def compare(teller, paper):
@@ -207,6 +254,11 @@ def compare(teller, paper):
     }
     assert teller.house("revenue") == paper.revenue
     assert teller.house("shortfall") == -paper.shortfall
+    assert teller.house("adjustment") == paper.adjusted
+    assert (teller.house("payable"), teller.house("cost")) == (
+        paper.bought,
+        -paper.bought,
+    )
     keys = teller.sql("SELECT id, window_tokens, open_holds FROM key ORDER BY id")
     assert keys == [
         (key_id, key.tokens, paper.running(key_id))

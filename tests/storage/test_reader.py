@@ -10,7 +10,7 @@ from storage.accounts import set_account_status
 from storage.errors import LedgerUnavailable
 from storage.ledger import topup
 from storage.reader import ROWS_MAX, Balance
-from tests.storage.teller import NANO, USED
+from tests.storage.teller import NANO, used
 
 
 def test_a_balance_is_what_is_posted_less_what_is_held(teller, storage):
@@ -35,7 +35,7 @@ def test_transactions_are_the_users_side_of_transfers(teller, storage):
     assert (paid.kind, paid.amount_nano, paid.balance_nano) == ("usage", -NANO, 0)
     assert (paid.request_id, paid.model) == ("r1", "gpt-4o")
     assert (paid.provider, paid.evidence) == ("openai", "reported")
-    assert paid.quantities == USED.quantities
+    assert paid.quantities == used(2 * NANO).quantities
     assert (welcome.kind, welcome.amount_nano) == ("promo", NANO)
     assert in_.seq > paid.seq > welcome.seq
     assert in_.at_ns > paid.at_ns > welcome.at_ns

@@ -97,5 +97,5 @@ def test_a_price_is_registered_once(teller, clock):
     clock.advance(60)
     teller.do(register_prices, [PRICE, PRICE])
     rows = teller.sql("SELECT id, model, sell FROM price")
-    sell = '{"cache_read":2500,"cache_write":2500,"input":2500,"output":10000}'
+    sell = '{"cache_read":1000,"cache_write":0,"input":0,"output":0}'
     assert rows == [(PRICE.id, "gpt-4o", sell)]

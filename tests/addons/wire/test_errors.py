@@ -39,6 +39,7 @@ EXPECTED = {
     "ContentRefused": (400, INVALID, "content_policy_violation"),
     "UnknownKey": (401, INVALID, "invalid_api_key"),
     "InsufficientBalance": (402, "insufficient_quota", "insufficient_balance"),
+    "KeyBudgetExceeded": (402, "insufficient_quota", "key_budget_exceeded"),
     "Forbidden": (403, "permission_error", "forbidden"),
     "AccountDisabled": (403, "permission_error", "account_disabled"),
     "KeyDisabled": (403, "permission_error", "key_disabled"),
@@ -68,6 +69,7 @@ EXPECTED = {
 # Retrying these by itself, a client could only lose time.
 NEVER_RETRIED = {
     "InsufficientBalance",
+    "KeyBudgetExceeded",
     "UpstreamAuth",
     "UpstreamBilling",
     "UpstreamModelGone",

@@ -1,0 +1,92 @@
+"""Checkpoints: how far the ledger was proved, so that the next audit may go on there.
+
+A checkpoint is the newest transfer of a proved ledger (its seq, date and hash, which
+stands for all before it) and the house's counters at that moment. It is a small file
+beside the ledger, written whole or not at all, with a digest over its content; and the
+ledger must still have that transfer with that hash.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+
+import apsw
+import orjson
+
+from storage.chain import FIRST
+from storage.database import Row
+from storage.errors import DatabaseDamaged
+from storage.statements import HOUSE, LAST_TRANSFER
+
+FILE = "checkpoint.json"
+
+Sums = Mapping[int, tuple[int, int]]
+"""Debits and credits by house account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    seq: int
+    at_ns: int
+    hash: bytes
+    house: Sums
+
+
+BEGINNING = Checkpoint(0, 0, FIRST, MappingProxyType({}))
+
+
+def newest(connection: apsw.Connection) -> Checkpoint:
+    """The checkpoint that a proof in this snapshot is worth."""
+    found: list[Row] = connection.execute(LAST_TRANSFER).fetchall()
+    if not found:
+        return BEGINNING
+    rows: list[Row] = connection.execute(HOUSE).fetchall()
+    house = {row[0]: (row[1], row[2]) for row in rows}
+    seq, at_ns, head = found[0]
+    return Checkpoint(seq, at_ns, head, MappingProxyType(house))
+
+
+def write(data: Path, checkpoint: Checkpoint) -> None:
+    content = _content(checkpoint)
+    text = orjson.dumps({"proved": content, "digest": _digest(content)})
+    partial = data / f".{FILE}.{os.getpid()}"
+    partial.write_bytes(text)
+    os.replace(partial, data / FILE)
+
+
+def read(data: Path) -> Checkpoint:
+    """The last one written; the beginning if there is none."""
+    try:
+        found = orjson.loads((data / FILE).read_bytes())
+        content = found["proved"]
+        if found["digest"] != _digest(content):
+            raise ValueError("its digest is not that of its content")
+        house = {row[0]: (row[1], row[2]) for row in content["house"]}
+        return Checkpoint(
+            content["seq"],
+            content["at_ns"],
+            bytes.fromhex(content["hash"]),
+            MappingProxyType(house),
+        )
+    except FileNotFoundError:
+        return BEGINNING
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatabaseDamaged(
+            f"{data / FILE} is damaged: {error}; verify the whole ledger"
+        ) from error
+
+
+def _content(checkpoint: Checkpoint) -> dict[str, object]:
+    return {
+        "seq": checkpoint.seq,
+        "at_ns": checkpoint.at_ns,
+        "hash": checkpoint.hash.hex(),
+        "house": [[one, *sums] for one, sums in sorted(checkpoint.house.items())],
+    }
+
+
+def _digest(content: object) -> str:
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,132 @@
+"""From the first schema, with data in it, to the newest: nothing is lost."""
+
+from importlib import import_module
+
+import apsw
+import pytest
+
+from storage import DATABASE
+from storage.audit import audit
+from storage.chain import FIRST
+from storage.database import open_writer
+from storage.errors import DatabaseDamaged
+from storage.migrations import HISTORY, NAMES, migrate
+from tests.storage.teller import PRICE
+
+DAY_NS = 86_400 * 10**9
+AT = 20_000 * DAY_NS
+P = PRICE.id
+RATES = '{"input":0,"cache_read":1000,"cache_write":0,"output":0}'
+
+# A user with 1000: one call charged 300, one late for 50, a voided one, one running,
+# and a voucher of 10 that was spent.
+OLD = f"""
+    UPDATE account SET debits_posted = 10 WHERE id = 1;
+    UPDATE account SET credits_posted = 355 WHERE id = 2;
+    UPDATE account SET debits_posted = 5 WHERE id = 3;
+    UPDATE account SET debits_posted = 1000 WHERE id = 4;
+    INSERT INTO account (id, kind, owner, credits_posted, debits_posted, debits_pending,
+        created_ns) VALUES (5, 'user', 'u', 1010, 350, 70, 1);
+    INSERT INTO "user" VALUES ('u', 'ada@example.com', 'hash', 'user', 5, 1);
+    INSERT INTO key (id, account_id, hash, mask, sealed, open_holds, created_ns)
+        VALUES (1, 5, x'01', 'tk', x'02', 1, 1);
+    INSERT INTO price VALUES ('{P}', 'gpt-4o', 0, '{RATES}', '{RATES}', 1);
+    INSERT INTO boot VALUES ('boot_old', 1, 'host', 1);
+    INSERT INTO hold VALUES
+        ('a', 5, 1, 300, 0, '{P}', 'gpt-4o', 1, 0, 'settled', NULL, 'boot_old', 1, 2),
+        ('b', 5, 1, 300, 0, '{P}', 'gpt-4o', 1, 0, 'voided', 'x', 'boot_old', 1, 2),
+        ('c', 5, 1, 300, 0, '{P}', 'gpt-4o', 1, 0, 'voided', 'x', 'boot_old', 1, 2),
+        ('d', 5, 1, 70, 0, '{P}', 'gpt-4o', 1, 0, 'open', NULL, 'boot_old', 1, NULL);
+    INSERT INTO transfer VALUES
+        (1, 'promo:w', 'promo', 4, 5, 1000, 5, 1000, NULL, 'w', 1),
+        (2, 'usage:a', 'usage', 5, 2, 300, 5, 700, 'a', NULL, 2),
+        (3, 'late:b', 'late', 5, 2, 50, 5, 650, 'b', NULL, 3),
+        (4, 'shortfall:b', 'shortfall', 3, 2, 5, NULL, NULL, 'b', NULL, 4),
+        (5, 'topup:voucher:03', 'topup', 1, 5, 10, 5, 660, NULL, '03', 5);
+    INSERT INTO usage VALUES
+        ('a', 5, 1, '{P}', 'gpt-4o', 'o', 'o', 'reported', 0, 300, 0, 0, NULL, '300000',
+            300, 300, 0, 'complete', 200, 1, 5, 9, 1, 0, {AT}),
+        ('b', 5, 1, '{P}', 'gpt-4o', 'o', 'o', 'reported', 0, 55, 0, 0, NULL, '55000',
+            55, 50, 5, 'complete', 200, 1, 5, 9, 1, 0, {AT + DAY_NS}),
+        ('c', 5, 1, '{P}', 'gpt-4o', '', '', 'none', 0, 0, 0, 0, NULL, '0',
+            0, 0, 0, 'x', 0, 0, NULL, 0, 0, 0, {AT});
+    INSERT INTO voucher VALUES (x'03', 10, 'b', 1, 5, 5, 'topup:voucher:03');
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / DATABASE
+
+
+@pytest.fixture
+def connection(path):
+    """A ledger as the first version left it."""
+    opened = open_writer(path, 1)
+    opened.execute(HISTORY)
+    for statement in import_module("storage.migrations.0001_initial").STATEMENTS:
+        opened.execute(statement)
+    opened.execute("INSERT INTO migration VALUES (?, 1)", (NAMES[0],))
+    opened.execute(OLD)
+    yield opened
+    opened.close()
+
+
+def test_an_old_ledger_is_proved_after_the_steps(connection):
+    assert migrate(connection, 9) == list(NAMES[1:])
+    assert audit(connection) == []
+    assert migrate(connection, 9) == []
+
+
+def test_its_transfers_are_chained_in_their_order(connection):
+    migrate(connection, 9)
+    rows = connection.execute("SELECT seq, prev_hash, hash FROM transfer").fetchall()
+    assert [seq for seq, _, _ in rows] == [1, 2, 3, 4, 5]
+    hashes = [FIRST, *[hashed for _, _, hashed in rows]]
+    assert [previous for _, previous, _ in rows] == hashes[:-1]
+    assert len(set(hashes)) == 6
+
+
+def test_keys_know_what_they_spent_and_hold(connection):
+    migrate(connection, 9)
+    ((spent, pending),) = connection.execute("SELECT spent_nano, pending_nano FROM key")
+    assert (spent, pending) == (350, 70)
+    days = connection.execute("SELECT * FROM spending ORDER BY day").fetchall()
+    assert days == [(1, 20_000, 300), (1, 20_001, 50)]
+
+
+def test_the_guards_are_there_again(connection):
+    migrate(connection, 9)
+    for statement in ("UPDATE transfer SET amount_nano = 1", "DELETE FROM transfer"):
+        with pytest.raises(apsw.ConstraintError, match="a transfer never"):
+            connection.execute(statement)
+    with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
+        connection.execute("UPDATE voucher SET transfer_id = 'nothing'")
+
+
+def test_a_step_that_fails_leaves_the_old_schema(connection):
+    """A reference to nothing is found before the commit; all of it is undone."""
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("UPDATE voucher SET transfer_id = 'nothing'")
+    with pytest.raises(DatabaseDamaged, match="row .* of voucher"):
+        migrate(connection, 9)
+    names = connection.execute("SELECT name FROM migration").fetchall()
+    assert names == [(NAMES[0],)]
+    ((columns,),) = connection.execute(
+        "SELECT count(*) FROM pragma_table_info('transfer')"
+    )
+    assert columns == 11
+    assert connection.execute("PRAGMA foreign_keys").fetchall() == [(1,)]
+
+
+def test_the_gateway_goes_on_with_an_old_ledger(connection, open_ledger, data, path):
+    """It voids what the old boot held and writes the next link."""
+    connection.close()
+    data.mkdir()
+    path.rename(data / DATABASE)
+    (data / "secret").write_bytes(bytes(32))
+    (data / "secret").chmod(0o600)
+    storage = open_ledger()
+    assert storage.recovered == 1
+    assert storage.reader.balance(5).available_nano == 660
+    assert PRICE.id
