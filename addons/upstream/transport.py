@@ -120,7 +120,10 @@ class Pool:
         finally:
             # Gives the connection back if the answer was read to its end, else
             # closes it, which is how the provider learns that nobody listens.
-            response.release() if response.content.at_eof() else response.close()
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
 
     async def close(self) -> None:
         await self.session.close()

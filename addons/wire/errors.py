@@ -10,8 +10,7 @@ ApiError                        never raised itself
 ├── InsufficientBalance     402 with what is needed and what is there
 │   └── KeyBudgetExceeded       of the key's own cap
 ├── Forbidden               403
-│   ├── AccountDisabled
-│   └── KeyDisabled
+│   └── AccountDisabled
 ├── NotFound                404
 │   ├── UnknownModel
 │   └── UnknownRoute
@@ -170,11 +169,6 @@ class Forbidden(ApiError):
 class AccountDisabled(Forbidden):
     code = "account_disabled"
     text = "This account is disabled."
-
-
-class KeyDisabled(Forbidden):
-    code = "key_disabled"
-    text = "This API key is disabled."
 
 
 class NotFound(ApiError):

@@ -42,7 +42,6 @@ EXPECTED = {
     "KeyBudgetExceeded": (402, "insufficient_quota", "key_budget_exceeded"),
     "Forbidden": (403, "permission_error", "forbidden"),
     "AccountDisabled": (403, "permission_error", "account_disabled"),
-    "KeyDisabled": (403, "permission_error", "key_disabled"),
     "NotFound": (404, INVALID, "not_found"),
     "UnknownModel": (404, INVALID, "model_not_found"),
     "UnknownRoute": (404, INVALID, "unknown_route"),
