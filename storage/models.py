@@ -90,6 +90,7 @@ class Boot(Table):
     pid = IntegerField()
     host = TextField()
     started_ns = BigIntegerField()
+    lease_ns = BigIntegerField(null=True)
 
 
 class Hold(Table):
@@ -157,6 +158,23 @@ class Usage(Table):
     at_ns = BigIntegerField()
     buy_pico = TextField()
     buy_nano = BigIntegerField()
+    upstream_id = TextField()
+    finish = TextField()
+    trail = TextField(null=True)
+
+
+class Replay(Table):
+    account_id = IntegerField()
+    name = TextField()
+    fingerprint = BlobField()
+    request_id = TextField(unique=True)
+    opened_ns = BigIntegerField(index=True)
+    status = IntegerField(null=True)
+    media = TextField(null=True)
+    body = BlobField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("account_id", "name")
 
 
 class Voucher(Table):
@@ -176,6 +194,11 @@ class Session(Table):
     expires_ns = BigIntegerField()
     address = TextField()
     agent = TextField()
+
+
+class Secret(Table):
+    id = IntegerField(primary_key=True)
+    digest = BlobField()
 
 
 class Revision(Table):
@@ -198,8 +221,10 @@ TABLES = (
     Hold,
     Transfer,
     Usage,
+    Replay,
     Voucher,
     Session,
+    Secret,
     Revision,
     Migration,
 )

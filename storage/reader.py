@@ -259,7 +259,7 @@ def _usage_report(row: Row) -> UsageReport:
     request_id, account_id, key_id, price_id, model, provider, upstream = row[:7]
     evidence, input_, cache_read, cache_write, output, other, pico = row[7:14]
     cost, paid, shortfall, outcome, status, attempts = row[14:20]
-    first_byte_ms, total_ms, tokens, stream, at_ns, buy_pico, buy_nano = row[20:]
+    first_byte_ms, total_ms, tokens, stream, at_ns, buy_pico, buy_nano = row[20:27]
     quantities = _quantities((input_, cache_read, cache_write, output), other)
     record = UsageRecord(
         model,

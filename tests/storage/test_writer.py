@@ -18,6 +18,8 @@ from storage.writer import CHECKPOINT_PAGES, Writer
 from tests.storage.faulty_disk import FaultyDisk
 from tests.storage.teller import NANO, ask
 
+BOOT_ROW = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, 1, ?2, 1)"
+
 
 class Boom(Exception):
     """What no verb of ours raises."""
@@ -194,9 +196,7 @@ def fill(storage):
     """Rows until the disk says no."""
     for _ in range(10_000):
         storage.writer.wait(
-            lambda db: db.sql(
-                "INSERT INTO boot VALUES (?1, 1, ?2, 1)", (db.ids.make("b"), "x" * 2000)
-            )
+            lambda db: db.sql(BOOT_ROW, (db.ids.make("b"), "x" * 2000))
         )
 
 
@@ -328,7 +328,7 @@ def write_pages(storage, pages):
     def write(db):
         for _ in range(50):
             text = "x" * 4000
-            db.sql("INSERT INTO boot VALUES (?1, 1, ?2, 1)", (db.ids.make("b"), text))
+            db.sql(BOOT_ROW, (db.ids.make("b"), text))
 
     for _ in range(pages // 50):
         storage.writer.wait(write)
