@@ -6,12 +6,8 @@ Commands open with gateway=False and may work beside a running gateway.
 """
 
 import logging
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-
-import apsw
 
 from config.gateway import LedgerSettings
 from config.prices import Price
@@ -19,24 +15,15 @@ from storage.audit import Finding, dead_boots_hold_nothing, prove
 from storage.checkpoint import BEGINNING
 from storage.checkpoint import write as write_checkpoint
 from storage.clock import Clock, SystemClock
-from storage.database import (
-    UNAVAILABLE,
-    check,
-    open_reader,
-    open_writer,
-    require_sqlite,
-)
 from storage.directory import Directory
+from storage.engine import Engine, Snapshot
 from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
     LedgerBroken,
-    LedgerUnavailable,
-    StorageError,
 )
 from storage.ids import Ids
-from storage.locks import Boots, FileLock, locked
-from storage.migrations import migrate
+from storage.locks import Boots, FileLock
 from storage.reader import Reader
 from storage.recovery import (
     boots_with_open_holds,
@@ -45,6 +32,7 @@ from storage.recovery import (
     register_prices,
 )
 from storage.secrets import Secrets
+from storage.sqlite import SqliteEngine
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
@@ -55,55 +43,51 @@ log = logging.getLogger(__name__)
 
 
 class Storage:
-    """Everything that reads or writes the file, opened and closed together."""
+    """Everything that reads or writes the ledger, opened and closed together."""
 
     def __init__(
         self,
         data: Path,
+        engine: Engine,
         ledger: LedgerSettings,
         clock: Clock,
         ids: Ids,
         locks: list[FileLock],
         boot_id: str,
-        *,
-        gateway: bool,
     ) -> None:
-        self.path = data / DATABASE
+        self.engine = engine
         self.clock = clock
         self.ids = ids
         self.boot_id = boot_id
         self.boots = Boots(data)
         self.secrets = Secrets.load(data)
-        self.reader = Reader(self.path)
+        self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
         self.writer = Writer(
-            self.path,
+            engine,
             ledger,
             clock,
             ids,
             boot_id,
-            checkpoints=gateway,
             on_keys_changed=self.directory.changed,
         )
         self.recovered = 0
         self.proved = BEGINNING
         self._data = data
-        self._auditing: apsw.Connection | None = None
+        self._auditing: Snapshot | None = None
         self._locks = locks
         self._closed = False
 
     def audit(self) -> list[Finding]:
         """Prove what came since the last proof; for a thread, as it may take long."""
-        connection = self._auditing = open_reader(self.path)
-        try:
-            findings, reached = prove(connection, self.proved)
-            dead = dead_boots_hold_nothing(connection, self.boots.is_dead)
-            findings.extend(dead)
-        except apsw.Error as error:
-            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
-        finally:
-            self._auditing = None
-            connection.close()
+        with self.engine.snapshot() as snapshot:
+            self._auditing = snapshot
+            try:
+                findings, reached = prove(snapshot, self.proved)
+                dead = dead_boots_hold_nothing(snapshot, self.boots.is_dead)
+                findings.extend(dead)
+            finally:
+                self._auditing = None
         if not findings:
             self.proved = reached
             write_checkpoint(self._data, reached)
@@ -111,12 +95,12 @@ class Storage:
 
     def stop_audit(self) -> None:
         """Ends one that runs in another thread; it raises LedgerUnavailable there."""
-        connection = self._auditing
-        if connection is not None:
-            connection.interrupt()
+        snapshot = self._auditing
+        if snapshot is not None:
+            snapshot.interrupt()
 
     def close(self) -> None:
-        """Answers what waits, then lets go of the file and of the locks."""
+        """Answers what waits, then lets go of the ledger and of the locks."""
         if self._closed:
             return
         self._closed = True
@@ -138,15 +122,18 @@ def open_storage(
     prices: Iterable[Price] = (),
 ) -> Storage:
     """Open the data directory, made if it is not there. Raises a StorageError."""
-    require_sqlite()
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
     locks = _take_locks(data, boot_id) if gateway else []
     try:
-        _prepare(data, ledger, clock, checked=gateway)
-        storage = Storage(data, ledger, clock, ids, locks, boot_id, gateway=gateway)
+        engine = SqliteEngine(
+            data / DATABASE, ledger.busy_seconds, checkpoints=gateway
+        )
+        engine.prepare(clock.wall_ns(), checked=gateway)
+        _make_secret(data, engine)
+        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
     except BaseException:
         _release(locks)
         raise
@@ -172,44 +159,11 @@ def _release(locks: list[FileLock]) -> None:
         lock.release(remove=lock.path.stem.startswith("boot_"))
 
 
-def _prepare(data: Path, ledger: LedgerSettings, clock: Clock, checked: bool) -> None:
-    """The file exists, is whole and has the newest schema.
-
-    Under a lock of its own: two processes that create a file at once would meet while
-    it turns to WAL, which waits for nobody.
-    """
-    path = data / DATABASE
-    with locked(data / "schema.lock"), _faults_named(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = open_writer(path, ledger.busy_seconds)
-        try:
-            if checked:
-                check(connection)
-            migrate(connection, clock.wall_ns())
-            _make_secret(data, connection)
-        finally:
-            connection.close()
-
-
-@contextmanager
-def _faults_named(path: Path) -> Iterator[None]:
-    """What SQLite raises, as the StorageError that says what to do."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise DatabaseDamaged(
-            f"{path} is damaged or no database: {error}; restore a backup"
-        ) from error
-    except UNAVAILABLE as error:
-        raise LedgerUnavailable(f"{path} cannot be used now: {error}") from error
-
-
-def _make_secret(data: Path, connection: apsw.Connection) -> None:
+def _make_secret(data: Path, engine: Engine) -> None:
     """A new ledger gets a secret; one with keys in it must bring its own, because
     a new secret would turn every key into a stranger's."""
-    ((keys,),) = connection.execute("SELECT EXISTS (SELECT 1 FROM key)")
+    with engine.snapshot() as snapshot:
+        keys = list(snapshot.rows('SELECT 1 FROM "key" LIMIT 1'))
     if keys and not Secrets.made(data):
         raise DatabaseDamaged(f"the secret of the ledger in {data} is gone")
     Secrets.load(data)

@@ -27,15 +27,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import apsw
-
 from config.money import charge_nano_rounded_up
 from config.price_text import price_of_texts
 from config.prices import METERS, Price, buy_pico, sell_pico
 from config.situations import Situation
 from storage.chain import COLUMNS, link
 from storage.checkpoint import BEGINNING, Checkpoint, newest
-from storage.database import Row
+from storage.engine import Row, Snapshot
 from storage.ledger import CONDITIONS
 from storage.statements import HOUSE, OPEN_HOLDS_BY_BOOT
 
@@ -83,52 +81,44 @@ class Scope:
 
 
 Progress = Callable[[int, int], None]
-Check = Callable[[apsw.Connection, Scope], Iterator[Finding]]
+Check = Callable[[Snapshot, Scope], Iterator[Finding]]
 
 
 def audit(
-    connection: apsw.Connection,
+    snapshot: Snapshot,
     since: Checkpoint = BEGINNING,
     progress: Progress = lambda done, total: None,
 ) -> list[Finding]:
     """What is wrong; an empty list is the proof that nothing is."""
-    return prove(connection, since, progress)[0]
+    return prove(snapshot, since, progress)[0]
 
 
 def prove(
-    connection: apsw.Connection,
+    snapshot: Snapshot,
     since: Checkpoint = BEGINNING,
     progress: Progress = lambda done, total: None,
 ) -> tuple[list[Finding], Checkpoint]:
     """The findings, and how far the proof reaches if there are none."""
     findings: list[Finding] = []
     scope = Scope(since)
-    connection.execute("BEGIN")
-    try:
-        for done, check in enumerate(CHECKS):
-            progress(done, len(CHECKS))
-            findings.extend(islice(check(connection, scope), FINDINGS_MAX))
-        progress(len(CHECKS), len(CHECKS))
-        return findings, newest(connection)
-    finally:
-        connection.execute("ROLLBACK")
+    for done, check in enumerate(CHECKS):
+        progress(done, len(CHECKS))
+        findings.extend(islice(check(snapshot, scope), FINDINGS_MAX))
+    progress(len(CHECKS), len(CHECKS))
+    return findings, newest(snapshot)
 
 
-def debits_equal_credits(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def debits_equal_credits(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = """
         SELECT coalesce(sum(debits_posted), 0), coalesce(sum(credits_posted), 0)
         FROM account
     """
-    for debits, credits in connection.execute(statement):
+    for debits, credits in snapshot.rows(statement):
         if debits != credits:
             yield Finding("I1", "account", f"debits {debits} ≠ credits {credits}")
 
 
-def counters_are_sums(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def counters_are_sums(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     if not scope.whole:
         return
     statement = """
@@ -147,7 +137,7 @@ def counters_are_sums(
         WHERE a.debits_posted <> coalesce(debit.total, 0)
            OR a.credits_posted <> coalesce(credit.total, 0)
     """
-    for account_id, debits, debit_sum, credits, credit_sum in connection.execute(
+    for account_id, debits, debit_sum, credits, credit_sum in snapshot.rows(
         statement
     ):
         text = (
@@ -157,9 +147,7 @@ def counters_are_sums(
         yield Finding("I2", f"account {account_id}", text)
 
 
-def house_sums_go_on(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def house_sums_go_on(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """From the checkpoint's sums, as all of them would have to be added up."""
     if scope.whole:
         return
@@ -170,9 +158,8 @@ def house_sums_go_on(
              + coalesce(sum(buy_nano) FILTER (WHERE ?1 = -3), 0)
         FROM {scope.transfer}
     """
-    rows: list[Row] = connection.execute(HOUSE).fetchall()
-    for house_id, debits, credits in rows:
-        ((debited, credited),) = connection.execute(statement, (house_id,))
+    for house_id, debits, credits in snapshot.rows(HOUSE):
+        ((debited, credited),) = snapshot.rows(statement, (house_id,))
         before = scope.since.house.get(house_id, (0, 0))
         if (debits, credits) != (before[0] + debited, before[1] + credited):
             text = (
@@ -182,9 +169,7 @@ def house_sums_go_on(
             yield Finding("I2", f"account {house_id}", text)
 
 
-def balance_is_last(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def balance_is_last(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """What a user has is what the newest transfer of the account says."""
     if scope.whole:
         return
@@ -193,17 +178,15 @@ def balance_is_last(
             SELECT a.id, a.credits_posted - a.debits_posted AS posted,
                 coalesce((SELECT t.balance_nano FROM transfer t
                     WHERE t.account_id = a.id ORDER BY t.seq DESC LIMIT 1), 0) AS said
-            FROM account a WHERE a.kind = 'user')
+            FROM account a WHERE a.kind = 'user') balance
         WHERE posted <> said
     """
-    for account_id, posted, said in connection.execute(statement):
+    for account_id, posted, said in snapshot.rows(statement):
         text = f"it has {posted}, its newest transfer says {said}"
         yield Finding("I2", f"account {account_id}", text)
 
 
-def balances_follow(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def balances_follow(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """Names the very transfer that was changed, where the sums name its account.
 
     The index on (account_id, seq) gives the order, so nothing is sorted.
@@ -216,33 +199,30 @@ def balances_follow(
         SELECT seq, id, balance_nano, expected FROM (
             SELECT seq, id, balance_nano,
                 lag(balance_nano, 1, {before}) OVER each_account
-                + iif(credit_id = account_id, amount_nano, -amount_nano) AS expected
+                + CASE account_id WHEN credit_id THEN amount_nano ELSE -amount_nano END
+                AS expected
             FROM {scope.transfer} t WHERE account_id IS NOT NULL
             WINDOW each_account AS (PARTITION BY account_id ORDER BY seq)
-        )
+        ) story
         WHERE balance_nano <> expected
     """
-    for seq, transfer_id, balance, expected in connection.execute(statement):
+    for seq, transfer_id, balance, expected in snapshot.rows(statement):
         text = f"the balance after it is {balance}, its account's story says {expected}"
         yield Finding("I2", f"transfer {seq} ({transfer_id})", text)
 
 
-def accounts_exist(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def accounts_exist(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = f"""
         SELECT seq, id FROM {scope.transfer}
         WHERE debit_id NOT IN (SELECT id FROM account)
            OR credit_id NOT IN (SELECT id FROM account)
     """
-    for seq, transfer_id in connection.execute(statement):
+    for seq, transfer_id in snapshot.rows(statement):
         text = "an account it names does not exist"
         yield Finding("I2", f"transfer {seq} ({transfer_id})", text)
 
 
-def pending_is_held(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def pending_is_held(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = """
         WITH held AS (
             SELECT account_id AS id, sum(amount_nano) AS total
@@ -252,14 +232,12 @@ def pending_is_held(
         FROM account a LEFT JOIN held ON held.id = a.id
         WHERE a.debits_pending <> coalesce(held.total, 0)
     """
-    for account_id, pending, held in connection.execute(statement):
+    for account_id, pending, held in snapshot.rows(statement):
         text = f"pending {pending}, open holds say {held}"
         yield Finding("I3", f"account {account_id}", text)
 
 
-def keys_count_holds(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def keys_count_holds(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = """
         WITH held AS (
             SELECT key_id AS id, count(*) AS number, sum(amount_nano) AS total
@@ -271,16 +249,14 @@ def keys_count_holds(
         WHERE k.open_holds <> coalesce(held.number, 0)
            OR k.pending_nano <> coalesce(held.total, 0)
     """
-    for key_id, counted, held, pending, total in connection.execute(statement):
+    for key_id, counted, held, pending, total in snapshot.rows(statement):
         text = f"it counts {counted} open holds, there are {held}"
         if counted == held:
             text = f"pending {pending}, its open holds say {total}"
         yield Finding("I3", f"key {key_id}", text)
 
 
-def keys_count_spending(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def keys_count_spending(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """Total and days of each key are sums of its usage; the keys are few."""
     if not scope.whole:
         return
@@ -296,27 +272,23 @@ def keys_count_spending(
         )
         SELECT key_id, day, sum(total) FROM days GROUP BY 1, 2 HAVING sum(total) <> 0
     """
-    for key_id, day, difference in connection.execute(statement):
+    for key_id, day, difference in snapshot.rows(statement):
         when = "in all" if day is None else f"on day {day}"
         text = f"its usage {when} is {difference} more than it counts"
         yield Finding("I3", f"key {key_id}", text)
 
 
-def nobody_owes(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def nobody_owes(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = """
         SELECT id, credits_posted - debits_posted - debits_pending
         FROM account
         WHERE kind = 'user' AND debits_posted + debits_pending > credits_posted
     """
-    for account_id, available in connection.execute(statement):
+    for account_id, available in snapshot.rows(statement):
         yield Finding("I4", f"account {account_id}", f"available is {available}")
 
 
-def settled_is_paid(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def settled_is_paid(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """Each hold against the one transfer its state asks for."""
     statement = f"""
         SELECT h.id, h.state, t.id, t.amount_nano, u.paid_nano
@@ -325,11 +297,12 @@ def settled_is_paid(
         LEFT JOIN usage u ON u.request_id = h.id
         WHERE (h.state = 'settled') <> (t.id IS NOT NULL)
            OR (t.id IS NOT NULL AND (
-                t.amount_nano IS NOT u.paid_nano OR t.hold_id IS NOT h.id
-                OR t.code <> 'usage' OR t.account_id IS NOT h.account_id
+                t.amount_nano IS DISTINCT FROM u.paid_nano
+                OR t.hold_id IS DISTINCT FROM h.id
+                OR t.code <> 'usage' OR t.account_id IS DISTINCT FROM h.account_id
                 OR t.debit_id <> h.account_id))
     """
-    for hold_id, state, transfer_id, amount, paid in connection.execute(statement):
+    for hold_id, state, transfer_id, amount, paid in snapshot.rows(statement):
         if transfer_id is None:
             text = "it is settled and no usage transfer charged it"
         elif state != "settled":
@@ -339,9 +312,7 @@ def settled_is_paid(
         yield Finding("I5", f"hold {hold_id}", text)
 
 
-def late_is_voided(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def late_is_voided(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """A voided hold costs nothing, or what its late transfer says."""
     statement = f"""
         SELECT h.id, t.amount_nano, u.paid_nano
@@ -352,28 +323,24 @@ def late_is_voided(
             WHEN 'voided' THEN coalesce(t.amount_nano, 0) <> coalesce(u.paid_nano, 0)
             ELSE t.id IS NOT NULL END
     """
-    for hold_id, amount, paid in connection.execute(statement):
+    for hold_id, amount, paid in snapshot.rows(statement):
         text = f"a late transfer of {amount}, its usage row says {paid} was paid"
         yield Finding("I5", f"hold {hold_id}", text)
 
 
-def shortfall_is_booked(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def shortfall_is_booked(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = f"""
         SELECT u.request_id, u.shortfall_nano, coalesce(t.amount_nano, 0)
         FROM {scope.usage} u LEFT JOIN transfer t ON t.id = 'shortfall:' || u.request_id
         WHERE u.shortfall_nano <> coalesce(t.amount_nano, 0)
            OR u.paid_nano + u.shortfall_nano <> u.cost_nano
     """
-    for request_id, shortfall, booked in connection.execute(statement):
+    for request_id, shortfall, booked in snapshot.rows(statement):
         text = f"a shortfall of {shortfall}, of which {booked} was booked"
         yield Finding("I5", f"usage {request_id}", text)
 
 
-def charges_have_holds(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def charges_have_holds(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """A transfer for a request is named after its hold, and that hold exists."""
     statement = f"""
         SELECT t.seq, t.id, t.hold_id
@@ -382,14 +349,12 @@ def charges_have_holds(
           AND (t.code <> 'shortfall' OR t.ref IS NULL)
           AND (h.id IS NULL OR t.id <> t.code || ':' || t.hold_id)
     """
-    for seq, transfer_id, hold_id in connection.execute(statement):
+    for seq, transfer_id, hold_id in snapshot.rows(statement):
         text = f"hold {hold_id} is missing or not the one it is named after"
         yield Finding("I5", f"transfer {seq} ({transfer_id})", text)
 
 
-def closed_has_usage(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def closed_has_usage(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = f"""
         SELECT h.id, h.state, u.request_id, u.account_id
         FROM {scope.hold} h LEFT JOIN usage u ON u.request_id = h.id
@@ -397,7 +362,7 @@ def closed_has_usage(
            OR u.account_id <> h.account_id OR u.key_id <> h.key_id
            OR u.price_id <> h.price_id
     """
-    for hold_id, state, request_id, _ in connection.execute(statement):
+    for hold_id, state, request_id, _ in snapshot.rows(statement):
         if request_id is None:
             text = f"it is {state} without a usage row"
         else:
@@ -405,30 +370,26 @@ def closed_has_usage(
         yield Finding("I10", f"hold {hold_id}", text)
 
 
-def usage_has_hold(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def usage_has_hold(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = f"""
         SELECT u.request_id FROM {scope.usage} u LEFT JOIN hold h ON h.id = u.request_id
         WHERE h.id IS NULL
     """
-    for (request_id,) in connection.execute(statement):
+    for (request_id,) in snapshot.rows(statement):
         yield Finding("I10", f"usage {request_id}", "there is no such hold")
 
 
-def chain_holds(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def chain_holds(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """Each row against the one before; after a broken link it goes on from there."""
     since = scope.since
     if not scope.whole:
-        yield from _still_there(connection, since)
+        yield from _still_there(snapshot, since)
     seq, at_ns, head = since.seq, since.at_ns, since.hash
     statement = f"""
         SELECT {", ".join(COLUMNS)}, prev_hash, hash FROM transfer
         WHERE seq > ?1 ORDER BY seq
     """
-    for *row, previous, hashed in connection.execute(statement, (since.seq,)):
+    for *row, previous, hashed in snapshot.rows(statement, (since.seq,)):
         if row[0] != seq + 1:
             text = f"it follows transfer {seq}"
         elif row[-1] <= at_ns:
@@ -445,27 +406,23 @@ def chain_holds(
 
 
 def _still_there(
-    connection: apsw.Connection, since: Checkpoint
+    snapshot: Snapshot, since: Checkpoint
 ) -> Iterator[Finding]:
-    found = connection.execute(
-        "SELECT hash FROM transfer WHERE seq = ?1", (since.seq,)
-    ).fetchall()
-    if found != [(since.hash,)]:
+    found = snapshot.rows("SELECT hash FROM transfer WHERE seq = ?1", (since.seq,))
+    if list(found) != [(since.hash,)]:
         text = "it is not what it was at the last checkpoint"
         yield Finding("I6", f"transfer {since.seq}", text)
 
 
-def usage_rates_again(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def usage_rates_again(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """Quantities and pinned price give what was charged, and what it cost us."""
-    prices = dict(_prices(connection))
+    prices = dict(_prices(snapshot))
     statement = f"""
         SELECT u.request_id, u.price_id, h.state, u.cost_pico, u.cost_nano, u.buy_pico,
                u.buy_nano, u.other, {", ".join("u." + meter for meter in METERS)}
         FROM {scope.usage} u JOIN hold h ON h.id = u.request_id
     """
-    for request_id, price_id, state, *charged in connection.execute(statement):
+    for request_id, price_id, state, *charged in snapshot.rows(statement):
         if state == "voided" and tuple(charged[1::2][:2]) == (0, 0):
             continue
         if price_id not in prices:
@@ -476,9 +433,9 @@ def usage_rates_again(
             yield Finding("I7", f"usage {request_id}", text)
 
 
-def _prices(connection: apsw.Connection) -> Iterator[tuple[str, Price]]:
+def _prices(snapshot: Snapshot) -> Iterator[tuple[str, Price]]:
     """The prices whose content is still what their id is the digest of."""
-    rows = connection.execute(
+    rows = snapshot.rows(
         "SELECT id, model, effective_from_ns, sell, buy FROM price"
     )
     for price_id, model, effective_from_ns, sell, buy in rows:
@@ -512,55 +469,48 @@ def _rated_otherwise(price: Price, charged: Row) -> str:
     return ""
 
 
-def margin_is_booked(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def margin_is_booked(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """The memo on a transfer is what its usage row says it cost us."""
     statement = f"""
         SELECT t.seq, t.id, t.buy_nano, u.buy_nano
         FROM {scope.transfer} t JOIN usage u ON u.request_id = t.hold_id
         WHERE t.code IN ('usage', 'late') AND t.buy_nano <> u.buy_nano
     """
-    for seq, transfer_id, memo, bought in connection.execute(statement):
+    for seq, transfer_id, memo, bought in snapshot.rows(statement):
         text = f"its memo is {memo}, its usage row says {bought}"
         yield Finding("I7", f"transfer {seq} ({transfer_id})", text)
 
 
-def topups_are_single(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def topups_are_single(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """The id names the provider's object, and no two transfers share one."""
     statement = f"""
         SELECT t.seq, t.id FROM {scope.transfer} t
         WHERE t.code = 'topup' AND (
-            t.id NOT GLOB 'topup:*:*' OR t.debit_id <> 1
-            OR substr(t.id, -length(t.ref) - 1) <> ':' || t.ref
+            t.id NOT LIKE 'topup:%:%' OR substr(t.id, 1, 6) <> 'topup:'
+            OR t.debit_id <> 1
+            OR substr(t.id, length(t.id) - length(t.ref)) <> ':' || t.ref
             OR EXISTS (SELECT 1 FROM transfer o WHERE o.id = t.id AND o.seq < t.seq))
     """
-    for seq, transfer_id in connection.execute(statement):
+    for seq, transfer_id in snapshot.rows(statement):
         text = "it is not the one top-up of its payment"
         yield Finding("I8", f"transfer {seq} ({transfer_id})", text)
 
 
-def vouchers_are_paid(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def vouchers_are_paid(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """A spent voucher is one top-up of its amount, to who spent it."""
     statement = """
-        SELECT lower(hex(v.code_hash)), v.transfer_id
+        SELECT v.code_hash, v.transfer_id, v.amount_nano = t.amount_nano
+            AND v.spent_by = t.account_id
         FROM voucher v LEFT JOIN transfer t ON t.id = v.transfer_id
-        WHERE v.transfer_id IS NOT NULL AND (t.id IS NULL
-            OR t.amount_nano <> v.amount_nano OR t.account_id IS NOT v.spent_by
-            OR t.id <> 'topup:voucher:' || lower(hex(v.code_hash)))
+        WHERE v.transfer_id IS NOT NULL
     """
-    for code_hash, transfer_id in connection.execute(statement):
-        text = f"{transfer_id} is not the top-up that it paid"
-        yield Finding("I8", f"voucher {code_hash}", text)
+    for code_hash, transfer_id, agrees in snapshot.rows(statement):
+        if not agrees or transfer_id != f"topup:voucher:{code_hash.hex()}":
+            text = f"{transfer_id} is not the top-up that it paid"
+            yield Finding("I8", f"voucher {code_hash.hex()}", text)
 
 
-def refunds_are_bounded(
-    connection: apsw.Connection, scope: Scope
-) -> Iterator[Finding]:
+def refunds_are_bounded(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     """All refunds of a transfer together are no more than it moved."""
     statement = f"""
         SELECT r.seq, r.id, r.reverses
@@ -570,17 +520,16 @@ def refunds_are_bounded(
             OR o.amount_nano < (SELECT sum(a.amount_nano) FROM transfer a
                                 WHERE a.reverses = r.reverses))
     """
-    for seq, transfer_id, original in connection.execute(statement):
+    for seq, transfer_id, original in snapshot.rows(statement):
         text = f"it gives back what {original} did not move"
         yield Finding("I8", f"transfer {seq} ({transfer_id})", text)
 
 
 def dead_boots_hold_nothing(
-    connection: apsw.Connection, is_dead: Callable[[str], bool]
+    snapshot: Snapshot, is_dead: Callable[[str], bool]
 ) -> Iterator[Finding]:
     """For a gateway that has recovered: a boot's file is looked at, so it is asked."""
-    rows: list[Row] = connection.execute(OPEN_HOLDS_BY_BOOT).fetchall()
-    for boot_id, number in rows:
+    for boot_id, number in snapshot.rows(OPEN_HOLDS_BY_BOOT):
         if is_dead(boot_id):
             yield Finding("I9", f"boot {boot_id}", f"dead, it has {number} open holds")
 

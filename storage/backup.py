@@ -1,4 +1,4 @@
-"""Backup: a whole copy of the file while the gateway goes on writing.
+"""Backup: a whole copy of SQLite's file while the gateway goes on writing.
 
 SQLite's online backup reads one snapshot, page by page; the copy is checked and audited
 before it gets its name, so a file that has the name is a good one. The directory's
@@ -14,9 +14,9 @@ import apsw
 
 from storage import checkpoint
 from storage.audit import Finding, audit
-from storage.database import UNAVAILABLE, check, open_reader
 from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
 from storage.migrations import migrate
+from storage.sqlite import UNAVAILABLE, SqliteSnapshot, check, open_reader
 
 PAGES_A_STEP = 1000
 Progress = Callable[[int, int], None]
@@ -108,7 +108,7 @@ def _examine(path: Path, now_ns: int | None = None) -> list[Finding]:
         check(connection)
         if now_ns is not None:
             migrate(connection, now_ns)
-        return audit(connection)
+        return audit(SqliteSnapshot(connection))
     except DatabaseDamaged as error:
         raise DatabaseDamaged(f"the copy is not good: {error}") from error
     finally:

@@ -13,11 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
-import apsw
 import orjson
 
 from storage.chain import FIRST
-from storage.database import Row
+from storage.engine import Snapshot
 from storage.errors import DatabaseDamaged
 from storage.statements import HOUSE, LAST_TRANSFER
 
@@ -38,13 +37,12 @@ class Checkpoint:
 BEGINNING = Checkpoint(0, 0, FIRST, MappingProxyType({}))
 
 
-def newest(connection: apsw.Connection) -> Checkpoint:
+def newest(snapshot: Snapshot) -> Checkpoint:
     """The checkpoint that a proof in this snapshot is worth."""
-    found: list[Row] = connection.execute(LAST_TRANSFER).fetchall()
+    found = list(snapshot.rows(LAST_TRANSFER))
     if not found:
         return BEGINNING
-    rows: list[Row] = connection.execute(HOUSE).fetchall()
-    house = {row[0]: (row[1], row[2]) for row in rows}
+    house = {row[0]: (row[1], row[2]) for row in snapshot.rows(HOUSE)}
     seq, at_ns, head = found[0]
     return Checkpoint(seq, at_ns, head, MappingProxyType(house))
 

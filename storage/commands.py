@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import apsw
 import click
 import orjson
 
@@ -33,7 +32,7 @@ from storage.backup import backup as write_backup
 from storage.backup import restore as read_backup
 from storage.checkpoint import Checkpoint
 from storage.clock import SystemClock
-from storage.database import UNAVAILABLE, Row, open_reader
+from storage.engine import Snapshot
 from storage.errors import StorageError
 from storage.keys import KEEP, Caps, KeyRecord, mint, revoke_key, set_caps
 from storage.ledger import Adjusted, Decision, adjust, promo
@@ -41,6 +40,7 @@ from storage.locks import Boots
 from storage.passwords import hash_password
 from storage.secrets import Secrets
 from storage.sessions import close_sessions
+from storage.sqlite import SqliteEngine
 from storage.statements import COUNT_TRANSFERS, OPEN_HOLDS_BY_BOOT
 from storage.vouchers import BATCH_MAX, create_vouchers, new_code
 
@@ -363,14 +363,15 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
     With 3 the ledger is right, but requests of a gateway that was killed still hold
     money; the next start of the gateway gives it back.
     """
-    with _readable(data) as connection:
-        try:
+    engine = SqliteEngine(_database(data))
+    try:
+        with engine.snapshot() as snapshot:
             start = checkpoint.read(data) if since else checkpoint.BEGINNING
-            verdict = _examine(connection, Boots(data), start, as_json)
-            if not verdict.findings:
-                checkpoint.write(data, verdict.reached)
-        except (StorageError, OSError) as error:
-            raise Refused(str(error)) from error
+            verdict = _examine(snapshot, Boots(data), start, as_json)
+        if not verdict.findings:
+            checkpoint.write(data, verdict.reached)
+    except (StorageError, OSError) as error:
+        raise Refused(str(error)) from error
     shown = {
         "proved": not verdict.findings,
         "since": start.seq,
@@ -440,10 +441,10 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
 
 
 def _examine(
-    connection: apsw.Connection, boots: Boots, since: Checkpoint, quiet: bool
+    snapshot: Snapshot, boots: Boots, since: Checkpoint, quiet: bool
 ) -> Verdict:
-    ((transfers,),) = connection.execute(COUNT_TRANSFERS)
-    held: list[Row] = connection.execute(OPEN_HOLDS_BY_BOOT).fetchall()
+    ((transfers,),) = snapshot.rows(COUNT_TRANSFERS)
+    held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
     with click.progressbar(
         length=1,
         label="proving",
@@ -455,7 +456,7 @@ def _examine(
             bar.length = total
             bar.update(done - bar.pos)
 
-        findings, reached = prove(connection, since, progress)
+        findings, reached = prove(snapshot, since, progress)
     return Verdict(
         findings,
         reached,
@@ -493,20 +494,6 @@ def _opened(data: Path) -> Iterator[Storage]:
         raise Refused(str(error)) from error
     finally:
         storage.close()
-
-
-@contextmanager
-def _readable(data: Path) -> Iterator[apsw.Connection]:
-    try:
-        connection = open_reader(_database(data))
-    except UNAVAILABLE as error:
-        raise Refused(str(error)) from error
-    try:
-        yield connection
-    except apsw.Error as error:
-        raise Refused(f"the ledger cannot be read: {error}") from error
-    finally:
-        connection.close()
 
 
 def _database(data: Path) -> Path:

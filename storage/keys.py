@@ -19,6 +19,7 @@ from storage.secrets import Secrets
 PREFIX = "tk_"
 LENGTH_MAX = 128
 _ENTROPY_BYTES = 24
+_UNSEALED = b""
 _SHAPE = re.compile(r"tk_[A-Za-z0-9_-]{32,125}", re.ASCII)
 
 
@@ -121,14 +122,14 @@ def regenerate_key(db: Ledgerbase, account_id: int, key: NewKey) -> KeyRecord:
     again = db.sql(sql.FIND_KEY_BY_HASH, (key.hash,))
     if again:
         return _same_account(again[0], account_id)
-    db.sql(sql.REVOKE_DEFAULT_KEYS, (account_id, db.now_ns))
+    db.sql(sql.REVOKE_DEFAULT_KEYS, (account_id, db.now_ns, _UNSEALED))
     key_id = add_key(db, account_id, key, "", True)
     return key_record(db.sql(sql.FIND_KEY, (key_id,))[0])
 
 
 def revoke_key(db: Ledgerbase, key_id: int) -> bool:
     """Whether there was such a key and it was not revoked before."""
-    revoked = db.sql(sql.REVOKE_KEY, (key_id, db.now_ns))
+    revoked = db.sql(sql.REVOKE_KEY, (key_id, db.now_ns, _UNSEALED))
     if revoked:
         db.keys_changed()
     return bool(revoked)

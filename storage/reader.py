@@ -1,23 +1,18 @@
-"""The reader: what pages, commands and caches ask of the file.
+"""The reader: what pages, commands and caches ask of the ledger.
 
-Read-only connections, one for each thread; every call is a short transaction of its
-own and blocks, so it belongs in a thread, not on an event loop. Lists are bounded and
+Every call is a short transaction of its own, on a connection that cannot write,
+and blocks, so it belongs in a thread, not on an event loop. Lists are bounded and
 paged by position, never by counting rows: page a thousand costs what page one costs.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from peewee import PeeweeException
 
 from config.prices import METERS
 from storage import statements as sql
 from storage.accounts import UserRecord, user_record
-from storage.database import Params, ReadDatabase, Row
-from storage.errors import LedgerUnavailable
+from storage.engine import Engine, Row
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
@@ -101,12 +96,14 @@ class OpenHold:
 
 
 class Reader:
-    def __init__(self, path: Path) -> None:
-        self._database = ReadDatabase(path)
+    def __init__(self, engine: Engine) -> None:
+        self._reads = engine.reads()
+        self._rows = self._reads.rows
+        self._query = self._reads.query
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""
-        self._database.close_all()
+        self._reads.close()
 
     # Users.
 
@@ -203,18 +200,6 @@ class Reader:
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows are allowed."""
         return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
-
-    def _rows(self, statement: str, params: Params = ()) -> list[Row]:
-        try:
-            return list(self._database.execute_sql(statement, params))
-        except PeeweeException as error:
-            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
-
-    def _query(self, query: Any) -> list[Row]:
-        try:
-            return list(query.tuples().execute(self._database))
-        except PeeweeException as error:
-            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 
 
 def _bounded(limit: int) -> int:

@@ -160,7 +160,8 @@ LEAVE_KEY = """
         pending_nano = pending_nano - ?4,
         spent_nano = spent_nano + ?5,
         window_tokens = CASE
-            WHEN window_ns = ?2 THEN max(0, window_tokens + ?3)
+            WHEN window_ns = ?2 AND window_tokens + ?3 > 0 THEN window_tokens + ?3
+            WHEN window_ns = ?2 THEN 0
             ELSE window_tokens END
     WHERE id = ?1
 """
@@ -182,9 +183,9 @@ FIND_CAPS = f"""
 
 SET_CAPS = """
     UPDATE "key" SET
-        limit_nano = iif(?2 = -1, limit_nano, ?2),
-        limit_day_nano = iif(?3 = -1, limit_day_nano, ?3),
-        limit_month_nano = iif(?4 = -1, limit_month_nano, ?4)
+        limit_nano = CASE WHEN ?2 = -1 THEN limit_nano ELSE ?2 END,
+        limit_day_nano = CASE WHEN ?3 = -1 THEN limit_day_nano ELSE ?3 END,
+        limit_month_nano = CASE WHEN ?4 = -1 THEN limit_month_nano ELSE ?4 END
     WHERE id = ?1 AND status <> 'revoked'
     RETURNING limit_nano, limit_day_nano, limit_month_nano, spent_nano, pending_nano
 """
@@ -202,13 +203,13 @@ INSERT_KEY = """
 
 # A revoked key shows in no page, so its sealed text has no more use.
 REVOKE_KEY = """
-    UPDATE "key" SET status = 'revoked', sealed = x'', revoked_ns = ?2
+    UPDATE "key" SET status = 'revoked', sealed = ?3, revoked_ns = ?2
     WHERE id = ?1 AND status <> 'revoked'
     RETURNING id
 """
 
 REVOKE_DEFAULT_KEYS = """
-    UPDATE "key" SET status = 'revoked', sealed = x'', revoked_ns = ?2
+    UPDATE "key" SET status = 'revoked', sealed = ?3, revoked_ns = ?2
     WHERE account_id = ?1 AND is_default = 1 AND status <> 'revoked'
 """
 

@@ -3,14 +3,15 @@
 Verbs are queued from any loop or thread. The writer opens a transaction, takes what
 waits by then (no artificial delay: while one commit reaches the disk the next batch
 gathers), runs each verb, commits, and only then answers. So an answer means "on disk",
-and the price of synchronous=FULL is shared by the batch.
+and the price of a durable commit is shared by the batch.
 
 Faults, in the order they are told apart:
 
-- The file cannot be written now (locked, full, input/output error): everything that
-  waits is answered LedgerUnavailable and may be repeated by the same ids. A commit that
-  failed may even have happened. After anything but a plain "locked" or "full" the
-  handle is not trusted: it is closed, opened and checked before it is used again.
+- The database cannot be written now (locked, full, input/output error; the engine
+  knows them): everything that waits is answered LedgerUnavailable and may be repeated
+  by the same ids. A commit that failed may even have happened. Unless the engine calls
+  the fault harmless the connection is not trusted: it is closed, opened and checked
+  before it is used again.
 - A verb raises something else: the batch is rolled back and run again with a savepoint
   around each verb, so that only the one that raises gets its exception.
 
@@ -25,22 +26,16 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Concatenate
-
-import apsw
 
 from config.gateway import LedgerSettings
 from storage.clock import Clock
-from storage.database import UNAVAILABLE, Ledgerbase, check, open_writer
+from storage.database import Ledgerbase
+from storage.engine import Connection, Engine
 from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
 
-CHECKPOINT_PAGES = 1000
-STOP_BUSY_SECONDS = 1.0
 _SECOND_NS = 10**9
-# After these SQLite has undone the transaction and knows where it stands.
-_HARMLESS = (apsw.BusyError, apsw.LockedError, apsw.FullError)
 
 log = logging.getLogger(__name__)
 
@@ -84,37 +79,30 @@ class Writer:
 
     def __init__(
         self,
-        path: Path,
+        engine: Engine,
         settings: LedgerSettings,
         clock: Clock,
         ids: Ids,
         boot_id: str,
         *,
-        checkpoints: bool,
         on_keys_changed: Callable[[], None],
-        vfs: str = "",
     ) -> None:
-        self._path = path
+        self._engine = engine
         self._settings = settings
         self._clock = clock
         self._ids = ids
         self._boot_id = boot_id
-        self._checkpoints_wanted = checkpoints
         self._on_keys_changed = on_keys_changed
-        self._vfs = vfs
-        self._connection: apsw.Connection | None = None
+        self._connection: Connection | None = None
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition(threading.Lock())
         self._closing = False
-        self._wal_pages = 0
-        self._checkpoint_above = CHECKPOINT_PAGES
         self._batches = 0
         self._operations = 0
         self._largest_batch = 0
         self._failures = 0
         self._healthy = True
         self._commit_ns = 0
-        self._checkpoints = 0
         self._thread = threading.Thread(
             target=self._serve, name="ledger-writer", daemon=True
         )
@@ -146,6 +134,7 @@ class Writer:
         return future.result()
 
     def statistics(self) -> WriterStatistics:
+        upkeep = self._engine.upkeep()
         return WriterStatistics(
             queued=len(self._jobs),
             batches=self._batches,
@@ -153,13 +142,13 @@ class Writer:
             largest_batch=self._largest_batch,
             failures=self._failures,
             commit_seconds=self._commit_ns / _SECOND_NS,
-            checkpoints=self._checkpoints,
-            wal_pages=self._wal_pages,
+            checkpoints=upkeep.checkpoints,
+            wal_pages=upkeep.wal_pages,
             healthy=self._healthy,
         )
 
     def close(self) -> None:
-        """Answers all that waits, empties the WAL and closes the connection."""
+        """Answers all that waits, then closes the connection."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -179,7 +168,7 @@ class Writer:
     def _serve(self) -> None:
         while self._await_work():
             self._work()
-            self._checkpoint_when_due()
+            self._idle()
         self._stop()
 
     def _await_work(self) -> bool:
@@ -192,8 +181,8 @@ class Writer:
         """One batch. The lock is taken first: who comes while it waits, joins."""
         try:
             connection = self._usable()
-            connection.execute("BEGIN IMMEDIATE")
-        except UNAVAILABLE as error:
+            connection.begin()
+        except self._engine.unavailable as error:
             self._fail(self._take(len(self._jobs)), error)
             return
         except BaseException as error:
@@ -204,7 +193,7 @@ class Writer:
         jobs = self._take(self._settings.batch_max)
         try:
             changed = self._run_batch(connection, jobs)
-        except UNAVAILABLE as error:
+        except self._engine.unavailable as error:
             self._fail(jobs, error)
             return
         except BaseException as error:
@@ -230,43 +219,43 @@ class Writer:
         with self._wake:
             return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
 
-    def _run_batch(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+    def _run_batch(self, connection: Connection, jobs: list[_Job]) -> bool:
         try:
             changed = self._run_together(connection, jobs)
-        except UNAVAILABLE:
+        except self._engine.unavailable:
             raise
         except Exception:
-            _roll_back(connection)
-            connection.execute("BEGIN IMMEDIATE")
+            connection.roll_back()
+            connection.begin()
             changed = self._run_apart(connection, jobs)
         started_ns = self._clock.monotonic_ns()
-        connection.execute("COMMIT")
+        connection.commit()
         self._commit_ns += self._clock.monotonic_ns() - started_ns
         return changed
 
-    def _run_together(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+    def _run_together(self, connection: Connection, jobs: list[_Job]) -> bool:
         db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
         for job in jobs:
             db.begin_operation()
             job.result = job.verb(db, *job.args)
         return db.changed
 
-    def _run_apart(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+    def _run_apart(self, connection: Connection, jobs: list[_Job]) -> bool:
         changed = False
         for job in jobs:
-            connection.execute("SAVEPOINT operation")
+            connection.savepoint()
             # A new one each time: what a failed verb read or dated is undone.
             db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
             try:
                 job.result = job.verb(db, *job.args)
-            except UNAVAILABLE:
+                connection.release()
+            except self._engine.unavailable:
                 raise
             except Exception as error:
                 job.error = error
-                connection.execute("ROLLBACK TO operation")
+                connection.undo()
             else:
                 changed = changed or db.changed
-            connection.execute("RELEASE operation")
         return changed
 
     def _fail(self, jobs: list[_Job], error: BaseException) -> None:
@@ -285,88 +274,43 @@ class Writer:
         if connection is None:
             return
         try:
-            _roll_back(connection)
-        except apsw.Error:
+            connection.roll_back()
+        except self._engine.faults:
             self._abandon()
             return
-        if not isinstance(error, _HARMLESS):
+        if not isinstance(error, self._engine.harmless):
             self._abandon()
 
-    def _usable(self) -> apsw.Connection:
+    def _usable(self) -> Connection:
         """The connection, opened and checked anew after a fault."""
-        if self._connection is not None:
-            return self._connection
-        connection = open_writer(self._path, self._settings.busy_seconds, self._vfs)
-        try:
-            if self._failures:
-                check(connection)
-        except BaseException:
-            connection.close()
-            raise
-        connection.set_wal_hook(self._note_wal)
-        self._connection = connection
-        return connection
+        if self._connection is None:
+            self._connection = self._engine.connect(checked=self._failures > 0)
+        return self._connection
 
     def _abandon(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            _close_quietly(connection)
+            connection.abandon()
 
-    def _note_wal(self, _: apsw.Connection, __: str, pages: int) -> int:
-        self._wal_pages = pages
-        return apsw.SQLITE_OK
-
-    def _checkpoint_when_due(self) -> None:
-        """Move the WAL's pages into the file, between two batches.
-
-        A reader with an old snapshot may keep the WAL from starting over; then the
-        next try waits for another thousand pages instead of each commit.
-        """
-        connection = self._connection
-        if connection is None or not self._checkpoints_wanted:
+    def _idle(self) -> None:
+        if self._connection is None:
             return
-        if self._wal_pages < self._checkpoint_above:
-            if self._wal_pages < CHECKPOINT_PAGES:
-                self._checkpoint_above = CHECKPOINT_PAGES
-            return
-        self._checkpoint_above = self._wal_pages + CHECKPOINT_PAGES
         try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._checkpoints += 1
-        except apsw.Error as error:
-            log.warning("the checkpoint failed: %s", error)
+            self._connection.idle()
+        except self._engine.faults as error:
+            log.warning("the ledger's upkeep failed: %s", error)
             self._leave_transaction(error)
 
     def _stop(self) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        if self._checkpoints_wanted:
-            try:
-                connection.set_busy_timeout(int(STOP_BUSY_SECONDS * 1000))
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except apsw.Error as error:
-                log.warning("the last checkpoint failed: %s", error)
-        self._abandon()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _bound(verb: Verb, kwargs: dict[str, Any]) -> Verb:
     if not kwargs:
         return verb
     return lambda db, *args: verb(db, *args, **kwargs)
-
-
-def _roll_back(connection: apsw.Connection) -> None:
-    """SQLite itself undoes a transaction after some faults; ask before repeating."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
-def _close_quietly(connection: apsw.Connection) -> None:
-    try:
-        connection.close(True)
-    except apsw.Error as error:
-        log.warning("closing the ledger failed: %s", error)
 
 
 def _answer(jobs: list[_Job]) -> None:

@@ -56,12 +56,12 @@ TABLE = (
         LOOP,
     ),
     # The two that hand work between an event loop and a thread.
-    Package("storage.writer", frozenset({"config", "storage"}), frozenset({"apsw"})),
+    Package("storage.writer", frozenset({"config", "storage"})),
     Package("storage.directory", frozenset({"config", "storage"})),
     Package(
         "storage.commands",
         frozenset({"config", "storage"}),
-        frozenset({"apsw", "bcrypt", "click", "orjson"}),
+        frozenset({"bcrypt", "click", "orjson"}),
         LOOP,
     ),
     Package(

@@ -11,7 +11,6 @@ from config.settings import LedgerSettings
 from storage import Storage, open_storage
 from storage.accounts import NewUser, Registered, register
 from storage.audit import audit
-from storage.database import open_reader
 from storage.keys import KeyRecord, mint
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
@@ -31,11 +30,8 @@ def storage(tmp_path: Path, clock: FakeClock) -> Iterator[Storage]:
     )
     yield opened
     opened.close()
-    connection = open_reader(opened.path)
-    try:
-        assert audit(connection) == [], "the ledger does not add up"
-    finally:
-        connection.close()
+    with opened.engine.snapshot() as snapshot:
+        assert audit(snapshot) == [], "the ledger does not add up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(
 ) -> None:
     admission, *_, auditing = addons.chain(load(CONFIG, {}), storage, {}, app)
     assert await addons.trouble(admission, storage, auditing) is None
-    other = apsw.Connection(str(storage.path))
+    other = apsw.Connection(str(storage.engine.path))
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailable):
         await storage.writer.run(addons.touch)

@@ -2,7 +2,7 @@
 
 from storage import DATABASE
 from storage.audit import audit
-from storage.database import open_reader
+from storage.sqlite import SqliteEngine
 from tests.bench.ledger import IN_FLIGHT, measure, table
 
 
@@ -10,6 +10,5 @@ def test_it_measures_each_number_in_flight(tmp_path):
     lines = table(measure(tmp_path, pairs=30, transfers=10), transfers=10)
     assert len(lines) == 2 + len(IN_FLIGHT)
     assert {line.count("|") for line in lines} == {6}
-    connection = open_reader(tmp_path / DATABASE)
-    assert audit(connection) == []
-    connection.close()
+    with SqliteEngine(tmp_path / DATABASE).snapshot() as snapshot:
+        assert audit(snapshot) == []

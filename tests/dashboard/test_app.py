@@ -180,7 +180,7 @@ def locked_out(
     app = create_app(storage, settings, demo=True, passwords=passwords)
     someone = Visitor(app.test_client())
     someone.register()
-    other = apsw.Connection(str(storage.path))
+    other = apsw.Connection(str(storage.engine.path))
     yield someone, other
     other.close()
     storage.close()

@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 import httpx
 
 from storage import DATABASE
-from storage.database import open_reader
+from storage.sqlite import SqliteEngine
 from tests.scenarios.harness import faults
 
 ROOT = Path(__file__).parents[2]
@@ -148,10 +148,7 @@ def command(data: Path, *arguments: str) -> Any:
 
 def prove(data: Path) -> None:
     """A stopped gateway's ledger adds up and holds nobody's money."""
-    connection = open_reader(data / DATABASE)
-    try:
-        assert faults(connection) == []
-    finally:
-        connection.close()
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        assert faults(snapshot) == []
     verdict = command(data, "verify")
     assert (verdict["proved"], verdict["open_holds"]) == (True, 0)

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import apsw
 import uvloop
 
 import addons
@@ -27,7 +26,7 @@ from dashboard.passwords import Passwords
 from storage import Storage, open_storage
 from storage.accounts import NewUser, Registered, register
 from storage.audit import audit
-from storage.database import open_reader
+from storage.engine import Snapshot
 from storage.keys import mint
 from storage.reader import UsageReport
 from tests.fakes.openai_server import FakeOpenAI
@@ -141,11 +140,12 @@ class Gateway:
 
     def charges(self, caller: Caller) -> list[UsageReport]:
         """What was written about each of the caller's requests, the oldest first."""
-        rows = open_reader(self.storage.path).execute(
-            "SELECT request_id FROM usage WHERE account_id = ? ORDER BY request_id",
-            (caller.account_id,),
-        )
-        found = [self.storage.reader.usage(id) for (id,) in rows]
+        statement = """
+            SELECT request_id FROM usage WHERE account_id = ?1 ORDER BY request_id
+        """
+        with self.storage.engine.snapshot() as snapshot:
+            rows = snapshot.rows(statement, (caller.account_id,))
+            found = [self.storage.reader.usage(id) for (id,) in rows]
         return [one for one in found if one is not None]
 
     def arrived(self) -> None:
@@ -169,19 +169,16 @@ class Gateway:
     def prove(self) -> None:
         """The ledger adds up, and nobody's money is held."""
         self.settled()
-        connection = open_reader(self.storage.path)
-        try:
-            found = faults(connection)
-        finally:
-            connection.close()
+        with self.storage.engine.snapshot() as snapshot:
+            found = faults(snapshot)
         if found:
             raise AssertionError("; ".join(found))
 
 
-def faults(connection: apsw.Connection) -> list[str]:
+def faults(snapshot: Snapshot) -> list[str]:
     """What is wrong with a ledger that nobody is being served from."""
-    found = [str(finding) for finding in audit(connection)]
-    holds = connection.execute("SELECT id FROM hold WHERE state = 'open'")
+    found = [str(finding) for finding in audit(snapshot)]
+    holds = snapshot.rows("SELECT id FROM hold WHERE state = 'open'")
     return found + [f"{id} is held" for (id,) in holds]
 
 

@@ -28,8 +28,8 @@ import pytest
 from config.money import parse_nano
 from storage import DATABASE
 from storage.audit import audit
-from storage.database import open_reader
 from storage.recovery import REASON
+from storage.sqlite import SqliteEngine
 from tests.fakes.openai_script import Answer, Behaviour, Gate, Silence, after
 from tests.fakes.openai_server import FakeOpenAI, Received
 from tests.scenarios.child import Child, bare, program, prove
@@ -227,23 +227,20 @@ class Books:
 
 
 def read(data: Path) -> Books:
-    connection = open_reader(data / DATABASE)
-    try:
-        assert audit(connection) == []
-        charges = connection.execute(
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        assert audit(snapshot) == []
+        charges = snapshot.rows(
             "SELECT request_id, paid_nano, evidence, outcome FROM usage"
         )
-        ((available_nano,),) = connection.execute(
+        ((available_nano,),) = snapshot.rows(
             "SELECT credits_posted - debits_posted - debits_pending"
             " FROM account WHERE kind = 'user'"
         )
         return Books(
-            dict(connection.execute("SELECT id, state FROM hold")),
+            dict(snapshot.rows("SELECT id, state FROM hold")),
             {id: tuple(charge) for id, *charge in charges},
             available_nano,
         )
-    finally:
-        connection.close()
 
 
 def check(crowd: Crowd, before: Books, dead: Books, again: Books) -> None:

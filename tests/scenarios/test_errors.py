@@ -817,7 +817,7 @@ def test_a_ledger_that_cannot_be_written_admits_nobody(
 
     gateway = start(change=change)
     caller = gateway.caller()
-    locker = apsw.Connection(str(gateway.storage.path))
+    locker = apsw.Connection(str(gateway.storage.engine.path))
     with Dial(gateway.port) as dial:
         locker.execute("BEGIN IMMEDIATE")
         reply = dial.ask(chat(caller.key))
@@ -840,7 +840,7 @@ def test_an_answer_is_not_lost_when_its_charge_must_wait(
     caller = gateway.caller()
     gate = Gate()
     fake.always(Answer(edits=[after(0, gate)]))
-    locker = apsw.Connection(str(gateway.storage.path))
+    locker = apsw.Connection(str(gateway.storage.engine.path))
     with Dial(gateway.port) as dial:
         dial.send(chat(caller.key))
         fake.wait_for(1)

@@ -399,7 +399,7 @@ def test_a_client_that_leaves_may_be_let_off(
 def test_a_client_that_leaves_during_the_hold_pays_nothing(
     gateway: Gateway, fake: FakeOpenAI, caller: Caller
 ) -> None:
-    locker = apsw.Connection(str(gateway.storage.path))
+    locker = apsw.Connection(str(gateway.storage.engine.path))
     locker.execute("BEGIN IMMEDIATE")
     with Dial(gateway.port) as dial:
         dial.send(chat(caller.key))

@@ -6,7 +6,6 @@ from config.prices import Price
 from storage import Storage
 from storage.accounts import NewUser, Registered, register
 from storage.audit import Finding, audit
-from storage.database import open_reader
 from storage.keys import NewKey, mint
 from storage.ledger import (
     Admission,
@@ -120,8 +119,5 @@ class Teller:
         return self.sql(f"SELECT count(*) FROM {table}")[0][0]
 
     def audit(self) -> list[Finding]:
-        connection = open_reader(self.storage.path)
-        try:
-            return audit(connection)
-        finally:
-            connection.close()
+        with self.storage.engine.snapshot() as snapshot:
+            return audit(snapshot)

@@ -11,11 +11,9 @@ from storage.audit import (
     CHECKS,
     FINDINGS_MAX,
     Scope,
-    audit,
     dead_boots_hold_nothing,
 )
 from storage.checkpoint import BEGINNING
-from storage.database import open_reader
 from storage.errors import LedgerBroken
 from tests.storage.teller import NANO, Teller
 
@@ -54,7 +52,7 @@ def ledger(storage):
 
 @pytest.fixture
 def corrupt(ledger, storage):
-    connection = apsw.Connection(str(storage.path))
+    connection = apsw.Connection(str(storage.engine.path))
     connection.execute("PRAGMA ignore_check_constraints = ON")
     connection.set_busy_timeout(1000)
     for guard in GUARDS:
@@ -248,9 +246,8 @@ def test_a_gateway_refuses_a_broken_ledger(ledger, storage, corrupt, open_ledger
 
 
 def test_holds_of_a_dead_boot_are_named(ledger, storage):
-    connection = open_reader(storage.path)
-    (found,) = dead_boots_hold_nothing(connection, lambda boot_id: True)
-    connection.close()
+    with storage.engine.snapshot() as snapshot:
+        (found,) = dead_boots_hold_nothing(snapshot, lambda boot_id: True)
     assert found.row == f"boot {storage.boot_id}"
 
 
@@ -271,17 +268,14 @@ def test_findings_are_bounded(ledger, corrupt):
 
 def test_the_audit_reads_one_snapshot(ledger, storage):
     """Verbs that run meanwhile are not seen by halves."""
-    connection = open_reader(storage.path)
-    connection.execute("BEGIN")
     scope = Scope(BEGINNING)
-    assert [list(check(connection, scope)) for check in CHECKS[:3]] == [[], [], []]
-    ledger.settle("ada-2", 5)
-    ledger.settle("bob-2", 5 * NANO)
-    rest = CHECKS[3:]
-    assert [list(check(connection, scope)) for check in rest] == [[]] * len(rest)
-    connection.execute("ROLLBACK")
-    assert audit(connection) == []
-    connection.close()
+    with storage.engine.snapshot() as snapshot:
+        assert [list(check(snapshot, scope)) for check in CHECKS[:3]] == [[], [], []]
+        ledger.settle("ada-2", 5)
+        ledger.settle("bob-2", 5 * NANO)
+        rest = CHECKS[3:]
+        assert [list(check(snapshot, scope)) for check in rest] == [[]] * len(rest)
+    assert ledger.audit() == []
 
 
 # What an honest connection cannot do in the first place.

@@ -6,8 +6,8 @@ import apsw
 import pytest
 
 from storage.backup import backup, restore
-from storage.database import open_reader
 from storage.errors import DatabaseDamaged, LedgerUnavailable
+from storage.sqlite import open_reader
 from tests.storage.teller import NANO, Teller
 
 
@@ -24,9 +24,9 @@ def test_a_copy_is_the_ledger(teller, storage, tmp_path):
     teller.admit(caller, "r1", NANO)
     teller.settle("r1", 5)
     target = tmp_path / "copy.db"
-    assert backup(storage.path, target) == []
+    assert backup(storage.engine.path, target) == []
     for table in ("account", "transfer", "hold", "usage", "key"):
-        assert rows(target, table) == rows(storage.path, table)
+        assert rows(target, table) == rows(storage.engine.path, table)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.db"]
 
@@ -34,11 +34,11 @@ def test_a_copy_is_the_ledger(teller, storage, tmp_path):
 def test_a_copy_can_be_put_in_place(open_ledger, data, tmp_path):
     storage = open_ledger()
     caller = Teller(storage).caller()
-    backup(storage.path, tmp_path / "copy.db")
+    backup(storage.engine.path, tmp_path / "copy.db")
     Teller(storage).admit(caller, "r1", NANO)
     storage.close()
-    storage.path.unlink()
-    (tmp_path / "copy.db").rename(storage.path)
+    storage.engine.path.unlink()
+    (tmp_path / "copy.db").rename(storage.engine.path)
     storage = open_ledger()
     assert Teller(storage).available(caller) == 10 * NANO
 
@@ -53,7 +53,8 @@ def test_a_gateway_that_goes_on_writing_is_copied_as_it_was(teller, storage, tmp
         seen.append((done, total))
         teller.admit(caller, f"r{len(seen)}", 1)
 
-    assert backup(storage.path, tmp_path / "copy.db", write_meanwhile, step=10) == []
+    copy = tmp_path / "copy.db"
+    assert backup(storage.engine.path, copy, write_meanwhile, step=10) == []
     assert len(seen) > 3 and seen[-1][0] == seen[-1][1]
     assert rows(tmp_path / "copy.db", "hold") == []
     assert teller.count("hold") == len(seen)
@@ -63,17 +64,17 @@ def test_a_file_is_never_replaced(teller, storage, tmp_path):
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(FileExistsError):
-        backup(storage.path, target)
+        backup(storage.engine.path, target)
     assert target.read_text() == "precious"
 
 
 def test_a_copy_that_is_no_good_gets_no_name(teller, storage, tmp_path):
     teller.caller()
-    connection = apsw.Connection(str(storage.path))
+    connection = apsw.Connection(str(storage.engine.path))
     connection.execute("PRAGMA ignore_check_constraints = ON")
     connection.execute("UPDATE account SET debits_pending = -1 WHERE id = 1")
     with pytest.raises(DatabaseDamaged, match="not good"):
-        backup(storage.path, tmp_path / "copy.db")
+        backup(storage.engine.path, tmp_path / "copy.db")
     assert list(tmp_path.glob("*copy*")) == []
     connection.execute("UPDATE account SET debits_pending = 0 WHERE id = 1")
     connection.close()
@@ -84,7 +85,7 @@ def test_a_ledger_that_does_not_add_up_is_copied_and_said_so(
 ):
     teller.caller()
     teller.sql("UPDATE key SET open_holds = 3")
-    (found,) = backup(storage.path, tmp_path / "copy.db")
+    (found,) = backup(storage.engine.path, tmp_path / "copy.db")
     assert found.row == "key 1"
     assert (tmp_path / "copy.db").exists()
     teller.sql("UPDATE key SET open_holds = 0")
@@ -102,7 +103,7 @@ def test_without_a_ledger_there_is_no_copy(tmp_path):
 def test_a_broken_copy_is_not_restored(teller, storage, tmp_path):
     teller.caller()
     copy, data = tmp_path / "copy.db", tmp_path / "new"
-    backup(storage.path, copy)
+    backup(storage.engine.path, copy)
     connection = apsw.Connection(str(copy))
     connection.execute("UPDATE account SET debits_posted = 1 WHERE id = 1")
     connection.close()
@@ -111,14 +112,14 @@ def test_a_broken_copy_is_not_restored(teller, storage, tmp_path):
 
 
 def test_a_ledger_is_never_overwritten(teller, storage, data, tmp_path):
-    backup(storage.path, tmp_path / "copy.db")
+    backup(storage.engine.path, tmp_path / "copy.db")
     with pytest.raises(FileExistsError):
-        restore(tmp_path / "copy.db", data, storage.path.name, 1)
+        restore(tmp_path / "copy.db", data, storage.engine.path.name, 1)
 
 
 def test_what_is_restored_is_the_copy(teller, storage, tmp_path):
     teller.caller()
     copy, data = tmp_path / "copy.db", tmp_path / "new"
-    backup(storage.path, copy)
+    backup(storage.engine.path, copy)
     assert restore(copy, data, "autolist.db", 1) == []
     assert rows(data / "autolist.db", "transfer") == rows(copy, "transfer")

@@ -3,7 +3,6 @@
 import hashlib
 
 from storage.chain import COLUMNS, FIRST, Chain, link
-from storage.database import open_reader
 from tests.storage.teller import NANO
 
 ROW = (1, "promo:x", "promo", 4, 5, 7, 0, 5, 7, None, None, "x", None, None, 9)
@@ -21,16 +20,14 @@ def test_a_chain_grows_from_its_head():
     assert (chain.head, second) == (second, link(first, (2, *ROW[1:])))
 
 
-def test_every_transfer_continues_the_chain(teller, storage):
+def test_every_transfer_continues_the_chain(teller):
     caller = teller.caller()
     for number in range(3):
         teller.admit(caller, f"r{number}", NANO)
         teller.settle(f"r{number}", number)
-    connection = open_reader(storage.path)
-    rows = connection.execute(
+    rows = teller.sql(
         f"SELECT {', '.join(COLUMNS)}, prev_hash, hash FROM transfer ORDER BY seq"
-    ).fetchall()
-    connection.close()
+    )
     head = FIRST
     for number, (*row, previous, hashed) in enumerate(rows, 1):
         assert (row[0], previous, hashed) == (number, head, link(head, row))

@@ -7,7 +7,6 @@ import pytest
 from storage import checkpoint
 from storage.audit import prove
 from storage.checkpoint import BEGINNING, FILE, Checkpoint
-from storage.database import open_reader
 from storage.errors import DatabaseDamaged
 from tests.storage.teller import NANO
 
@@ -36,17 +35,15 @@ def test_a_changed_one_is_refused(tmp_path, old, new):
 
 
 def test_an_empty_ledger_is_proved_up_to_the_beginning(storage):
-    connection = open_reader(storage.path)
-    assert prove(connection) == ([], BEGINNING)
-    connection.close()
+    with storage.engine.snapshot() as snapshot:
+        assert prove(snapshot) == ([], BEGINNING)
 
 
 def test_a_proof_reaches_to_the_newest_transfer(teller, storage):
     teller.admit(teller.caller(), "r1", NANO)
     teller.settle("r1", 7)
-    connection = open_reader(storage.path)
-    findings, reached = prove(connection)
-    connection.close()
+    with storage.engine.snapshot() as snapshot:
+        findings, reached = prove(snapshot)
     assert (findings, reached.seq) == ([], 2)
     assert (reached.house[2], reached.house[-2], reached.house[-3]) == (
         (0, 7),

@@ -1,97 +1,18 @@
-"""How connections are opened, and what a transaction offers."""
+"""What a write transaction offers to a verb."""
 
-import apsw
 import pytest
 
 from storage.chain import FIRST
-from storage.database import (
-    Ledgerbase,
-    check,
-    open_reader,
-    open_writer,
-    require_sqlite,
-    uri,
-)
-from storage.errors import DatabaseDamaged, UnsupportedSqlite
+from storage.database import Ledgerbase
 from storage.ids import Ids
-
-
-@pytest.mark.parametrize("version", ["3.7.0", "3.40.1", "3.51.2", "2.99.99"])
-def test_an_old_library_is_refused(version):
-    with pytest.raises(UnsupportedSqlite, match=f"{version} is too old; 3.51.3"):
-        require_sqlite(version)
-
-
-@pytest.mark.parametrize("version", ["3.51.3", "3.54.1", "3.100.0", "4.0.0"])
-def test_a_new_library_is_good(version):
-    require_sqlite(version)
-
-
-@pytest.mark.parametrize(
-    "pragma, value",
-    [
-        ("journal_mode", "wal"),
-        ("synchronous", 2),
-        ("foreign_keys", 1),
-        ("busy_timeout", 1500),
-        ("wal_autocheckpoint", 0),
-        ("trusted_schema", 0),
-        ("fullfsync", 1),
-    ],
-)
-def test_a_writer_is_durable_and_strict(tmp_path, pragma, value):
-    connection = open_writer(tmp_path / "x.db", 1.5)
-    assert connection.execute(f"PRAGMA {pragma}").fetchall() == [(value,)]
-    connection.close()
-
-
-@pytest.mark.parametrize("name", ["x.db", "a b?c#d%20.db", "数据.db"])
-def test_any_path_can_be_opened(tmp_path, name):
-    path = tmp_path / name
-    connection = open_writer(path, 1)
-    connection.execute("CREATE TABLE t (x)")
-    connection.close()
-    assert path.exists()
-    reader = open_reader(path)
-    assert reader.execute("SELECT * FROM t").fetchall() == []
-    with pytest.raises(apsw.ReadOnlyError):
-        reader.execute("DROP TABLE t")
-    reader.close()
-    assert uri(path, "ro", "disk").endswith("?mode=ro&vfs=disk")
-
-
-def test_a_reader_makes_no_file(tmp_path):
-    with pytest.raises(apsw.CantOpenError):
-        open_reader(tmp_path / "none.db")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_faults_keep_their_class(tmp_path):
-    """Peewee would call them all operational errors."""
-    with pytest.raises(apsw.CantOpenError):
-        open_writer(tmp_path / "no" / "directory.db", 1)
-    (tmp_path / "text").write_bytes(b"no database " * 1000)
-    with pytest.raises(apsw.NotADBError):
-        open_writer(tmp_path / "text", 1)
-
-
-def test_a_broken_file_does_not_pass(tmp_path):
-    connection = open_writer(tmp_path / "x.db", 1)
-    connection.execute("CREATE TABLE t (x INTEGER CHECK (x > 0)) STRICT")
-    check(connection)
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    connection.execute("INSERT INTO t VALUES (0)")
-    connection.execute("PRAGMA ignore_check_constraints = OFF")
-    with pytest.raises(DatabaseDamaged, match="CHECK"):
-        check(connection)
-    connection.close()
 
 
 @pytest.fixture
 def db(storage, clock):
-    connection = open_writer(storage.path, 1)
+    connection = storage.engine.connect(checked=False)
+    connection.begin()
     yield Ledgerbase(connection, clock, Ids(clock), "boot")
-    connection.close()
+    connection.abandon()
 
 
 def test_the_time_is_read_anew_for_each_operation(db, clock):

@@ -61,6 +61,6 @@ def test_no_plain_key_is_in_the_file(open_ledger):
     storage = open_ledger()
     caller = Teller(storage).caller()
     storage.close()
-    stored = storage.path.read_bytes()
+    stored = storage.engine.path.read_bytes()
     assert caller.key.hash in stored
     assert caller.key.plain.encode() not in stored

@@ -18,7 +18,6 @@ from config.prices import (
     sell_pico,
 )
 from storage.accounts import set_account_status
-from storage.database import Ledgerbase, open_writer
 from storage.errors import IllegalMove, UnknownHold
 from storage.keys import Caps, revoke_key, set_caps
 from storage.ledger import (
@@ -712,24 +711,23 @@ def test_twenty_callers_of_one_key_stay_below_its_cap(teller):
     assert [isinstance(one, Granted) for one in answers] == [True] * 10 + [False] * 10
 
 
-class CountingLedgerbase(Ledgerbase):
-    __slots__ = ("statements",)
-
-    def sql(self, statement, params=()):
-        self.statements = getattr(self, "statements", 0) + 1
-        return super().sql(statement, params)
-
-
-def test_admit_is_four_statements_and_settle_seven(teller, storage, clock):
+def test_admit_is_four_statements_and_settle_seven(teller):
     caller = teller.caller()
-    connection = open_writer(storage.path, 1)
-    connection.execute("BEGIN IMMEDIATE")
-    db = CountingLedgerbase(connection, clock, storage.ids, storage.boot_id)
-    db.tip()  # The newest transfer is read once for a whole batch.
-    db.statements = 0
-    admit(db, ask(caller, "r1", NANO))
-    assert db.statements == 4
-    settle(db, settlement("r1", 1))
-    assert db.statements == 4 + 7
-    connection.execute("COMMIT")
-    connection.close()
+    counted = []
+
+    def count(db):
+        run = db.sql
+        db.tip()  # The newest transfer is read once for a whole batch.
+
+        def sql(statement, params=()):
+            counted.append(statement)
+            return run(statement, params)
+
+        db.sql = sql
+        admit(db, ask(caller, "r1", NANO))
+        assert len(counted) == 4
+        settle(db, settlement("r1", 1))
+        assert len(counted) == 4 + 7
+        db.sql = run
+
+    teller.do(count)

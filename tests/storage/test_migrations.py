@@ -8,9 +8,9 @@ import pytest
 from storage import DATABASE
 from storage.audit import audit
 from storage.chain import FIRST
-from storage.database import open_writer
 from storage.errors import DatabaseDamaged
 from storage.migrations import HISTORY, NAMES, migrate
+from storage.sqlite import SqliteSnapshot, open_writer
 from tests.storage.teller import PRICE
 
 DAY_NS = 86_400 * 10**9
@@ -74,7 +74,7 @@ def connection(path):
 
 def test_an_old_ledger_is_proved_after_the_steps(connection):
     assert migrate(connection, 9) == list(NAMES[1:])
-    assert audit(connection) == []
+    assert audit(SqliteSnapshot(connection)) == []
     assert migrate(connection, 9) == []
 
 

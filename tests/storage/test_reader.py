@@ -4,7 +4,6 @@ import threading
 
 import apsw
 import pytest
-from peewee import PeeweeException
 
 from storage.accounts import set_account_status
 from storage.errors import LedgerUnavailable
@@ -112,12 +111,12 @@ def test_open_holds_are_those_that_run(teller, storage):
 
 
 def test_a_reader_cannot_write(storage):
-    with pytest.raises(PeeweeException, match="readonly"):
-        storage.reader._database.execute_sql("DELETE FROM session")
+    with pytest.raises(LedgerUnavailable, match="readonly"):
+        storage.reader._rows("DELETE FROM session")
 
 
 def test_each_thread_has_its_own_connection_and_all_are_closed(storage):
-    database, connections = storage.reader._database, []
+    database, connections = storage.reader._reads._database, []
 
     def read():
         storage.reader.revision()

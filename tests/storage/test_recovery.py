@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.database import Ledgerbase, open_writer
+from storage.database import Ledgerbase
 from storage.ledger import Settled, admit
 from storage.locks import Boots
 from storage.recovery import (
@@ -18,14 +18,14 @@ from tests.storage.teller import NANO, PRICE, Teller, ask
 
 def leave_holds(storage, clock, boot_id, caller, names):
     """What a boot of that name would have left in the file."""
-    connection = open_writer(storage.path, 1)
-    connection.execute("BEGIN IMMEDIATE")
+    connection = storage.engine.connect(checked=False)
+    connection.begin()
     db = Ledgerbase(connection, clock, storage.ids, boot_id)
     record_boot(db)
     for name in names:
         admit(db, ask(caller, name, 1, concurrency=100_000))
-    connection.execute("COMMIT")
-    connection.close()
+    connection.commit()
+    connection.abandon()
 
 
 def test_the_next_gateway_voids_what_a_dead_one_left(open_ledger, clock):

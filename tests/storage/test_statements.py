@@ -5,7 +5,7 @@ import re
 import pytest
 
 from storage import statements
-from storage.database import open_reader
+from storage.sqlite import open_reader
 
 NAMES = [
     name
@@ -38,7 +38,7 @@ HOT = [
 
 
 def plan(storage, name):
-    connection = open_reader(storage.path)
+    connection = open_reader(storage.engine.path)
     statement = getattr(statements, name)
     nulls = [None] * max(map(int, re.findall(r"\?(\d+)", statement)), default=0)
     try:

@@ -17,10 +17,10 @@ from tests.storage.teller import NANO, PRICE, Teller
 
 def test_an_empty_directory_becomes_a_ledger(open_ledger, data):
     storage = open_ledger()
-    assert storage.path == data / DATABASE
+    assert storage.engine.path == data / DATABASE
     assert storage.recovered == 0
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    assert stat.S_IMODE(storage.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(storage.engine.path.stat().st_mode) == 0o600
     house = "SELECT owner FROM account WHERE id > 0 ORDER BY id"
     assert Teller(storage).sql(house) == [
         ("cash",),
@@ -105,10 +105,10 @@ def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
     for number in range(200):
         Teller(storage).caller(1, f"u{number}@example.com")
     storage.close()
-    stored = bytearray(storage.path.read_bytes())
+    stored = bytearray(storage.engine.path.read_bytes())
     for at in range(4096 * 3, len(stored), 4096):
         stored[at : at + 200] = b"\xff" * 200
-    storage.path.write_bytes(stored)
+    storage.engine.path.write_bytes(stored)
     with pytest.raises(DatabaseDamaged):
         open_ledger()
     # The refused opening let go of the locks: the answer is the same, not "in use".
@@ -142,7 +142,7 @@ def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
 
 def test_a_locked_file_is_unavailable(open_ledger):
     storage = open_ledger()
-    other = apsw.Connection(str(storage.path))
+    other = apsw.Connection(str(storage.engine.path))
     storage.close()
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailable):

@@ -10,11 +10,11 @@ import pytest
 
 from config.gateway import LedgerSettings
 from storage.accounts import set_account_status
-from storage.database import open_reader, open_writer
 from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
 from storage.ledger import Created, Granted, admit, topup
-from storage.writer import CHECKPOINT_PAGES, Writer
+from storage.sqlite import CHECKPOINT_PAGES, SqliteEngine, open_reader, open_writer
+from storage.writer import Writer
 from tests.storage.faulty_disk import FaultyDisk
 from tests.storage.teller import NANO, ask
 
@@ -55,7 +55,7 @@ def held_up(writer):
 
 @contextmanager
 def locked_elsewhere(storage):
-    connection = open_writer(storage.path, 1)
+    connection = open_writer(storage.engine.path, 1)
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -166,7 +166,7 @@ async def test_nobody_waits_longer_for_a_locked_file_than_one_timeout(storage):
     before = storage.writer.statistics().failures
     with held_up(storage.writer):
         waiting = await queued(storage, [nothing] * 900)
-        other = open_writer(storage.path, 1)
+        other = open_writer(storage.engine.path, 1)
         taken = asyncio.ensure_future(
             asyncio.to_thread(lambda: other.execute("BEGIN IMMEDIATE"))
         )
@@ -224,14 +224,14 @@ def disk():
 def on_faulty_disk(storage, clock, settings, disk):
     """A second writer on the storage's file, over a disk that can be broken."""
     writer = Writer(
-        storage.path,
+        SqliteEngine(
+            storage.engine.path, settings.busy_seconds, checkpoints=True, vfs=disk.name
+        ),
         settings,
         clock,
         Ids(clock),
         storage.boot_id,
-        checkpoints=True,
         on_keys_changed=lambda: None,
-        vfs=disk.name,
     )
     writer.start()
     yield writer
@@ -321,7 +321,7 @@ async def test_close_answers_what_waits_and_refuses_what_comes(open_ledger):
 
 
 def wal_bytes(storage):
-    return os.stat(f"{storage.path}-wal").st_size
+    return os.stat(f"{storage.engine.path}-wal").st_size
 
 
 def write_pages(storage, pages):
@@ -341,7 +341,7 @@ def test_the_wal_does_not_grow_without_end(storage):
 
 
 def test_an_old_snapshot_does_not_stop_the_writer(storage):
-    reader = open_reader(storage.path)
+    reader = open_reader(storage.engine.path)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM boot").fetchall()
     write_pages(storage, 4 * CHECKPOINT_PAGES)
@@ -354,7 +354,7 @@ def test_an_old_snapshot_does_not_stop_the_writer(storage):
 
 def test_close_leaves_an_empty_wal(open_ledger):
     storage = open_ledger()
-    watcher = open_reader(storage.path)
+    watcher = open_reader(storage.engine.path)
     watcher.execute("SELECT count(*) FROM boot").fetchall()
     write_pages(storage, 500)
     assert wal_bytes(storage) > 0
@@ -366,12 +366,11 @@ def test_close_leaves_an_empty_wal(open_ledger):
 def test_changed_keys_are_told_after_the_commit(storage, clock, settings):
     told = []
     writer = Writer(
-        storage.path,
+        storage.engine,
         LedgerSettings(),
         clock,
         storage.ids,
         storage.boot_id,
-        checkpoints=False,
         on_keys_changed=lambda: told.append(storage.reader.revision()),
     )
     writer.start()
@@ -393,12 +392,11 @@ def test_a_listener_that_fails_costs_nobody_an_answer(storage, clock, settings):
         raise Boom
 
     writer = Writer(
-        storage.path,
+        storage.engine,
         settings,
         clock,
         storage.ids,
         storage.boot_id,
-        checkpoints=False,
         on_keys_changed=fail,
     )
     writer.start()
@@ -411,14 +409,12 @@ def test_a_file_that_cannot_even_be_opened_ends_no_thread(tmp_path, clock, setti
     """Whatever opening raises, who asks is answered, and the next one is too."""
     path = tmp_path / "elsewhere" / "autolist.db"
     writer = Writer(
-        path,
+        SqliteEngine(path, vfs="no such file system"),
         settings,
         clock,
         Ids(clock),
         "boot_1",
-        checkpoints=False,
         on_keys_changed=lambda: None,
-        vfs="no such file system",
     )
     writer.start()
     for _ in range(2):

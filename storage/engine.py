@@ -1,0 +1,135 @@
+"""The engine: what the ledger asks of a database, whichever it is.
+
+Verbs, audit and reports are the same on every engine, statement by statement. What
+differs is here: how a connection is opened, what begins and ends a transaction, what
+its faults mean, and how a snapshot is read. Statements have numbered parameters (`?1`)
+and are written so that every engine understands them.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+Params = Sequence[int | str | bytes | None]
+Tip = tuple[int, int, bytes]
+"""The newest transfer: its seq, date and hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the engine did to stay quick; zero where there is nothing to do."""
+
+    checkpoints: int = 0
+    wal_pages: int = 0
+
+
+class Connection(Protocol):
+    """The writer's, used by its thread only."""
+
+    def sql(self, statement: str, params: Params = ()) -> list[Row]:
+        """Run one statement; its rows."""
+        ...
+
+    def begin(self) -> None:
+        """A transaction that nobody else's can overtake from now on."""
+        ...
+
+    def tip(self) -> Tip | None:
+        """The newest transfer as this transaction sees it; None if there is none."""
+        ...
+
+    def commit(self) -> None:
+        """Returns when the transaction would survive a power cut."""
+        ...
+
+    def roll_back(self) -> None:
+        """Leaves the transaction, if there still is one."""
+        ...
+
+    def savepoint(self) -> None: ...
+
+    def release(self) -> None:
+        """What was written since the savepoint belongs to the transaction."""
+        ...
+
+    def undo(self) -> None:
+        """What was written since the savepoint was not."""
+        ...
+
+    def idle(self) -> None:
+        """Called between two batches, for what the engine has to do by then."""
+        ...
+
+    def close(self) -> None:
+        """The orderly end."""
+        ...
+
+    def abandon(self) -> None:
+        """The end of one that is not trusted any more. Raises nothing."""
+        ...
+
+
+class Snapshot(Protocol):
+    """The ledger as it was at one moment, for as long as this is open."""
+
+    def rows(self, statement: str, params: Params = ()) -> Iterator[Row]:
+        """A stream; several may be read at once, none is held in memory whole."""
+        ...
+
+    def interrupt(self) -> None:
+        """From another thread: who reads gets an exception."""
+        ...
+
+
+class Reads(Protocol):
+    """Short reads from any thread. Raises LedgerUnavailable only."""
+
+    def rows(self, statement: str, params: Params = ()) -> list[Row]: ...
+
+    def query(self, query: Any) -> list[Row]:
+        """The rows of a query that Peewee built."""
+        ...
+
+    def close(self) -> None:
+        """Ends reading in all threads."""
+        ...
+
+
+class Engine(Protocol):
+    """One database, and the classes of what it raises."""
+
+    @property
+    def faults(self) -> type[Exception]:
+        """The base of all."""
+        ...
+
+    @property
+    def unavailable(self) -> tuple[type[Exception], ...]:
+        """What says "not now" rather than "not this"."""
+        ...
+
+    @property
+    def harmless(self) -> tuple[type[Exception], ...]:
+        """Among those: after these the connection knows where it stands."""
+        ...
+
+    def prepare(self, now_ns: int, *, checked: bool) -> None:
+        """It exists, is whole (if `checked`) and has the newest schema.
+
+        Raises a StorageError that says what to do.
+        """
+        ...
+
+    def connect(self, *, checked: bool) -> Connection:
+        """The writer's connection; after a fault the database is checked first."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """For one long job, such as an audit."""
+        ...
+
+    def reads(self) -> Reads: ...
+
+    def upkeep(self) -> Upkeep: ...
