@@ -213,7 +213,7 @@ def test_a_wrong_import_is_found(path: str, line: str) -> None:
         ("config/settings.py", "import yaml, os.path"),
         ("config/commands.py", "import click\nfrom config import load"),
         ("storage/writer.py", "import asyncio\nfrom storage import errors"),
-        ("storage/commands.py", "import click"),
+        ("storage/commands/keys.py", "import click"),
         ("addons/wire/sse.py", "import orjson\nfrom . import errors"),
         ("addons/wire/__init__.py", "from .sse import SseDecoder"),
         ("addons/wire/sse.py", "from urllib.parse import urlsplit"),

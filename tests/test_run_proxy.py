@@ -74,6 +74,17 @@ def test_every_command_explains_itself(arguments: list[str]) -> None:
     assert len(result.stdout.splitlines()) > 3
 
 
+def commands_in(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands_in(command)
+
+
+def test_every_command_says_what_it_is_for() -> None:
+    assert [one.name for one in commands_in(main) if not one.help] == []
+
+
 def test_the_help_names_every_command() -> None:
     listed = invoke("--help").stdout.partition("Commands:")[2]
     assert {line.split()[0] for line in listed.splitlines() if line.strip()} == {

@@ -1,0 +1,68 @@
+"""Options and arguments that several commands have, and how their texts are read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config.money import parse_nano
+from storage.keys import KEEP
+
+
+def amount_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """An option's or argument's exact dollars, above zero."""
+    nano = money_nano(ctx, param, text)
+    if nano == 0:
+        raise click.BadParameter(f"{text!r}: this is nothing")
+    return nano
+
+
+def money_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """An option's exact dollars, zero or more."""
+    try:
+        nano = parse_nano(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}") from error
+    if nano < 0:
+        raise click.BadParameter(f"{text!r}: an amount is not negative")
+    return nano
+
+
+def signed_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """An argument's exact dollars, above or below zero."""
+    try:
+        nano = parse_nano(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}") from error
+    if nano == 0:
+        raise click.BadParameter(f"{text!r}: this is nothing")
+    return nano
+
+
+def cap_nano(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> int | None:
+    """An option's exact dollars; `none` takes a cap away."""
+    if text is None:
+        return KEEP
+    return None if text == "none" else money_nano(ctx, param, text)
+
+
+def cap_option(name: str, period: str) -> Callable[[Callable[..., None]], Any]:
+    text = f"Dollars {period}, or `none`."
+    return click.option(name, callback=cap_nano, help=text)
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data"),
+    show_default=True,
+    envvar="AUTOLIST_DATA",
+    show_envvar=True,
+    help="Directory that holds the ledger.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON instead of text."
+)

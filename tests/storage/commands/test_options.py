@@ -1,0 +1,35 @@
+"""Options: the texts that operators type, read exactly or refused."""
+
+import click
+import pytest
+
+from storage.commands.options import amount_nano, cap_nano, money_nano, signed_nano
+from storage.keys import KEEP
+
+CONTEXT = click.Context(click.Command("any"))
+OPTION = click.Option(["--amount"])
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "found"),
+    [
+        (amount_nano, "2.50", 2_500_000_000),
+        (amount_nano, "0.000000001", 1),
+        (amount_nano, "0", None),
+        (amount_nano, "-1", None),
+        (amount_nano, "1,5", None),
+        (money_nano, "0", 0),
+        (money_nano, "-0.01", None),
+        (signed_nano, "-2", -2_000_000_000),
+        (signed_nano, "-0.00", None),
+        (cap_nano, "none", None),
+        (cap_nano, "0", 0),
+        (cap_nano, None, KEEP),
+    ],
+)
+def test_an_amount_is_exact_dollars(read, text, found):
+    if found is None and text != "none":
+        with pytest.raises(click.BadParameter):
+            read(CONTEXT, OPTION, text)
+    else:
+        assert read(CONTEXT, OPTION, text) == found
