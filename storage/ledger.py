@@ -21,14 +21,12 @@ the house from `shortfall`, where an operator sees it.
 """
 
 import json
-from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import lru_cache
 
 from config.prices import METERS
 from storage import statements as sql
+from storage.caps import caps_of, days_of, tightest
 from storage.chain import link
 from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
@@ -39,10 +37,8 @@ ADJUSTMENT, COST, PAYABLE = -1, -2, -3
 REFERENCE_LENGTH_MAX = 255
 CONDITIONS = "conditions"
 """Where usage.other keeps what is no meter."""
-CAPS = ("total", "month", "day")
 REFUNDABLE = ("topup", "promo", "usage", "late")
 _SECOND_NS = 10**9
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,7 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class OverBudget:
-    """The key's own cap refuses: `limit` is total, month or day."""
+    """The key's own caps refuse: `limit` is the one that leaves least."""
 
     limit: str
     needed_nano: int
@@ -252,7 +248,7 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
             ask.tpm,
             ask.concurrency,
             ask.amount_nano,
-            *_days(db.now_ns // sql.DAY_NS),
+            *days_of(db.now_ns // sql.DAY_NS),
         ),
     )
     if not entered:
@@ -505,17 +501,15 @@ def _key_refusal(
 def _over_budget(
     db: Ledgerbase, key_id: int, amount_nano: int
 ) -> OverBudget | None:
-    """Which of the key's caps refuses an amount, if one does."""
+    """Which of the key's caps leaves least, if that is less than an amount."""
     found = db.sql(sql.FIND_CAPS, _capped(key_id, amount_nano, db.now_ns))
     if not found:
         return None
-    pending, *caps = found[0]
-    pairs = zip(caps[::2], caps[1::2], strict=True)
-    for name, (limit, spent) in zip(CAPS, pairs, strict=True):
-        if limit is not None and spent + pending + amount_nano > limit:
-            left = max(0, limit - spent - pending)
-            return OverBudget(name, amount_nano, left)
-    return None
+    pending, *figures = found[0]
+    cap = tightest(caps_of(pending, figures))
+    if cap is None or cap.left_nano is None or cap.left_nano >= amount_nano:
+        return None
+    return OverBudget(cap.name, amount_nano, cap.left_nano)
 
 
 def _capped(
@@ -523,15 +517,7 @@ def _capped(
 ) -> tuple[int | None, ...]:
     """The parameters of the caps; what the limits take in between is not used."""
     unused = (None,) * 6
-    return (key_id, *unused, amount_nano, *_days(now_ns // sql.DAY_NS))
-
-
-@lru_cache(maxsize=16)
-def _days(day: int) -> tuple[int, int, int]:
-    """A day since 1970, and its month's first and last day, in UTC."""
-    today = _EPOCH + timedelta(days=day)
-    first = day - today.day + 1
-    return day, first, first + monthrange(today.year, today.month)[1] - 1
+    return (key_id, *unused, amount_nano, *days_of(now_ns // sql.DAY_NS))
 
 
 def _key_state(db: Ledgerbase, ask: Admission) -> list[Row]:

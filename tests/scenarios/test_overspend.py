@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from addons.holds import worst_case
+from addons.quoting import worst_case
 from addons.wire.openai import read_chat
 from config.money import dollars
 from tests.fakes.openai_script import Answer, Gate, after

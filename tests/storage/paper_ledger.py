@@ -91,16 +91,17 @@ class PaperLedger:
         return self.granted(now, account, key, rpm, tpm)
 
     def over(self, now, key, amount):
-        """Total, month and day; what is held counts in each of them."""
+        """Total, month and day; what is held counts in each, and the least decides."""
         it, moment = self.keys[key], date_of(now)
         opened = [h for h in self.holds.values() if h.state == "open"]
         held = sum(h.amount for h in opened if h.key == key)
         spans = (lambda d: True, lambda d: d[:2] == moment[:2], lambda d: d == moment)
+        found = []
         for name, cap, within in zip(CAPS, it.caps, spans, strict=True):
             spent = sum(paid for day, paid in it.spent if within(day))
             if cap is not None and spent + held + amount > cap:
-                return ("OverBudget", name, amount, max(0, cap - spent - held))
-        return None
+                found.append(("OverBudget", name, amount, max(0, cap - spent - held)))
+        return min(found, key=lambda refusal: refusal[3], default=None)
 
     def granted(self, now, account, key, rpm, tpm):
         it = self.keys[key]
