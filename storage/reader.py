@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from config.prices import METERS
 from storage import statements as sql
 from storage.accounts import UserRecord, user_record
+from storage.caps import days_of, monday_of
 from storage.engine import Engine, Row
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
+from storage.standing import Spending, Standing, spending_of, standing_of
 
 ROWS_MAX = 500
 
@@ -154,6 +156,16 @@ class Reader:
         """The newest first, revoked ones included."""
         return [key_record(row) for row in self._rows(_KEYS, (account_id, ROWS_MAX))]
 
+    def standing(self, key_id: int, now_ns: int) -> Standing | None:
+        """What a key may still spend now, and its account's money."""
+        rows = self._rows(sql.KEY_STANDING, (key_id, *_calendar(now_ns)))
+        return _one(standing_of, rows)
+
+    def spending(self, account_id: int, now_ns: int) -> list[Spending]:
+        """What each key of an account spent until now, in the order of `keys`."""
+        params = (account_id, *_calendar(now_ns), ROWS_MAX)
+        return [spending_of(row) for row in self._rows(sql.KEY_SPENDING, params)]
+
     def revision(self) -> int:
         """Changes whenever a key or an account's status does, in any process."""
         return int(self._rows(_REVISION)[0][0])
@@ -200,6 +212,12 @@ class Reader:
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows are allowed."""
         return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
+
+
+def _calendar(now_ns: int) -> tuple[int, int, int, int]:
+    """The day, its week's first day, and its month's first and last."""
+    day, first, last = days_of(now_ns // sql.DAY_NS)
+    return day, monday_of(day), first, last
 
 
 def _bounded(limit: int) -> int:

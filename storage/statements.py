@@ -181,6 +181,39 @@ FIND_CAPS = f"""
     FROM "key" WHERE id = ?1
 """
 
+# Where a key stands on day ?2: its week began on ?3, its month is from ?4 to ?5.
+_SPENDING = """
+    k.id,
+    coalesce((SELECT sum(s.spent_nano) FROM spending s
+        WHERE s.key_id = k.id AND s.day BETWEEN ?3 AND ?3 + 6), 0),
+    k.pending_nano, k.limit_nano, k.spent_nano, k.limit_month_nano,
+    coalesce((SELECT sum(s.spent_nano) FROM spending s
+        WHERE s.key_id = k.id AND s.day BETWEEN ?4 AND ?5), 0),
+    k.limit_day_nano,
+    coalesce((SELECT s.spent_nano FROM spending s
+        WHERE s.key_id = k.id AND s.day = ?2), 0)
+"""
+
+# The welcome money is found by its name, so that no list of transfers is read.
+KEY_STANDING = f"""
+    SELECT a.credits_posted - a.debits_posted, a.debits_pending,
+        (SELECT coalesce(sum(o.spent_nano), 0) FROM "key" o
+            WHERE o.account_id = a.id),
+        a.credits_posted,
+        coalesce((SELECT t.amount_nano FROM transfer t
+            WHERE t.id = 'promo:welcome:' || u.id), 0),
+        {_SPENDING}
+    FROM "key" k
+    JOIN account a ON a.id = k.account_id
+    JOIN "user" u ON u.account_id = k.account_id
+    WHERE k.id = ?1
+"""
+
+KEY_SPENDING = f"""
+    SELECT {_SPENDING} FROM "key" k
+    WHERE k.account_id = ?1 ORDER BY k.id DESC LIMIT ?6
+"""
+
 SET_CAPS = """
     UPDATE "key" SET
         limit_nano = CASE WHEN ?2 = -1 THEN limit_nano ELSE ?2 END,
@@ -196,9 +229,15 @@ FIND_KEY_STATE = """
 """
 
 INSERT_KEY = """
-    INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns,
+                       rpm, tpm, concurrency, limit_nano, limit_day_nano,
+                       limit_month_nano)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     RETURNING id
+"""
+
+COUNT_KEYS = """
+    SELECT count(*) FROM "key" WHERE account_id = ?1 AND status <> 'revoked'
 """
 
 # A revoked key shows in no page, so its sealed text has no more use.
