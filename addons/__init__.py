@@ -17,8 +17,10 @@ from addons.keys import Keys
 from addons.limits import Limits
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
+from addons.quotes import Quotes
 from addons.receipts import Receipts
 from addons.routing import Routing
+from addons.standing import Standing
 from addons.upstream.upstream import Upstream
 from config import Settings
 from storage import Storage
@@ -49,7 +51,16 @@ def chain(
         admission,  # is this a request at all, and is there room
         Keys(storage.directory),  # who is asking
         Limits(settings.limits),  # how often they may
-        Asking(settings.models, routes, catalogue),  # what is asked
+        Asking(catalogue),  # what is asked
+        # what it would cost
+        Quotes(
+            catalogue,
+            settings.prices,
+            storage.reader,
+            clock,
+            settings.policies.output_floor_tokens,
+        ),
+        Standing(storage.reader, clock),  # where the caller stands
         holds,  # can they pay the worst case: reserve it
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back

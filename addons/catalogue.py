@@ -1,10 +1,11 @@
-"""Catalogue: the models as callers see them, with the prices they pay."""
+"""Catalogue: the models as callers see them, and which of them serves an ask."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from addons.exchange import Leg
-from addons.wire.errors import UnknownModel
+from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
+from addons.wire.openai import ChatAsk
 from config import Price, PriceBook
 from config.meters import TOKENS, kind_of, rate_text
 from config.prices import Case
@@ -31,6 +32,21 @@ class Catalogue:
 
     def listing(self) -> dict[str, Any]:
         return {"object": "list", "data": [self.entry(id) for id in self.models]}
+
+    def serving(self, ask: ChatAsk) -> Model:
+        """The model that serves an ask; UnknownModel, ModelUnavailable, or a
+        BadParameter for more output than it can give."""
+        model = self.models.get(ask.model)
+        if model is None:
+            raise UnknownModel(ask.model)
+        if not self.routes.get(model.id):
+            raise ModelUnavailable(model.id)
+        if ask.output_limit is not None and ask.output_limit > model.output_tokens:
+            raise BadParameter(
+                ask.output_limit_name,
+                f"{model.id} answers with {model.output_tokens} at most",
+            )
+        return model
 
     def entry(self, id: str) -> dict[str, Any]:
         """One model; UnknownModel if it is not configured."""

@@ -19,6 +19,9 @@ class Kind(Enum):
     CHAT = "chat"
     MODELS = "models"
     MODEL = "model"
+    QUOTE = "quote"
+    KEY = "key"
+    CREDITS = "credits"
     HEALTH = "health"
     READY = "ready"
     WEB = "web"
@@ -43,11 +46,15 @@ class Endpoint:
     name: str = ""
 
     def body_bytes_max(self, listen: Listen) -> int:
-        """Only what is paid for may be large."""
-        return listen.body_bytes if self.paid else listen.form_bytes
+        """Only what is paid for may be large, and what asks what that would cost."""
+        large = self.paid or self.kind is Kind.QUOTE
+        return listen.body_bytes if large else listen.form_bytes
 
 
 CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))
+QUOTE = Endpoint(Kind.QUOTE, api=True, keyed=True, methods=("POST",))
+KEY = Endpoint(Kind.KEY, api=True, keyed=True, methods=("GET", "HEAD"))
+CREDITS = Endpoint(Kind.CREDITS, api=True, keyed=True, methods=("GET", "HEAD"))
 MODELS = Endpoint(Kind.MODELS, api=True, keyed=True, methods=("GET", "HEAD"))
 HEALTH = Endpoint(Kind.HEALTH, api=False, methods=("GET", "HEAD"))
 READY = Endpoint(Kind.READY, api=False, methods=("GET", "HEAD"))
@@ -59,6 +66,11 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
     {
         "/api/v1/chat/completions": CHAT,
         "/api/v1/models": MODELS,
+        "/api/v1/quote": QUOTE,
+        "/api/v1/key": KEY,
+        # The older name, which programs written for OpenRouter still use.
+        "/api/v1/auth/key": KEY,
+        "/api/v1/credits": CREDITS,
         "/healthz": HEALTH,
         "/readyz": READY,
     }

@@ -19,7 +19,7 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
 from addons.wire.openai import ChatAsk
 from config import Price
-from config.prices import PLAIN, Situation
+from config.prices import PLAIN, Situation, worst_quantities
 from config.settings import Candidate, Clocks, Credential, Model, Provider
 from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
@@ -57,6 +57,13 @@ class Quote:
     amount_nano: int
     lowered: bool = False
     situation: Situation = PLAIN
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """The tokens it was made for, under the meters that cost most."""
+        return worst_quantities(
+            self.price, self.situation, self.input_tokens, self.output_tokens_all
+        )
 
     @property
     def output_tokens_all(self) -> int:

@@ -14,6 +14,7 @@ from mitmproxy.net.http import status_codes
 from addons.endpoints import Endpoint
 from addons.exchange import Exchange
 from addons.wire.errors import ApiError, error_body, error_headers
+from config.money import dollars
 
 JSON = "application/json; charset=utf-8"
 
@@ -46,6 +47,11 @@ def allow_any_origin(headers: Headers) -> None:
     """A page anywhere may call the API: it needs a key, and no cookie is looked at."""
     headers["access-control-allow-origin"] = "*"
     headers["access-control-expose-headers"] = "*"
+
+
+def amount(nano: int) -> orjson.Fragment:
+    """Dollars as a JSON number, exactly: written digit by digit, never as a float."""
+    return orjson.Fragment(dollars(nano))
 
 
 def json_response(status: int, body: bytes) -> Response:

@@ -23,7 +23,14 @@ PROVIDERS = WIRE | {"addons.providers"}
 VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
 # What several addons do alike: plain functions and classes without a hook.
 SHARED = frozenset(
-    {"addons.catalogue", "addons.counting", "addons.quoting", "addons.rendering"}
+    {
+        "addons.bodies",
+        "addons.catalogue",
+        "addons.counting",
+        "addons.estimate",
+        "addons.quoting",
+        "addons.rendering",
+    }
 )
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
 LOOP = frozenset({"asyncio"})

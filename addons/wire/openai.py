@@ -95,7 +95,11 @@ class ChatAsk:
 
 def read_chat(raw: bytes) -> ChatAsk:
     """The ask in a request's body; BadJson or BadParameter if there is none."""
-    sent = _parsed(raw)
+    return chat_of(parsed(raw))
+
+
+def chat_of(sent: Mapping[str, Any]) -> ChatAsk:
+    """The ask in an object that was a body, or stood in one."""
     model = sent.get("model")
     if model is None:
         raise missing("model")
@@ -203,7 +207,8 @@ def usage_object(usage: Usage, cost: str | None = None) -> dict[str, Any]:
     return shape
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def parsed(raw: bytes) -> dict[str, Any]:
+    """A body as the JSON object it must be; BadJson if it is none."""
     if not raw:
         raise BadJson("The body is empty; it must be a JSON object.")
     try:

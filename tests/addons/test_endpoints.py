@@ -5,6 +5,8 @@ import pytest
 from addons.endpoints import Endpoint, Kind, find
 from config.settings import Listen
 
+POSTED = ("/v1/chat/completions", "/v1/quote")
+
 
 @pytest.mark.parametrize(
     ("method", "target", "kind"),
@@ -17,6 +19,12 @@ from config.settings import Listen
         ("HEAD", "/v1/models", Kind.MODELS),
         ("GET", "/v1/models/", Kind.MODELS),
         ("GET", "/api/v1/models/gpt-4o", Kind.MODEL),
+        ("POST", "/api/v1/quote", Kind.QUOTE),
+        ("GET", "/api/v1/quote", Kind.WRONG_METHOD),
+        ("GET", "/api/v1/key", Kind.KEY),
+        ("GET", "/v1/auth/key", Kind.KEY),
+        ("HEAD", "/v1/credits", Kind.CREDITS),
+        ("POST", "/v1/credits", Kind.WRONG_METHOD),
         ("GET", "/healthz", Kind.HEALTH),
         ("GET", "/readyz", Kind.READY),
         ("GET", "/", Kind.WEB),
@@ -51,6 +59,9 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
         ("/v1/chat/completions", {"api", "keyed", "paid"}),
         ("/v1/models", {"api", "keyed"}),
         ("/v1/models/x", {"api", "keyed"}),
+        ("/v1/quote", {"api", "keyed"}),
+        ("/v1/key", {"api", "keyed"}),
+        ("/v1/credits", {"api", "keyed"}),
         ("/v1/nothing", {"api"}),
         ("/healthz", set()),
         ("/api/user.php", set()),
@@ -59,7 +70,7 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
 def test_only_the_programs_api_wants_keys_and_only_chat_money(
     target: str, rules: set[str]
 ) -> None:
-    endpoint = find("POST" if "chat" in target else "GET", target)
+    endpoint = find("POST" if target in POSTED else "GET", target)
     assert {name for name in ("api", "keyed", "paid") if getattr(endpoint, name)} == (
         rules
     )
@@ -100,14 +111,16 @@ def test_a_model_is_named_by_its_address(target: str, name: str) -> None:
     ("target", "limit"),
     [
         ("/v1/chat/completions", 1000),
+        ("/v1/quote", 1000),
         ("/v1/models", 10),
+        ("/v1/key", 10),
         ("/v1/nothing", 10),
         ("/healthz", 10),
         ("/api/user.php", 10),
     ],
 )
-def test_only_what_is_paid_for_may_be_large(target: str, limit: int) -> None:
-    endpoint = find("POST" if "chat" in target else "GET", target)
+def test_only_what_is_paid_for_or_quoted_may_be_large(target: str, limit: int) -> None:
+    endpoint = find("POST" if target in POSTED else "GET", target)
     assert endpoint.body_bytes_max(Listen(body_bytes=1000, form_bytes=10)) == limit
 
 
