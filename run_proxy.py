@@ -16,6 +16,7 @@ import click
 import uvloop
 
 import addons
+from addons.commands import quote
 from addons.exchange import Leg
 from addons.gateway.master import Master
 from addons.holds import Holds
@@ -30,6 +31,7 @@ from storage.commands import (
     Refused,
     backup,
     key_group,
+    refund,
     restore,
     user_group,
     verify,
@@ -187,6 +189,8 @@ for command in (
     user_group,
     key_group,
     voucher_group,
+    refund,
+    quote,
     verify,
     backup,
     restore,

@@ -34,18 +34,10 @@ class Catalogue:
         return {"object": "list", "data": [self.entry(id) for id in self.models]}
 
     def serving(self, ask: ChatAsk) -> Model:
-        """The model that serves an ask; UnknownModel, ModelUnavailable, or a
-        BadParameter for more output than it can give."""
-        model = self.models.get(ask.model)
-        if model is None:
-            raise UnknownModel(ask.model)
+        """The model that serves an ask; what `model_of` raises, or ModelUnavailable."""
+        model = model_of(ask, self.models)
         if not self.routes.get(model.id):
             raise ModelUnavailable(model.id)
-        if ask.output_limit is not None and ask.output_limit > model.output_tokens:
-            raise BadParameter(
-                ask.output_limit_name,
-                f"{model.id} answers with {model.output_tokens} at most",
-            )
         return model
 
     def entry(self, id: str) -> dict[str, Any]:
@@ -67,6 +59,20 @@ class Catalogue:
             "max_output_tokens": model.output_tokens,
             "pricing": None if price is None else pricing(price),
         }
+
+
+def model_of(ask: ChatAsk, models: Mapping[str, Model]) -> Model:
+    """The model that an ask names; UnknownModel if there is none, BadParameter if more
+    output is asked for than it makes."""
+    model = models.get(ask.model)
+    if model is None:
+        raise UnknownModel(ask.model)
+    if ask.output_limit is not None and ask.output_limit > model.output_tokens:
+        raise BadParameter(
+            ask.output_limit_name,
+            f"{model.id} answers with {model.output_tokens} at most",
+        )
+    return model
 
 
 def pricing(price: Price) -> dict[str, Any]:

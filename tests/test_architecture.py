@@ -113,6 +113,11 @@ TABLE = (
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
     ),
     Package(
+        "addons.commands",
+        PROVIDERS | VOCABULARY | SHARED | {"config"},
+        frozenset({"click", "orjson"}),
+    ),
+    Package(
         "dashboard",
         frozenset({"storage", "config"}),
         frozenset(

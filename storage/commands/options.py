@@ -29,6 +29,13 @@ def money_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
     return nano
 
 
+def optional_nano(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> int | None:
+    """The same, or None where the option was left out."""
+    return None if text is None else money_nano(ctx, param, text)
+
+
 def signed_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
     """An argument's exact dollars, above or below zero."""
     try:

@@ -63,7 +63,12 @@ def create_user(
     data: Path,
     as_json: bool,
 ) -> None:
-    """Create a user with an account and a key, which is shown once."""
+    """Create a user with an account and a key, which is shown once.
+
+    \b
+    Example:
+      run_proxy.py user create --email ada@example.com --password-stdin < password.txt
+    """
     email = _email(email)
     password_hash = hash_password(_password(password, password_stdin))
     with opened(data) as storage:
@@ -81,7 +86,12 @@ def create_user(
 @data_option
 @json_option
 def list_users(search: str, data: Path, as_json: bool) -> None:
-    """List users by address."""
+    """List users by address.
+
+    \b
+    Example:
+      run_proxy.py user list --search example.com
+    """
     with opened(data) as storage:
         users = [_user_shape(storage, user) for user in _all_users(storage, search)]
     show(as_json, users, table(("email", "status", "role", "available"), users))
@@ -92,7 +102,12 @@ def list_users(search: str, data: Path, as_json: bool) -> None:
 @data_option
 @json_option
 def disable_user(email: str, data: Path, as_json: bool) -> None:
-    """Refuse a user's requests and sign him out everywhere."""
+    """Refuse a user's requests and sign him out everywhere.
+
+    \b
+    Example:
+      run_proxy.py user disable ada@example.com
+    """
     _set_status(email, "blocked", data, as_json)
 
 
@@ -101,7 +116,12 @@ def disable_user(email: str, data: Path, as_json: bool) -> None:
 @data_option
 @json_option
 def enable_user(email: str, data: Path, as_json: bool) -> None:
-    """Undo `disable`."""
+    """Undo `disable`.
+
+    \b
+    Example:
+      run_proxy.py user enable ada@example.com
+    """
     _set_status(email, "open", data, as_json)
 
 
@@ -111,7 +131,12 @@ def enable_user(email: str, data: Path, as_json: bool) -> None:
 @data_option
 @json_option
 def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
-    """Give a user money from the house's promo account."""
+    """Give a user money from the house's promo account.
+
+    \b
+    Example:
+      run_proxy.py user grant ada@example.com 2.50
+    """
     with opened(data) as storage:
         user = find_user(storage, email)
         ref = storage.ids.make("grant")
@@ -135,6 +160,10 @@ def adjust_user(
     """Correct a user's balance by AMOUNT, which may be negative.
 
     What a negative amount is above the user's available is the house's shortfall.
+
+    \b
+    Example:
+      run_proxy.py user adjust ada@example.com -1 --reason "paid twice" --author bob
     """
     with opened(data) as storage:
         user = find_user(storage, email)

@@ -29,7 +29,12 @@ def voucher_group() -> None:
 def create_codes(
     amount: int, count: int, batch: str, data: Path, as_json: bool
 ) -> None:
-    """Make voucher codes; they are shown now and never again."""
+    """Make voucher codes; they are shown now and never again.
+
+    \b
+    Example:
+      run_proxy.py voucher create --amount 5 --count 20 --batch spring
+    """
     codes = [new_code() for _ in range(count)]
     with opened(data) as storage:
         batch = batch or storage.ids.make("batch")
