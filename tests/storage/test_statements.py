@@ -34,6 +34,11 @@ HOT = [
     "FIND_KEY_BY_HASH",
     "OPEN_HOLDS_OF_BOOT",
     "FIND_TRANSFER",
+    "LOCK_ACCOUNT",
+    "FIND_REPLAY",
+    "TAKE_REPLAY",
+    "KEEP_ANSWER",
+    "PURGE_REPLAYS",
 ]
 
 
