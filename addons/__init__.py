@@ -18,6 +18,7 @@ from addons.limits import Limits
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.receipts import Receipts
+from addons.replays import Replays
 from addons.routing import Routing
 from addons.upstream.upstream import Upstream
 from config import Settings
@@ -50,7 +51,8 @@ def chain(
         Keys(storage.directory),  # who is asking
         Limits(settings.limits),  # how often they may
         Asking(settings.models, routes, catalogue),  # what is asked
-        holds,  # can they pay the worst case: reserve it
+        Replays(storage.writer),  # under which name, if it is to run once
+        holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back
         Metering(settings.policies, clock),  # what was used, what it costs

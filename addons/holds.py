@@ -2,7 +2,9 @@
 
 Before anything is sent upstream the worst case of the ask is reserved, durably, in
 one database transaction that also checks the account's state and the key's limits.
-Afterwards the hold is settled or voided, once.
+Afterwards the hold is settled or voided, once. The same transaction finds out that a
+request ran before under the name its caller gave it: then nothing is reserved, and it
+gets the answer it got.
 
 The worst case is an upper bound of the input (every token is at least one byte of
 text) and the output limit that goes upstream, at the dearest rate that can apply:
@@ -24,9 +26,13 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.counting import count_input
 from addons.exchange import Charge, Exchange, Quote
+from addons.rendering import kept_response
 from addons.wire.errors import (
     AccountDisabled,
+    AnswerNotKept,
     ApiError,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InsufficientBalance,
     InternalError,
     KeyBudgetExceeded,
@@ -41,10 +47,11 @@ from config.meters import TOKENS
 from config.money import dollars
 from config.prices import PLAIN, Situation, cost_nano, worst_quantities
 from config.settings import Model
-from storage import ledger
+from storage import ledger, replays
 from storage.clock import Clock
 from storage.errors import IllegalMove, LedgerBusy, LedgerUnavailable
 from storage.ledger import Admission, Granted, Insufficient, Settled, Settlement
+from storage.replays import KeptAnswer, Replayed
 from storage.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -87,6 +94,8 @@ class Holds:
             return
         try:
             await self.hold(exchange)
+            if exchange.replayed is not None:
+                flow.response = kept_response(exchange.replayed.answer)
         except ApiError as error:
             exchange.refuse(error)
         except LedgerBusy:
@@ -142,7 +151,9 @@ class Holds:
             answer = again
         raise refusal
 
-    async def admit(self, exchange: Exchange, quote: Quote) -> Granted | Insufficient:
+    async def admit(
+        self, exchange: Exchange, quote: Quote
+    ) -> Granted | Insufficient | Replayed:
         """Reserve a quote; raises the refusals that no smaller quote would cure."""
         caller, limits = exchange.caller, exchange.limits
         if caller is None or limits is None:
@@ -160,6 +171,7 @@ class Holds:
                 rpm=limits.rpm,
                 tpm=limits.tpm,
                 concurrency=limits.concurrency,
+                replay=exchange.replay,
             ),
         )
         match answer:
@@ -179,12 +191,28 @@ class Holds:
                 raise UnknownKey()
             case ledger.Blocked():
                 raise AccountDisabled()
+            case replays.InFlight(request_id):
+                raise IdempotencyKeyInUse(request_id)
+            case replays.NotKept(request_id, streamed):
+                raise AnswerNotKept(request_id, streamed)
+            case replays.KeyReused(request_id):
+                raise IdempotencyKeyReused(request_id)
+            case Replayed():
+                exchange.replayed = answer
             case Insufficient():
                 pass
         return answer
 
-    async def settle(self, exchange: Exchange, charge: Charge) -> None:
-        """Charge what the exchange cost; returns when that is durable, or queued."""
+    async def settle(
+        self,
+        exchange: Exchange,
+        charge: Charge,
+        answer: Callable[[int], KeptAnswer] | None = None,
+    ) -> None:
+        """Charge what the exchange cost; returns when that is durable, or queued.
+
+        `answer` is kept with the charge, of what was paid.
+        """
         settlement = Settlement(
             exchange.id,
             charge.cost_nano,
@@ -192,6 +220,7 @@ class Holds:
             charge.record,
             charge.buy_nano,
             charge.buy_pico,
+            answer,
         )
         # Right unless the ledger knows better in a moment.
         exchange.paid_nano = charge.cost_nano
