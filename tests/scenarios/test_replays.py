@@ -18,9 +18,9 @@ import openai
 import pytest
 from openai import DefaultHttpxClient, OpenAI
 
-from storage.audit import audit
-from storage.database import open_reader
+from storage import DATABASE
 from storage.replays import BODY_BYTES_MAX
+from storage.sqlite import SqliteEngine
 from tests.fakes.clock import FakeClock
 from tests.fakes.openai_script import Answer, End, Gate, Silence, Status, after
 from tests.fakes.openai_server import FakeOpenAI
@@ -438,13 +438,9 @@ def test_after_a_kill_the_request_runs_again(
     else:
         assert is_replay_of(first, again)
     assert len(fake.requests) == 2
-    connection = open_reader(tmp_path / "autolist.db")
-    try:
-        assert audit(connection) == []
-        outcomes = connection.execute("SELECT outcome FROM usage ORDER BY at_ns")
+    with SqliteEngine(tmp_path / DATABASE).snapshot() as snapshot:
+        outcomes = snapshot.rows("SELECT outcome FROM usage ORDER BY at_ns")
         assert [outcome for (outcome,) in outcomes] == ["recovered", "complete"]
-    finally:
-        connection.close()
     prove(tmp_path)
 
 
