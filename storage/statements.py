@@ -313,7 +313,7 @@ PURGE_REPLAYS = """
         WHERE r.opened_ns <= ?1 AND NOT EXISTS (
             SELECT 1 FROM hold h WHERE h.id = r.request_id AND h.state = 'open'
         )
-        ORDER BY r.opened_ns LIMIT ?2
+        ORDER BY r.opened_ns, r.account_id, r.name LIMIT ?2
     )
     RETURNING request_id
 """
