@@ -105,8 +105,10 @@ def fingerprint(method: str, path: str, body: bytes) -> bytes:
 def find(db: Ledgerbase, account_id: int, key: ReplayKey) -> Earlier | None:
     """The request that has this name already; None if the name is free."""
     db.sql(sql.LOCK_ACCOUNT, (account_id,))
-    found = db.sql(sql.FIND_REPLAY, (account_id, key.name))
-    return _standing(found[0], key.fingerprint, db.now_ns) if found else None
+    if not db.sql(sql.HAS_REPLAY, (account_id, key.name)):
+        return None
+    (row,) = db.sql(sql.FIND_REPLAY, (account_id, key.name))
+    return _standing(row, key.fingerprint, db.now_ns)
 
 
 def take(db: Ledgerbase, account_id: int, key: ReplayKey, request_id: str) -> None:
@@ -114,7 +116,7 @@ def take(db: Ledgerbase, account_id: int, key: ReplayKey, request_id: str) -> No
     db.sql(
         sql.TAKE_REPLAY, (account_id, key.name, key.fingerprint, request_id, db.now_ns)
     )
-    db.sql(sql.PURGE_REPLAYS, (db.now_ns - KEPT_NS, PURGED_WITH_EACH))
+    _forget(db, PURGED_WITH_EACH)
 
 
 def keep(db: Ledgerbase, request_id: str, answer: KeptAnswer) -> None:
@@ -128,8 +130,7 @@ def keep(db: Ledgerbase, request_id: str, answer: KeptAnswer) -> None:
 
 def purge(db: Ledgerbase) -> int:
     """Delete what is older than a day; how much. Call again until it is nothing."""
-    old = db.sql(sql.PURGE_REPLAYS, (db.now_ns - KEPT_NS, PURGED_AT_ONCE_MAX))
-    return len(old)
+    return _forget(db, PURGED_AT_ONCE_MAX)
 
 
 def once[R](
@@ -156,6 +157,14 @@ def once[R](
         take(db, account_id, key, request_id)
         keep(db, request_id, answer)
     return done
+
+
+def _forget(db: Ledgerbase, most: int) -> int:
+    """Delete the oldest of what is older than a day; how many went."""
+    before_ns = db.now_ns - KEPT_NS
+    if not db.sql(sql.HAS_OLD_REPLAY, (before_ns,)):
+        return 0
+    return len(db.sql(sql.PURGE_REPLAYS, (before_ns, most)))
 
 
 def _standing(row: Row, asked: bytes, now_ns: int) -> Earlier | None:

@@ -280,6 +280,10 @@ LOCK_ACCOUNT = """
     WHERE id = ?1
 """
 
+# Most names are new and no row is old: these two find that out at a tenth of the cost.
+HAS_REPLAY = "SELECT 1 FROM replay WHERE account_id = ?1 AND name = ?2"
+HAS_OLD_REPLAY = "SELECT 1 FROM replay WHERE opened_ns <= ?1 LIMIT 1"
+
 # A charge of money has neither hold nor usage: its answer was kept when it was made.
 FIND_REPLAY = """
     SELECT r.fingerprint, r.request_id, r.opened_ns, coalesce(h.state, ''),

@@ -291,6 +291,23 @@ def test_a_provider_that_fails_after_its_client_left_leaves_the_name_free(
     assert ask(gateway.port, asked).status == 200
 
 
+def test_a_drain_waits_also_for_an_answer_that_nobody_waits_for(
+    start: Start, fake: FakeOpenAI, gate: Gate
+) -> None:
+    gateway = start()
+    caller = gateway.caller()
+    fake.always(Answer(edits=[after(1, gate)]))
+    with Dial(gateway.port) as dial:
+        dial.send(named(caller.key))
+        assert gate.reached.wait(WAIT_SECONDS)
+        dial.reset()
+    gateway.loop.call_soon_threadsafe(gateway.master.stop)
+    gate.open()
+    gateway.thread.join()
+    (charge,) = gateway.charges(caller)
+    assert (charge.record.outcome, charge.paid_nano > 0) == ("complete", True)
+
+
 def test_an_sdk_that_lost_its_connection_gets_the_answer_it_paid_for(
     gateway: Gateway, fake: FakeOpenAI, caller: Caller, gate: Gate
 ) -> None:

@@ -35,6 +35,8 @@ HOT = [
     "OPEN_HOLDS_OF_BOOT",
     "FIND_TRANSFER",
     "LOCK_ACCOUNT",
+    "HAS_REPLAY",
+    "HAS_OLD_REPLAY",
     "FIND_REPLAY",
     "TAKE_REPLAY",
     "KEEP_ANSWER",
