@@ -19,6 +19,7 @@ from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
+from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
 from addons.upstream.upstream import Upstream
@@ -61,7 +62,8 @@ def chain(
             settings.policies.output_floor_tokens,
         ),
         Standing(storage.reader, clock),  # where the caller stands
-        holds,  # can they pay the worst case: reserve it
+        Replays(storage.writer),  # under which name, if it is to run once
+        holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back
         Metering(settings.policies, clock),  # what was used, what it costs

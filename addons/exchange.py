@@ -23,6 +23,7 @@ from config.prices import PLAIN, Situation, worst_quantities
 from config.settings import Candidate, Clocks, Credential, Model, Provider
 from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
+from storage.replays import Replayed, ReplayKey
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -108,7 +109,8 @@ class Exchange:
 
     `held` is true while money is reserved and not yet settled or voided.
     `committed` means that a leg's answer was chosen and no other may follow;
-    `began` that the client has the head of a streamed answer.
+    `began` that the client has the head of a streamed answer. `replay` is the name
+    under which the request runs once, `replayed` that it ran before.
     """
 
     id: str
@@ -118,6 +120,8 @@ class Exchange:
     limits: KeyLimits | None = None
     ask: ChatAsk | None = None
     model: Model | None = None
+    replay: ReplayKey | None = None
+    replayed: Replayed | None = None
     quote: Quote | None = None
     rate: RateState | None = None
     route: tuple[Leg, ...] = ()
@@ -178,6 +182,14 @@ class Exchange:
         if self.upstream_since_ns is not None:
             waited_ns += now_ns - self.upstream_since_ns
         return max(0, now_ns - self.started_ns - waited_ns)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer is finished though nobody waits for it.
+
+        A caller that named its request will ask for it again; a stream is not kept.
+        """
+        return self.replay is not None and self.ask is not None and not self.ask.stream
 
     @property
     def admitted(self) -> bool:

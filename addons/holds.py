@@ -2,7 +2,9 @@
 
 Before anything is sent upstream the worst case of the ask is reserved, durably, in
 one database transaction that also checks the account's state and the key's limits.
-Afterwards the hold is settled or voided, once.
+Afterwards the hold is settled or voided, once. The same transaction finds out that a
+request ran before under the name its caller gave it: then nothing is reserved, and it
+gets the answer it got.
 
 How much that is `addons.quoting` says. Whoever cannot cover it, because the balance or
 the key's own cap leaves less, gets a second look with the input really counted and the
@@ -31,9 +33,13 @@ from addons.quoting import (
     situation_of,
     worst_case,
 )
+from addons.rendering import kept_response
 from addons.wire.errors import (
     AccountDisabled,
+    AnswerNotKept,
     ApiError,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InsufficientBalance,
     InternalError,
     KeyBudgetExceeded,
@@ -44,7 +50,7 @@ from addons.wire.errors import (
 from config import PriceBook
 from config.meters import TOKENS
 from config.money import dollars
-from storage import ledger
+from storage import ledger, replays
 from storage.clock import Clock
 from storage.errors import IllegalMove, LedgerBusy, LedgerUnavailable
 from storage.ledger import (
@@ -55,6 +61,7 @@ from storage.ledger import (
     Settled,
     Settlement,
 )
+from storage.replays import KeptAnswer, Replayed
 from storage.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -96,6 +103,8 @@ class Holds:
             return
         try:
             await self.hold(exchange)
+            if exchange.replayed is not None:
+                flow.response = kept_response(exchange.replayed.answer)
         except ApiError as error:
             exchange.refuse(error)
         except LedgerBusy:
@@ -120,7 +129,7 @@ class Holds:
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
-        if not isinstance(answer, Granted):
+        if isinstance(answer, Insufficient | OverBudget):
             await self.hold_less(exchange, first, answer)
 
     async def hold_less(self, exchange: Exchange, first: Quote, answer: Short) -> None:
@@ -139,12 +148,14 @@ class Holds:
             if quote is None:
                 break
             again = await self.admit(exchange, quote)
-            if isinstance(again, Granted):
+            if not isinstance(again, Insufficient | OverBudget):
                 return
             answer = again
         raise too_little(first, answer)
 
-    async def admit(self, exchange: Exchange, quote: Quote) -> Granted | Short:
+    async def admit(
+        self, exchange: Exchange, quote: Quote
+    ) -> Granted | Short | Replayed:
         """Reserve a quote; raises the refusals that no smaller quote would cure."""
         caller, limits = exchange.caller, exchange.limits
         if caller is None or limits is None:
@@ -162,6 +173,7 @@ class Holds:
                 rpm=limits.rpm,
                 tpm=limits.tpm,
                 concurrency=limits.concurrency,
+                replay=exchange.replay,
             ),
         )
         match answer:
@@ -177,12 +189,28 @@ class Holds:
                 raise UnknownKey()
             case ledger.Blocked():
                 raise AccountDisabled()
+            case replays.InFlight(request_id):
+                raise IdempotencyKeyInUse(request_id)
+            case replays.NotKept(request_id, streamed):
+                raise AnswerNotKept(request_id, streamed)
+            case replays.KeyReused(request_id):
+                raise IdempotencyKeyReused(request_id)
+            case Replayed():
+                exchange.replayed = answer
             case Insufficient() | OverBudget():
                 pass
         return answer
 
-    async def settle(self, exchange: Exchange, charge: Charge) -> None:
-        """Charge what the exchange cost; returns when that is durable, or queued."""
+    async def settle(
+        self,
+        exchange: Exchange,
+        charge: Charge,
+        answer: Callable[[int], KeptAnswer] | None = None,
+    ) -> None:
+        """Charge what the exchange cost; returns when that is durable, or queued.
+
+        `answer` is kept with the charge, of what was paid.
+        """
         settlement = Settlement(
             exchange.id,
             charge.cost_nano,
@@ -190,6 +218,7 @@ class Holds:
             charge.record,
             charge.buy_nano,
             charge.buy_pico,
+            answer,
         )
         # Right unless the ledger knows better in a moment.
         exchange.paid_nano = charge.cost_nano

@@ -170,7 +170,7 @@ def ending(exchange: Exchange, client_left: bool) -> End:
         return End.REFUSED
     if exchange.broken is not None:
         return End.BROKEN
-    if not client_left:
+    if not client_left or (exchange.goes_on and exchange.answer is not None):
         return End.COMPLETE
     if exchange.contacted_ns is None:
         return End.LEFT_EARLY

@@ -15,6 +15,7 @@ from addons.endpoints import Endpoint
 from addons.exchange import Exchange
 from addons.wire.errors import ApiError, error_body, error_headers
 from config.money import dollars
+from storage.replays import KeptAnswer
 
 JSON = "application/json; charset=utf-8"
 
@@ -65,3 +66,10 @@ def json_response(status: int, body: bytes) -> Response:
     )
     reason = status_codes.RESPONSES.get(status, "").encode()
     return Response(b"HTTP/1.1", status, reason, headers, body, None, 0, 0)
+
+
+def kept_response(answer: KeptAnswer) -> Response:
+    """An answer of before, byte for byte."""
+    response = json_response(answer.status, answer.body)
+    response.headers["content-type"] = answer.media
+    return response

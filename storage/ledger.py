@@ -21,15 +21,17 @@ the house from `shortfall`, where an operator sees it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from config.prices import METERS
+from storage import replays
 from storage import statements as sql
 from storage.caps import caps_of, days_of, tightest
 from storage.chain import link
 from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
+from storage.replays import Earlier, KeptAnswer, ReplayKey
 from storage.states import Move, State, Step, step
 
 CASH, REVENUE, SHORTFALL, PROMO = 1, 2, 3, 4
@@ -43,7 +45,10 @@ _SECOND_NS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a request asks for. A limit of 0 is no limit; tokens count against tpm."""
+    """What a request asks for. A limit of 0 is no limit; tokens count against tpm.
+
+    `replay` is the name under which the request is to run once.
+    """
 
     hold_id: str
     account_id: int
@@ -55,6 +60,7 @@ class Admission:
     rpm: int
     tpm: int
     concurrency: int
+    replay: ReplayKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,11 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a request cost the user, and what it cost us (buy)."""
+    """What a request cost the user, and what it cost us (buy).
+
+    `answer` makes the answer that is kept of what was paid: that is known only here,
+    and a function of nothing else.
+    """
 
     hold_id: str
     cost_nano: int
@@ -144,6 +154,7 @@ class Settlement:
     record: UsageRecord
     buy_nano: int = 0
     buy_pico: int = 0
+    answer: Callable[[int], KeptAnswer] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +237,22 @@ class _Transfer:
     author: str | None = None
 
 
-Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked
+Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked | Earlier
 
 
 def admit(db: Ledgerbase, ask: Admission) -> Admitted:
-    """Reserve the money and enter the key's limits, or say why not."""
+    """Reserve the money and enter the key's limits, or say why not.
+
+    A request that runs or ran under the same name comes before both: sent again, it
+    costs nothing and counts against nothing.
+    """
     found = db.sql(sql.FIND_HOLD, (ask.hold_id,))
     if found:
         return _admit_again(db, ask, found[0])
+    if ask.replay is not None:
+        earlier = replays.find(db, ask.account_id, ask.replay)
+        if earlier is not None:
+            return _admit_earlier(db, ask, earlier)
     reserved = db.sql(sql.RESERVE, (ask.account_id, ask.amount_nano))
     if not reserved:
         return _account_refusal(db, ask.account_id, ask.amount_nano)
@@ -270,6 +289,8 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
             db.now_ns,
         ),
     )
+    if ask.replay is not None:
+        replays.take(db, ask.account_id, ask.replay, ask.hold_id)
     rate = _rate_state(ask, db.now_ns, window_ns, requests, tokens)
     return Granted(ask.hold_id, reserved[0][0], rate)
 
@@ -464,6 +485,19 @@ def _admit_again(db: Ledgerbase, ask: Admission, row: Row) -> Granted:
     return Granted(ask.hold_id, _available(db, account_id), rate)
 
 
+def _admit_earlier(
+    db: Ledgerbase, ask: Admission, earlier: Earlier
+) -> Earlier | Blocked:
+    """Who may ask nothing new learns nothing old: refused as for a first request."""
+    ((account_status, _),) = db.sql(sql.FIND_ACCOUNT, (ask.account_id,))
+    if account_status != "open":
+        return Blocked("account")
+    found = _key_state(db, ask)
+    if not found:
+        raise IllegalMove(f"key {ask.key_id} is not of account {ask.account_id}")
+    return earlier if found[0][0] == "active" else Blocked("key")
+
+
 def _account_refusal(
     db: Ledgerbase, account_id: int, needed_nano: int
 ) -> Insufficient | Blocked:
@@ -601,6 +635,8 @@ def _charge(
         _write_usage(db, sql.REPLACE_USAGE, hold, settlement, paid)
     if paid:
         db.sql(sql.SPEND, (hold.key_id, db.now_ns // sql.DAY_NS, paid))
+    if settlement.answer is not None:
+        replays.keep(db, hold.id, settlement.answer(paid))
     return Settled(paid, cost - paid, available)
 
 

@@ -312,6 +312,55 @@ REPLACE_USAGE = """
 
 FIND_PAYMENT = "SELECT paid_nano, shortfall_nano FROM usage WHERE request_id = ?1"
 
+# Replays. Writing an account's row as it is puts all who ask for it in line.
+
+LOCK_ACCOUNT = """
+    UPDATE account SET debits_pending = debits_pending
+    WHERE id = ?1
+"""
+
+# Most names are new and no row is old: these two find that out at a tenth of the cost.
+HAS_REPLAY = "SELECT 1 FROM replay WHERE account_id = ?1 AND name = ?2"
+HAS_OLD_REPLAY = "SELECT 1 FROM replay WHERE opened_ns <= ?1 LIMIT 1"
+
+# A charge of money has neither hold nor usage: its answer was kept when it was made.
+FIND_REPLAY = """
+    SELECT r.fingerprint, r.request_id, r.opened_ns, coalesce(h.state, ''),
+           CASE WHEN EXISTS (
+               SELECT 1 FROM transfer t WHERE t.id = 'late:' || r.request_id
+           ) THEN 1 ELSE 0 END,
+           coalesce(u.stream, 0), r.status, r.media, r.body, coalesce(u.paid_nano, 0),
+           coalesce(u.provider, ''), coalesce(u.upstream_model, ''),
+           coalesce(u.attempts, 0)
+    FROM replay r
+    LEFT JOIN hold h ON h.id = r.request_id
+    LEFT JOIN usage u ON u.request_id = r.request_id
+    WHERE r.account_id = ?1 AND r.name = ?2
+"""
+
+TAKE_REPLAY = """
+    INSERT INTO replay (account_id, name, fingerprint, request_id, opened_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (account_id, name) DO UPDATE SET
+        fingerprint = excluded.fingerprint, request_id = excluded.request_id,
+        opened_ns = excluded.opened_ns, status = NULL, media = NULL, body = NULL
+"""
+
+KEEP_ANSWER = """
+    UPDATE replay SET status = ?2, media = ?3, body = ?4 WHERE request_id = ?1
+"""
+
+PURGE_REPLAYS = """
+    DELETE FROM replay WHERE request_id IN (
+        SELECT r.request_id FROM replay r
+        WHERE r.opened_ns <= ?1 AND NOT EXISTS (
+            SELECT 1 FROM hold h WHERE h.id = r.request_id AND h.state = 'open'
+        )
+        ORDER BY r.opened_ns, r.account_id, r.name LIMIT ?2
+    )
+    RETURNING request_id
+"""
+
 # Users and sessions.
 
 INSERT_USER = """

@@ -7,7 +7,8 @@ provider judged the request itself. After the first byte there is no way back: t
 stream ends with an error frame, because a cut stream must never look like success.
 
 The coroutine belongs to its flow. When the client leaves, `error` cancels it, and
-with it the provider's connection.
+with it the provider's connection; but an answer that will be asked for again (it goes
+on) is waited for, because it is kept.
 """
 
 import asyncio
@@ -83,13 +84,19 @@ class Upstream:
         for transport in self.transports.values():
             await transport.close()
 
-    def error(self, flow: HTTPFlow) -> None:
-        """The client left: stop asking the provider."""
+    async def error(self, flow: HTTPFlow) -> None:
+        """The client left: stop asking the provider, or hear it out for later."""
         exchange = Exchange.find(flow)
         if exchange is None or exchange.call is None:
             return
-        if exchange.call.task is not None:
-            exchange.call.task.cancel("client left")
+        call = exchange.call
+        if call.task is None:
+            return
+        call.unheard = True
+        if exchange.goes_on:
+            await asyncio.wait([call.task])
+        else:
+            call.task.cancel("client left")
 
     def cut_all(self) -> None:
         """End every running answer now; what was delivered is charged."""

@@ -24,6 +24,7 @@ from storage.ledger import (
     Settled,
     UsageRecord,
 )
+from storage.replays import KeptAnswer, ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.loop import leap
@@ -333,6 +334,86 @@ async def test_a_key_over_its_cap_is_told_what_is_left(storage, caller) -> None:
     assert (refusal.status, refusal.code) == (402, "key_budget_exceeded")
     assert refusal.extra["available"] == "0.000000005"
     assert refusal.extra["limit"] == "day"
+
+
+# A request under a name.
+
+NAME = ReplayKey("order-1", b"what was asked")
+KEPT = KeptAnswer(200, "application/json", b'{"id":"req_1"}')
+
+
+async def named(addon: Holds, caller, id: str, key: ReplayKey = NAME):
+    """An ask under a name, and its flow."""
+    record = asking(caller, id=id, max_tokens=100)
+    record.replay = key
+    flow = exchanges.travelling(record)
+    await addon.request(flow)
+    return record, flow
+
+
+async def test_a_name_runs_once_at_a_time(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    second, flow = await named(addon, caller, "req_2")
+    assert (first.held, second.held, flow.response) == (True, False, None)
+    assert second.refusal.code == "idempotency_key_in_use"
+    assert second.refusal.extra == {"request_id": "req_1"}
+    await addon.release(first)
+    third, _ = await named(addon, caller, "req_3")
+    assert third.held
+    await addon.release(third)
+
+
+async def test_what_ran_before_is_answered_with_what_was_kept(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    await addon.settle(first, charge(1000), lambda paid_nano: KEPT)
+    again, flow = await named(addon, caller, "req_2")
+    assert (again.held, again.refusal, again.quote) == (False, None, None)
+    assert flow.response.raw_content == KEPT.body
+    assert (again.replayed.request_id, again.replayed.paid_nano) == ("req_1", 1000)
+    assert balance(storage, caller).available_nano == 10**10 - 1000
+
+
+async def test_what_ran_before_and_was_not_kept_says_so(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    await addon.settle(first, charge(1000))
+    again, flow = await named(addon, caller, "req_2")
+    assert (again.refusal.code, flow.response) == ("idempotency_answer_not_kept", None)
+
+
+async def test_a_name_is_not_lent_to_another_ask(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    other, _ = await named(addon, caller, "req_2", ReplayKey("order-1", b"other"))
+    assert other.refusal.code == "idempotency_key_reused"
+    await addon.release(first)
+
+
+async def test_an_ask_that_is_lowered_keeps_its_name(storage, caller_with) -> None:
+    caller = caller_with(4_000_000)
+    addon = holds(storage.writer)
+    record = asking(caller, id="req_1")
+    record.replay = NAME
+    await request(addon, record)
+    assert record.quote.lowered
+    second, _ = await named(addon, caller, "req_2")
+    assert second.refusal.code == "idempotency_key_in_use"
+    await addon.release(record)
+
+
+@pytest.mark.parametrize("written_anyway", [False, True])
+async def test_a_settle_that_is_tried_again_keeps_its_answer(
+    storage, caller, written_anyway: bool
+) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    addon.writer = FailingWriter(storage.writer, 2, written=written_anyway)
+    await addon.settle(first, charge(1000), lambda paid_nano: KEPT)
+    await written(addon)
+    again, _ = await named(addon, caller, "req_2")
+    assert again.replayed.answer == KEPT
 
 
 # Closing.

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from addons import endpoints
-from addons.rendering import Render, amount, body_of, json_response
+from addons.rendering import Render, amount, body_of, json_response, kept_response
 from addons.wire.errors import (
     InsufficientBalance,
     InternalError,
@@ -14,6 +14,7 @@ from addons.wire.errors import (
     RateLimited,
     UnknownKey,
 )
+from storage.replays import KeptAnswer
 from tests.fakes import exchanges
 
 render = Render(lambda prefix: f"{prefix}_new")
@@ -85,3 +86,11 @@ def test_a_response_may_have_any_status(status: int) -> None:
 )
 def test_an_amount_is_a_number_digit_by_digit(nano: int, text: str) -> None:
     assert orjson.dumps({"cost": amount(nano)}).decode() == '{"cost":%s}' % text
+
+
+def test_a_kept_answer_is_sent_as_it_was() -> None:
+    response = kept_response(KeptAnswer(202, "application/x", b"{ }"))
+    assert (response.status_code, response.raw_content) == (202, b"{ }")
+    assert response.headers["content-type"] == "application/x"
+    assert response.headers["content-length"] == "3"
+    assert response.headers["cache-control"] == "no-store"

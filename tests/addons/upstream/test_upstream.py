@@ -26,6 +26,7 @@ from addons.wire.errors import (
     UpstreamTimeout,
 )
 from config.settings import Clocks
+from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.inlet import RecordingInlet
@@ -480,7 +481,7 @@ def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -
 
     async def leave(upstream: Upstream, served: Served) -> None:
         await until(lambda: reply.taken == len(pieces))
-        upstream.error(served.record.call.flow)
+        await upstream.error(served.record.call.flow)
 
     served = serve(reply, meanwhile=leave)
     assert isinstance(served.failure, asyncio.CancelledError)
@@ -489,10 +490,61 @@ def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -
 
 
 @pytest.mark.parametrize("record", [None, exchanges.held()])
-def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
+async def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
     upstream = Upstream({}, FakeClock())
     flow = exchanges.travelling(record) if record else exchanges.flow()
-    upstream.error(flow)
+    await upstream.error(flow)
+
+
+NAMED = ReplayKey("order-1", b"fingerprint")
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [([9.0, completion("Hello")], None), ([9.0, b"<html>"], "upstream_error")],
+)
+def test_an_answer_that_will_be_asked_for_again_is_waited_for(body, refusal) -> None:
+    record = exchange_for(legs(), stream=False)
+    record.replay = NAMED
+    reply = ScriptedReply(body)
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        await upstream.error(record.call.flow)
+        assert upstream.calls == set()
+
+    served = serve(reply, record=record, meanwhile=leave)
+    assert (served.failure, code(record.refusal)) == (None, refusal)
+    assert (record.answer is None) is (refusal is not None)
+    # Its flow is over, and must not begin a second life.
+    assert served.inlet.events == []
+
+
+def test_a_stream_is_not_waited_for_under_whatever_name() -> None:
+    record = exchange_for(legs(), stream=True)
+    record.replay = NAMED
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        await upstream.error(record.call.flow)
+
+    served = serve(ScriptedReply([STUCK]), record=record, meanwhile=leave)
+    assert isinstance(served.failure, asyncio.CancelledError)
+
+
+def test_a_drain_cuts_also_what_nobody_waits_for() -> None:
+    record = exchange_for(legs(), stream=False)
+    record.replay = NAMED
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        left = asyncio.create_task(upstream.error(record.call.flow))
+        await asyncio.sleep(0)
+        upstream.cut_all()
+        await left
+
+    serve(ScriptedReply([STUCK]), record=record, meanwhile=leave)
+    assert code(record.refusal) == "draining"
 
 
 @pytest.mark.parametrize(
