@@ -16,6 +16,7 @@ from storage.engine import Engine, Row
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
+from storage.trail import attempts_of
 
 ROWS_MAX = 500
 
@@ -245,6 +246,7 @@ def _usage_report(row: Row) -> UsageReport:
     evidence, input_, cache_read, cache_write, output, other, pico = row[7:14]
     cost, paid, shortfall, outcome, status, attempts = row[14:20]
     first_byte_ms, total_ms, tokens, stream, at_ns, buy_pico, buy_nano = row[20:27]
+    upstream_id, finish, trail = row[27:30]
     quantities = _quantities((input_, cache_read, cache_write, output), other)
     record = UsageRecord(
         model,
@@ -260,6 +262,9 @@ def _usage_report(row: Row) -> UsageReport:
         tokens,
         bool(stream),
         _conditions(other),
+        upstream_id,
+        finish,
+        attempts_of(trail),
     )
     return UsageReport(
         request_id,

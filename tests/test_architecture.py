@@ -22,7 +22,9 @@ PROVIDERS = WIRE | {"addons.providers"}
 # addons of the chain talk; they do not import each other.
 VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
 # What several addons do alike: plain functions and classes without a hook.
-SHARED = frozenset({"addons.catalogue", "addons.counting", "addons.rendering"})
+SHARED = frozenset(
+    {"addons.catalogue", "addons.counting", "addons.rendering", "addons.trails"}
+)
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
 LOOP = frozenset({"asyncio"})
 NETWORK = frozenset({"asyncio", "socket", "ssl", "selectors", "http", "urllib.request"})
