@@ -36,6 +36,7 @@ from storage.commands import (
     voucher_group,
 )
 from storage.errors import StorageError
+from storage.receipt_commands import receipt_group
 
 HELLO = """\
 AutoList Token is serving.
@@ -187,6 +188,7 @@ for command in (
     user_group,
     key_group,
     voucher_group,
+    receipt_group,
     verify,
     backup,
     restore,

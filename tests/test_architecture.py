@@ -67,6 +67,12 @@ TABLE = (
         LOOP,
     ),
     Package(
+        "storage.receipt_commands",
+        frozenset({"config", "storage"}),
+        frozenset({"click"}),
+        LOOP,
+    ),
+    Package(
         "addons.wire",
         others=frozenset({"orjson", "tiktoken"}),
         never=CLOCKS | NETWORK,
