@@ -18,12 +18,14 @@ from addons.limits import Limits
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.receipts import Receipts
+from addons.records import Records
 from addons.routing import Routing
 from addons.upstream.upstream import Upstream
 from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
+from storage.signing import Signer
 
 
 def chain(
@@ -50,6 +52,7 @@ def chain(
         Keys(storage.directory),  # who is asking
         Limits(settings.limits),  # how often they may
         Asking(settings.models, routes, catalogue),  # what is asked
+        Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
         holds,  # can they pay the worst case: reserve it
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back

@@ -19,6 +19,9 @@ class Kind(Enum):
     CHAT = "chat"
     MODELS = "models"
     MODEL = "model"
+    RECEIPT = "receipt"
+    RECEIPT_KEY = "receipt_key"
+    GENERATION = "generation"
     HEALTH = "health"
     READY = "ready"
     WEB = "web"
@@ -49,6 +52,11 @@ class Endpoint:
 
 CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))
 MODELS = Endpoint(Kind.MODELS, api=True, keyed=True, methods=("GET", "HEAD"))
+# Whoever has a receipt may check it: the key is no secret.
+RECEIPT_KEY = Endpoint(Kind.RECEIPT_KEY, api=True, methods=("GET", "HEAD"))
+GENERATION = Endpoint(
+    Kind.GENERATION, api=True, keyed=True, methods=("GET", "HEAD")
+)
 HEALTH = Endpoint(Kind.HEALTH, api=False, methods=("GET", "HEAD"))
 READY = Endpoint(Kind.READY, api=False, methods=("GET", "HEAD"))
 WEB = Endpoint(Kind.WEB, api=False)
@@ -59,11 +67,16 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
     {
         "/api/v1/chat/completions": CHAT,
         "/api/v1/models": MODELS,
+        "/api/v1/receipts/key": RECEIPT_KEY,
+        "/api/v1/generation": GENERATION,
         "/healthz": HEALTH,
         "/readyz": READY,
     }
 )
-MODEL_PREFIX = "/api/v1/models/"
+# What is asked for by name, below an address of its own.
+PREFIXES: Mapping[str, Kind] = MappingProxyType(
+    {"/api/v1/models/": Kind.MODEL, "/api/v1/receipts/": Kind.RECEIPT}
+)
 API_PREFIXES = ("/api/v1/", "/v1/")
 
 
@@ -91,11 +104,12 @@ def lookup(path: str) -> Endpoint:
     found = TABLE.get(path)
     if found is not None:
         return found
-    if path.startswith(MODEL_PREFIX):
-        name = path[len(MODEL_PREFIX) :]
-        return Endpoint(
-            Kind.MODEL, api=True, keyed=True, methods=("GET", "HEAD"), name=name
-        )
+    for prefix, kind in PREFIXES.items():
+        if path.startswith(prefix):
+            name = path[len(prefix) :]
+            return Endpoint(
+                kind, api=True, keyed=True, methods=("GET", "HEAD"), name=name
+            )
     return UNKNOWN_API if is_api(path) else WEB
 
 

@@ -23,6 +23,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "keys",
         "limits",
         "asking",
+        "records",
         "holds",
         "routing",
         "upstream",
