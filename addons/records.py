@@ -46,7 +46,6 @@ ABSENT: Mapping[str, None] = dict.fromkeys(
     (
         "app_id",
         "cache_discount",
-        "data_region",
         "external_user",
         "http_referer",
         "moderation_latency",
@@ -62,6 +61,7 @@ ABSENT: Mapping[str, None] = dict.fromkeys(
         "upstream_inference_cost",
         "user_agent",
         "web_search_engine",
+        "workspace_id",
     )
 )
 
@@ -174,6 +174,7 @@ def generation(found: ReceiptRecord) -> dict[str, Any]:
         "native_tokens_reasoning": quantities.get("reasoning"),
         "native_tokens_cached": quantities.get("cache_read", 0),
         "api_type": "completions",
+        "data_region": "global",
         "is_byok": False,
         "origin": "",
         "provider_responses": [

@@ -42,7 +42,8 @@ def facts_of(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt["upstream_id"]:
         yield "their id", receipt["upstream_id"]
     reason = f", finish reason {finish}" if finish else ""
-    yield "end", f"{receipt['outcome_means']} (HTTP {receipt['status']}{reason})"
+    status = f"HTTP {receipt['status'] or '-'}{reason}"
+    yield "end", f"{receipt['outcome_means']} ({status})"
     yield "evidence", f"{receipt['evidence']}: {receipt['evidence_means']}"
     yield "price", f"{price['id'][:16]}… in force from {price['effective_from']}"
     if receipt["applied"]:

@@ -5,10 +5,11 @@ how long it took; never a credential, an address or anything that was said. Both
 number of attempts and the length of each text have a limit, so a row has one too.
 """
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+
+import orjson
 
 ATTEMPTS_MAX = 16
 """How many are kept: of more the first and the last half, for the last one answered."""
@@ -39,13 +40,12 @@ def trail_text(attempts: Sequence[AttemptRecord]) -> str | None:
     kept = attempts
     if len(attempts) > ATTEMPTS_MAX:
         kept = [*attempts[:half], *attempts[-half:]]
-    rows = [[_cut(value) for value in astuple(attempt)] for attempt in kept]
-    return json.dumps(rows, separators=(",", ":"))
+    return orjson.dumps([_row(attempt) for attempt in kept]).decode()
 
 
 def attempts_of(text: str | None) -> tuple[AttemptRecord, ...]:
     """What `trail_text` wrote."""
-    return tuple(AttemptRecord(*row) for row in json.loads(text or "[]"))
+    return tuple(AttemptRecord(*row) for row in orjson.loads(text or "[]"))
 
 
 def cleaned(text: str, chars_max: int) -> str:
@@ -53,5 +53,12 @@ def cleaned(text: str, chars_max: int) -> str:
     return _UNFIT.sub("", text[: 2 * chars_max])[:chars_max]
 
 
-def _cut(value: str | int) -> str | int:
-    return value[:NAME_CHARS_MAX] if isinstance(value, str) else value
+def _row(attempt: AttemptRecord) -> tuple[str | int, ...]:
+    return (
+        attempt.provider[:NAME_CHARS_MAX],
+        attempt.model[:NAME_CHARS_MAX],
+        attempt.outcome[:NAME_CHARS_MAX],
+        attempt.status,
+        attempt.started_ms,
+        attempt.total_ms,
+    )

@@ -224,6 +224,7 @@ def test_a_generation_has_what_openrouters_clients_read() -> None:
         "native_tokens_reasoning": 5,
         "native_tokens_cached": 3,
         "api_type": "completions",
+        "data_region": "global",
         "is_byok": False,
         "origin": "",
         "provider_responses": [
