@@ -21,7 +21,6 @@ from storage.instants import instant_text
 from storage.receipts import VERSION, VOIDED, applied_in, lines_of, situation_of
 from storage.signing import ALGORITHM, SIGNATURE, VerifyingKey, decoded
 
-
 RECEIPT_BYTES_MAX = 1024 * 1024
 TRANSFERS = {"settled": "usage:", "late": "late:"}
 AMOUNTS = ("charge", "paid", "shortfall")

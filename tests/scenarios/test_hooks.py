@@ -26,6 +26,7 @@ EARLY = [
     ("Keys", "requestheaders"),
     ("Limits", "requestheaders"),
     ("Asking", "request"),
+    ("Records", "request"),
     ("Holds", "request"),
     ("Routing", "request"),
     ("Portal", "request"),

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from config.prices import PLAIN, Price, buy_pico, cost_nano, sell_pico
 from config.money import charge_nano_rounded_up
+from config.prices import PLAIN, Price, buy_pico, cost_nano, sell_pico
 from storage.reader import ChargeTransfer, ReceiptRecord, UsageReport
 from storage.trail import AttemptRecord
 from tests.storage.teller import USED
