@@ -79,6 +79,11 @@ def test_an_earlier_attempts_stream_says_nothing_of_this_one(status: int) -> Non
     assert (upstream_id_of(record), finish_of(record)) == ("", "")
 
 
+def test_a_provider_that_answered_nothing_gave_no_reason() -> None:
+    record = exchanges.held(trail=[tried(upstream_id="req_9")])
+    assert (upstream_id_of(record), finish_of(record)) == ("req_9", "")
+
+
 @pytest.mark.parametrize("id", [None, 7, ["x"]])
 def test_an_id_that_is_no_text_is_none(id: object) -> None:
     record = exchanges.held(answer=Answer({"id": id}, None, ""), trail=[tried()])

@@ -171,6 +171,12 @@ def test_no_secret_is_made_for_a_check(receipt, tmp_path):
     assert list(empty.iterdir()) == []
 
 
+def test_a_secret_that_was_cut_is_bad_input(receipt, tmp_path):
+    (tmp_path / "secret").write_bytes(b"short")
+    done = run("check", receipt, "--data", tmp_path)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+
+
 def test_what_the_command_prints_is_what_the_ledger_has(served, open_ledger, receipt):
     storage = open_ledger()
     found = storage.reader.receipt("req_1")
