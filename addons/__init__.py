@@ -19,6 +19,7 @@ from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
+from addons.records import Records
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
@@ -27,6 +28,7 @@ from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
+from storage.signing import Signer
 
 
 def chain(
@@ -62,6 +64,7 @@ def chain(
             settings.policies.output_floor_tokens,
         ),
         Standing(storage.reader, clock),  # where the caller stands
+        Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
         Replays(storage.writer),  # under which name, if it is to run once
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes

@@ -10,7 +10,7 @@ addon leaves the record incomplete and the request unserved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from addons.endpoints import Endpoint
@@ -87,6 +87,27 @@ class Leg:
     clocks: Clocks
 
 
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One leg while it is tried. Times are monotonic nanoseconds.
+
+    Whoever breaks it off need not say so: until it ends in another way it was
+    cancelled. `status` is the provider's, 0 before there is one.
+    """
+
+    leg: Leg
+    started_ns: int
+    ended_ns: int | None = None
+    outcome: str = "cancelled"
+    status: int = 0
+    upstream_id: str = ""
+
+    def end(self, now_ns: int, outcome: str) -> None:
+        """The first end stands."""
+        if self.ended_ns is None:
+            self.ended_ns, self.outcome = now_ns, outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What an exchange costs and why: the input of settle, or a void at cost 0.
@@ -127,6 +148,7 @@ class Exchange:
     route: tuple[Leg, ...] = ()
     call: "Call | None" = None
     attempts: int = 0
+    trail: list[Attempt] = field(default_factory=list)
     leg: Leg | None = None
     contacted_ns: int | None = None
     first_byte_ns: int | None = None

@@ -33,6 +33,13 @@ from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
 from storage.replays import Earlier, KeptAnswer, ReplayKey
 from storage.states import Move, State, Step, step
+from storage.trail import (
+    ID_CHARS_MAX,
+    NAME_CHARS_MAX,
+    AttemptRecord,
+    cleaned,
+    trail_text,
+)
 
 CASH, REVENUE, SHORTFALL, PROMO = 1, 2, 3, 4
 ADJUSTMENT, COST, PAYABLE = -1, -2, -3
@@ -123,6 +130,8 @@ class UsageRecord:
     """What a request used and how it ended; tokens replaces what tpm counted.
 
     `conditions` are the facts that its rates depended on, none for a flat price.
+    `upstream_id` is what the provider calls the request, `finish` the reason it gave
+    for the end, `trail` the attempts of which the last one led here.
     """
 
     model: str
@@ -138,6 +147,9 @@ class UsageRecord:
     tokens: int
     stream: bool
     conditions: Mapping[str, str | int] = field(default_factory=dict)
+    upstream_id: str = ""
+    finish: str = ""
+    trail: tuple[AttemptRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -826,6 +838,9 @@ def _write_usage(
             db.now_ns,
             str(settlement.buy_pico),
             settlement.buy_nano,
+            cleaned(record.upstream_id, ID_CHARS_MAX),
+            cleaned(record.finish, NAME_CHARS_MAX),
+            trail_text(record.trail),
         ),
     )
 

@@ -293,9 +293,9 @@ INSERT_USAGE = """
                        upstream_model, evidence, input, cache_read, cache_write, output,
                        other, cost_pico, cost_nano, paid_nano, shortfall_nano, outcome,
                        status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns,
-                       buy_pico, buy_nano)
+                       buy_pico, buy_nano, upstream_id, finish, trail)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)
+            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
 """
 
 # A late settle replaces what the void wrote; the primary key makes it the same row.
@@ -305,7 +305,8 @@ REPLACE_USAGE = """
         cache_write = ?11, output = ?12, other = ?13, cost_pico = ?14, cost_nano = ?15,
         paid_nano = ?16, shortfall_nano = ?17, outcome = ?18, status = ?19,
         attempts = ?20, first_byte_ms = ?21, total_ms = ?22, tokens = ?23, stream = ?24,
-        at_ns = ?25, buy_pico = ?26, buy_nano = ?27
+        at_ns = ?25, buy_pico = ?26, buy_nano = ?27, upstream_id = ?28, finish = ?29,
+        trail = ?30
     WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
       AND model = ?5
 """

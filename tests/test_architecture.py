@@ -30,6 +30,7 @@ SHARED = frozenset(
         "addons.estimate",
         "addons.quoting",
         "addons.rendering",
+        "addons.trails",
     }
 )
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})

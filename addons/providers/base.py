@@ -65,11 +65,13 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. `body` is in OpenAI's shape, `text` is what must be counted."""
+    """A whole answer. `body` is in OpenAI's shape, `text` is what must be counted,
+    `finish` the reason the provider gave for its end, in its own word."""
 
     body: dict[str, Any]
     usage: Reported
     text: str
+    finish: str = ""
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -182,7 +184,12 @@ class Dialect:
         body["choices"] = choices
         if isinstance(usage, Usage):
             body["usage"] = usage_object(usage)
-        return Answer(body=body, usage=usage, text="\n".join(texts))
+        return Answer(
+            body=body,
+            usage=usage,
+            text="\n".join(texts),
+            finish=choices[0].get("finish_reason") or "",
+        )
 
     def open_stream(
         self,

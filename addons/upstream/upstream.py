@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from mitmproxy.http import HTTPFlow
 
-from addons.exchange import Exchange, Leg
+from addons.exchange import Attempt, Exchange, Leg
 from addons.providers.base import UpstreamRequest
 from addons.upstream.call import Call
 from addons.upstream.transport import (
@@ -51,7 +51,10 @@ NANOSECONDS = 1_000_000_000
 
 CUT_SHORT = "The provider cut its answer short."
 NO_CONTENT = "The provider's answer was empty."
+COMPLETE = "complete"
 RUNAWAY = "The provider did not keep to the output limit."
+# How providers name a request in an answer's head.
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
 # What a stream may say before its first content.
 EARLY_BYTES = 64 * 1024
 # No text has longer tokens on average; a stream beyond that ignores its limit.
@@ -135,6 +138,7 @@ class Upstream:
         if call.ended:
             # The answer was complete; what failed is the end of its connection.
             return
+        self.end_attempt(exchange, error.code or error.type)
         if exchange.committed:
             exchange.broken = error
             await call.end()
@@ -153,14 +157,20 @@ class Upstream:
         for leg in exchange.route:
             exchange.attempts += 1
             exchange.leg = leg
+            exchange.trail.append(Attempt(leg, self.clock.monotonic_ns()))
             try:
                 return await self.attempt(call, exchange, leg)
             except ApiError as error:
+                self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
                 if exchange.committed or not may_follow(error):
                     raise
                 last = error
         raise last
+
+    def end_attempt(self, exchange: Exchange, outcome: str) -> None:
+        if exchange.trail:
+            exchange.trail[-1].end(self.clock.monotonic_ns(), outcome)
 
     async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
         request = translate(exchange, leg)
@@ -181,6 +191,9 @@ class Upstream:
     async def receive(
         self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
     ) -> None:
+        attempt = exchange.trail[-1]
+        attempt.status = reply.status
+        attempt.upstream_id = request_id(reply.headers)
         if reply.status != 200:
             body = await read_start(reply, ERROR_BYTES)
             raise leg.dialect.read_error(reply.status, reply.headers, body)
@@ -192,6 +205,8 @@ class Upstream:
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)
+        # Before the answer goes on, for with it goes its charge.
+        self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
     async def pass_on(
@@ -227,6 +242,7 @@ class Upstream:
         if not exchange.committed:
             # Its only event had no blank line after it.
             await self.begin(call, exchange, early, watch)
+        self.end_attempt(exchange, COMPLETE)
         await call.end()
         await release(pieces)
 
@@ -254,6 +270,14 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
     if leg.credential is None:
         return request
     return request.with_headers(leg.dialect.auth(leg.credential.secret))
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """What the provider calls this request; empty if it does not say."""
+    for name in REQUEST_ID_HEADERS:
+        if found := headers.get(name):
+            return found
+    return ""
 
 
 def characters_max(exchange: Exchange) -> int:

@@ -44,7 +44,9 @@ class Reading:
 
     `events` counts the chunks with content or a finish that were handed on, `skipped`
     the malformed ones that were not. `finished` is true when every choice has its
-    finish_reason, or at [DONE]: a stream that ends without it was cut.
+    finish_reason, or at [DONE]: a stream that ends without it was cut. `upstream_id`
+    and `finish` are the provider's own words: what it calls this answer, and the reason
+    it gave first for an end.
     """
 
     usage: Reported = None
@@ -53,6 +55,8 @@ class Reading:
     skipped: int = 0
     finished: bool = False
     fault: ApiError | None = None
+    upstream_id: str = ""
+    finish: str = ""
 
 
 class _Malformed(ValueError):
@@ -232,6 +236,7 @@ class ChatStream:
                     return b""
                 ends = True
                 self._finished.add(index)
+                self.reading.finish = self.reading.finish or reason
             self._seen.add(index)
         reading = self.reading
         started = ends
@@ -263,6 +268,8 @@ class ChatStream:
         created = chunk.get("created")
         if not self._head and type(created) is int and created > 0:
             self._created = created
+        if not self._head and type(chunk.get("id")) is str:
+            self.reading.upstream_id = chunk["id"]
         fingerprint = chunk.get("system_fingerprint")
         self._fingerprint = fingerprint if type(fingerprint) is str else None
         self._head = self._frame_head()

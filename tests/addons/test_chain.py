@@ -25,6 +25,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "asking",
         "quotes",
         "standing",
+        "records",
         "replays",
         "holds",
         "routing",

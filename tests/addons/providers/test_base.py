@@ -128,6 +128,16 @@ def test_an_answer_is_filled_up_with_what_clients_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("reasons", "finish"),
+    [(["stop"], "stop"), (["length", "stop"], "length"), ([None], "")],
+)
+def test_an_answer_keeps_the_providers_reason_for_its_end(reasons, finish) -> None:
+    choices = [{"message": {}, "finish_reason": reason} for reason in reasons]
+    found = Dialect(name="x").read_answer(orjson.dumps({"choices": choices}))
+    assert found.finish == finish
+
+
 def test_many_brackets_are_fine_if_they_are_shallow() -> None:
     message = {"content": "{" * 2 * BRACKETS_SAFE}
     raw = orjson.dumps({"choices": [{"message": message}]})

@@ -397,6 +397,67 @@ def test_a_bug_of_ours_is_a_500_and_not_followed() -> None:
     )
 
 
+# The trail.
+
+
+def ends(served: Served) -> list[tuple[str, int]]:
+    assert all(attempt.ended_ns is not None for attempt in served.record.trail)
+    return [(attempt.outcome, attempt.status) for attempt in served.record.trail]
+
+
+@pytest.mark.parametrize(
+    ("replies", "stream", "trail"),
+    [
+        ([ScriptedReply(GOOD)], True, [("complete", 200)]),
+        ([ScriptedReply([completion()])], False, [("complete", 200)]),
+        (
+            [UpstreamFailed(), ScriptedReply([b"{}"], 429), ScriptedReply(GOOD)],
+            True,
+            [
+                ("upstream_error", 0),
+                ("rate_limit_exceeded", 429),
+                ("complete", 200),
+            ],
+        ),
+        ([ScriptedReply([b"{}"], 400)], False, [("upstream_refused", 400)]),
+        ([ScriptedReply(GOOD[:1])], True, [("upstream_error", 200)]),
+        ([ScriptedReply([STUCK])], True, [("upstream_timeout", 200)]),
+        ([ZeroDivisionError()], True, [("internal_error", 0)]),
+    ],
+)
+def test_every_attempt_leaves_its_end(replies, stream: bool, trail) -> None:
+    assert ends(serve(*replies, stream=stream)) == trail
+
+
+def test_an_attempt_that_was_cut_off_was_cancelled() -> None:
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.record.committed)
+        served.record.call.task.cancel()
+
+    served = serve(ScriptedReply([chunk("a"), STUCK]), meanwhile=leave)
+    (attempt,) = served.record.trail
+    assert (attempt.outcome, attempt.status) == ("cancelled", 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"x-request-id": "req_a", "request-id": "req_b"}, "req_a"),
+        ({"request-id": "req_b"}, "req_b"),
+        ({"x-ds-trace-id": "abc"}, "abc"),
+        ({"x-request-id": ""}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_providers_name_for_a_request_is_noted(
+    headers, found: str, status: int
+) -> None:
+    served = serve(ScriptedReply(GOOD, status, headers))
+    (attempt,) = served.record.trail
+    assert attempt.upstream_id == found
+
+
 # The clocks.
 
 

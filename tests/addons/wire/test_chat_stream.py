@@ -136,6 +136,14 @@ def test_the_reading_of_a_good_stream() -> None:
     assert stream.ended
 
 
+def test_a_reading_keeps_the_providers_words() -> None:
+    stream = open_stream()
+    for id, reason in (("theirs", None), ("later", "length"), ("last", "stop")):
+        choice = {"index": 0, "delta": {"content": "a"}, "finish_reason": reason}
+        stream.feed(frame({"id": id, "choices": [choice]}))
+    assert (stream.reading.upstream_id, stream.reading.finish) == ("theirs", "length")
+
+
 @pytest.mark.parametrize(
     "delta",
     [
