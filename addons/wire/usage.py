@@ -29,7 +29,8 @@ Pointer = tuple[str, ...]
 class UsagePaths:
     """Where a provider's answer holds each total; the first that is there counts.
 
-    `cache_write_1h` is what is kept for an hour, and no part of `cache_write`.
+    `cache_write_1h` is what is kept for an hour, and no part of `cache_write` unless
+    `cache_write_holds_1h` says that it is.
     """
 
     input: tuple[Pointer, ...]
@@ -40,6 +41,8 @@ class UsagePaths:
     reasoning: tuple[Pointer, ...] = ()
     # Whether the input figure holds the cached tokens already.
     input_holds_cache: bool = True
+    # Whether the cache_write figure holds what is kept for an hour.
+    cache_write_holds_1h: bool = False
 
 
 OPENAI_PATHS = UsagePaths(
@@ -152,6 +155,8 @@ def _input(
     cache_read = _figure(answer, paths.cache_read) or 0
     cache_write = _figure(answer, paths.cache_write) or 0
     cache_write_1h = _figure(answer, paths.cache_write_1h) or 0
+    if paths.cache_write_holds_1h:
+        cache_write = max(0, cache_write - cache_write_1h)
     cached = cache_read + cache_write + cache_write_1h
     if not paths.input_holds_cache:
         prompt += cached
