@@ -64,11 +64,11 @@ ANTHROPIC = Dialect(
         input=(("usage", "input_tokens"),),
         output=(("usage", "output_tokens"),),
         cache_read=(("usage", "cache_read_input_tokens"),),
-        cache_write=(("usage", "cache_creation_input_tokens"),),
+        cache_write=(("usage", "cache_creation", "ephemeral_5m_input_tokens"),),
         cache_write_1h=(("usage", "cache_creation", "ephemeral_1h_input_tokens"),),
+        cache_written=(("usage", "cache_creation_input_tokens"),),
         reasoning=(("usage", "output_tokens_details", "thinking_tokens"),),
         input_holds_cache=False,
-        cache_write_holds_1h=True,
     ),
     verdicts=MappingProxyType(
         {

@@ -168,7 +168,12 @@ def answer_choice(body: Fields, choice: Fields | None) -> Fields:
     """The answer must be given by its tool, unless another one may be called first."""
     if "tools" in body and (choice is None or choice["type"] == "auto"):
         return {"type": "any"}
-    return {"type": "tool", "name": ANSWER_TOOL}
+    return {
+        "type": "tool",
+        "name": ANSWER_TOOL,
+        # One answer is all there can be.
+        "disable_parallel_tool_use": True,
+    }
 
 
 def is_forcing(choice: Fields | None) -> bool:

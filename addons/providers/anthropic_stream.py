@@ -70,7 +70,8 @@ class MessageEvents:
     def start(self, event: Event) -> list[Chunk]:
         message = _object(event.get("message"))
         self.keep_usage(message.get("usage"))
-        return [self.with_usage(_choice({"role": "assistant", "content": ""}))]
+        chunk = self.with_usage(_choice({"role": "assistant", "content": ""}))
+        return [{**chunk, "id": message.get("id")}]
 
     def open_block(self, event: Event) -> list[Chunk]:
         index, found = _index(event), _object(event.get("content_block"))

@@ -29,8 +29,9 @@ Pointer = tuple[str, ...]
 class UsagePaths:
     """Where a provider's answer holds each total; the first that is there counts.
 
-    `cache_write_1h` is what is kept for an hour, and no part of `cache_write` unless
-    `cache_write_holds_1h` says that it is.
+    `cache_write_1h` is what is kept for an hour, and no part of `cache_write`.
+    `cache_written` is both together: what of it the other two do not name belongs to
+    `cache_write`.
     """
 
     input: tuple[Pointer, ...]
@@ -38,11 +39,10 @@ class UsagePaths:
     cache_read: tuple[Pointer, ...] = ()
     cache_write: tuple[Pointer, ...] = ()
     cache_write_1h: tuple[Pointer, ...] = ()
+    cache_written: tuple[Pointer, ...] = ()
     reasoning: tuple[Pointer, ...] = ()
     # Whether the input figure holds the cached tokens already.
     input_holds_cache: bool = True
-    # Whether the cache_write figure holds what is kept for an hour.
-    cache_write_holds_1h: bool = False
 
 
 OPENAI_PATHS = UsagePaths(
@@ -155,8 +155,8 @@ def _input(
     cache_read = _figure(answer, paths.cache_read) or 0
     cache_write = _figure(answer, paths.cache_write) or 0
     cache_write_1h = _figure(answer, paths.cache_write_1h) or 0
-    if paths.cache_write_holds_1h:
-        cache_write = max(0, cache_write - cache_write_1h)
+    cache_written = _figure(answer, paths.cache_written) or 0
+    cache_write = max(cache_write, cache_written - cache_write_1h)
     cached = cache_read + cache_write + cache_write_1h
     if not paths.input_holds_cache:
         prompt += cached
