@@ -44,9 +44,15 @@ class Block:
 
 @dataclass(slots=True)
 class MessageEvents:
-    """The events of one answer, turned into chunks one by one."""
+    """The events of one answer, turned into chunks one by one.
+
+    The chunk with the role waits for the first that says something: only then is it
+    known whether there is a text, or a call with no text before it.
+    """
 
     finished: bool = False
+    introduced: bool = False
+    id: Any = None
     usage: dict[str, Any] = field(default_factory=dict)
     ending: dict[str, Any] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
@@ -69,9 +75,9 @@ class MessageEvents:
 
     def start(self, event: Event) -> list[Chunk]:
         message = _object(event.get("message"))
+        self.id = message.get("id")
         self.keep_usage(message.get("usage"))
-        chunk = self.with_usage(_choice({"role": "assistant", "content": ""}))
-        return [{**chunk, "id": message.get("id")}]
+        return [self.usage_so_far()]
 
     def open_block(self, event: Event) -> list[Chunk]:
         index, found = _index(event), _object(event.get("content_block"))
@@ -99,7 +105,7 @@ class MessageEvents:
         self.calls += 1
         function = {"name": name, "arguments": ""}
         call = {"id": call_id, "type": "function", "function": function}
-        return [_choice({"tool_calls": [{"index": block.call, **call}]})]
+        return self.hand_on({"tool_calls": [{"index": block.call, **call}]})
 
     def add(self, event: Event) -> list[Chunk]:
         block, delta = self.block(event), _object(event.get("delta"))
@@ -116,7 +122,7 @@ class MessageEvents:
     def note_end(self, event: Event) -> list[Chunk]:
         self.ending |= _only(ENDING, _object(event.get("delta")))
         self.keep_usage(event.get("usage"))
-        return [self.with_usage()]
+        return [self.usage_so_far()]
 
     def end(self, event: Event) -> list[Chunk]:
         self.finished = True
@@ -124,7 +130,7 @@ class MessageEvents:
         delta = {} if explanation is None else {"refusal": explanation}
         reason = self.ending.get("stop_reason")
         known = reason if type(reason) is str else None
-        return [_choice(delta, finish_reason(known, self.calls > 0))]
+        return self.hand_on(delta, finish_reason(known, self.calls > 0))
 
     def fail(self, event: Event) -> list[Chunk]:
         return [{"error": event.get("error") or {"message": ""}}]
@@ -138,8 +144,17 @@ class MessageEvents:
         block.empty = False
         if block.call is not None:
             call = {"index": block.call, "function": {"arguments": text}}
-            return [_choice({"tool_calls": [call]})]
-        return [] if block.goes_to is None else [_choice({block.goes_to: text})]
+            return self.hand_on({"tool_calls": [call]})
+        return [] if block.goes_to is None else self.hand_on({block.goes_to: text})
+
+    def hand_on(self, delta: dict[str, Any], finish: str | None = None) -> list[Chunk]:
+        chunk = _choice(delta, finish)
+        if self.introduced:
+            return [chunk]
+        self.introduced = True
+        content = None if "tool_calls" in delta else ""
+        first = _choice({"role": "assistant", "content": content})
+        return [{**first, "id": self.id}, chunk]
 
     def block(self, event: Event) -> Block:
         block = self.blocks.get(_index(event))
@@ -151,9 +166,8 @@ class MessageEvents:
         if type(usage) is dict:
             self.usage |= _only(USAGE, usage)
 
-    def with_usage(self, chunk: Chunk | None = None) -> Chunk:
-        usage = dict(self.usage) if self.usage else None
-        return {"choices": [], **(chunk or {}), "usage": usage}
+    def usage_so_far(self) -> Chunk:
+        return {"choices": [], "usage": dict(self.usage) if self.usage else None}
 
 
 Read = Callable[[MessageEvents, Event], list[Chunk]]

@@ -78,57 +78,58 @@ def call_adds(index: int, arguments: str) -> dict[str, Any]:
 
 
 ROLE = {"role": "assistant", "content": ""}
+SILENT = {"role": "assistant", "content": None}
 DELTAS: dict[str, tuple[list[Event], list[Any]]] = {
-    "a start": ([START], [ROLE]),
+    "a start": ([START], []),
     "a text": (
         [opens("text", text=""), adds("text_delta", "hi"), closes()],
-        [{"content": "hi"}],
+        [ROLE, {"content": "hi"}],
     ),
     "a text that begins at once": (
         [opens("text", text="h"), adds("text_delta", "i")],
-        [{"content": "h"}, {"content": "i"}],
+        [ROLE, {"content": "h"}, {"content": "i"}],
     ),
     "an empty piece": ([opens("text", text=""), adds("text_delta", "")], []),
     "a thought": (
         [opens("thinking", thinking="", signature=""), adds("thinking_delta", "hm"),
          adds("signature_delta", "xx"), closes()],
-        [{"reasoning_content": "hm"}],
+        [ROLE, {"reasoning_content": "hm"}],
     ),
     "a hidden thought": ([opens("redacted_thinking", data="xx"), closes()], []),
     "a call": (
         [opens("tool_use", id="t1", name="f", input={}), adds("input_json_delta", ""),
          adds("input_json_delta", '{"a"'), adds("input_json_delta", ":1}"), closes()],
-        [call_opens(0, "t1"), call_adds(0, '{"a"'), call_adds(0, ":1}")],
+        [SILENT, call_opens(0, "t1"), call_adds(0, '{"a"'), call_adds(0, ":1}")],
     ),
     "a call without arguments": (
         [opens("tool_use", id="t1", name="f", input={}), adds("input_json_delta", ""),
          closes()],
-        [call_opens(0, "t1"), call_adds(0, "{}")],
+        [SILENT, call_opens(0, "t1"), call_adds(0, "{}")],
     ),
     "a call whose arguments come at once": (
         [opens("tool_use", id="t1", name="f", input={"a": 1}), closes()],
-        [call_opens(0, "t1"), call_adds(0, '{"a":1}')],
+        [SILENT, call_opens(0, "t1"), call_adds(0, '{"a":1}')],
     ),
     "calls are counted apart from blocks": (
         [opens("text", 0, text="x"), opens("tool_use", 1, id="t1", name="f"),
          opens("thinking", 2), opens("tool_use", 3, id="t2", name="g"),
          adds("input_json_delta", "{1}", 3), adds("input_json_delta", "{0}", 1)],
-        [{"content": "x"}, call_opens(0, "t1"), call_opens(1, "t2", "g"),
+        [ROLE, {"content": "x"}, call_opens(0, "t1"), call_opens(1, "t2", "g"),
          call_adds(1, "{1}"), call_adds(0, "{0}")],
     ),
     "an answer in JSON": (
         [opens("tool_use", id="t1", name=ANSWER_TOOL, input={}),
          adds("input_json_delta", '{"a":1}'), closes()],
-        [{"content": '{"a":1}'}],
+        [ROLE, {"content": '{"a":1}'}],
     ),
     "an empty answer in JSON": (
         [opens("tool_use", id="t1", name=ANSWER_TOOL, input={}), closes()],
-        [{"content": "{}"}],
+        [ROLE, {"content": "{}"}],
     ),
     "a citation": (
         [opens("text", text=""), adds("citations_delta", {"a": 1})], []
     ),
-    "an end without a start": ([ends(), STOP], [{}]),
+    "an end without a start": ([ends(), STOP], [ROLE, {}]),
 }
 
 
@@ -227,13 +228,13 @@ def test_what_makes_no_sense_is_skipped_and_counted(wrong: Any) -> None:
 def test_a_wrong_delta_is_skipped_and_counted(delta: Any) -> None:
     event = {"type": "content_block_delta", "index": 0, "delta": delta}
     stream, choices = stream_of(opens("text", text="a"), event)
-    assert (len(choices), stream.reading.skipped) == (1, 1)
+    assert (len(choices), stream.reading.skipped) == (2, 1)
 
 
 def test_a_block_nobody_knows_is_counted_once_with_all_its_deltas() -> None:
     unknown = [opens("mystery", 0), adds("text_delta", "x"), closes()]
     stream, choices = stream_of(*unknown, opens("text", 1, text="a"))
-    assert [choice["delta"] for choice in choices] == [{"content": "a"}]
+    assert [choice["delta"] for choice in choices] == [ROLE, {"content": "a"}]
     assert stream.reading.skipped == 1
 
 
