@@ -34,6 +34,7 @@ NO_EFFORT = (None, "none", "minimal")
 THINKING_TOP_P_MIN = 0.95
 SAMPLING = ("temperature", "top_p")
 FREE_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}
+NO_PROPERTIES: dict[str, Any] = {"type": "object", "properties": {}}
 FORCING = ("any", "tool")
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
@@ -144,7 +145,7 @@ def tool_of(function: Fields, index: int, can_be_strict: bool) -> Fields:
         fitted = fitted_schema(schema)
         if fitted is not None:
             return {**tool, "input_schema": fitted, "strict": True}
-    return {**tool, "input_schema": {"properties": {}, **schema}}
+    return {**tool, "input_schema": {**NO_PROPERTIES, **schema}}
 
 
 def choice_of(body: Fields, said: Conversation) -> Fields | None:
