@@ -30,6 +30,8 @@ from addons.wire.errors import BadJson
 from addons.wire.usage import Usage
 
 TEMPERATURE = 0.7
+TEMPERATURE_ALONE = frozenset({"temperature"})
+NONE: frozenset[str] = frozenset()
 PROMPT_OVERHEAD_TOKENS = 16
 # What a message and the start of a reply really cost: for counting, not for bounds.
 MESSAGE_TOKENS = 3
@@ -63,7 +65,8 @@ class ChatAsk:
 
     `input_tokens_max` bounds the input from above, images not included: no tokenizer
     makes more tokens of a text than it has bytes. `dropped` names fields not sent on,
-    `output_limit_name` the field that the output limit was sent in.
+    `output_limit_name` the field that the output limit was sent in, `defaulted` what is
+    in `body` only because the caller said nothing about it.
     """
 
     model: str
@@ -76,6 +79,7 @@ class ChatAsk:
     input_tokens_max: int
     images: int
     output_limit_name: str = "max_tokens"
+    defaulted: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -132,6 +136,7 @@ def chat_of(sent: Mapping[str, Any]) -> ChatAsk:
         input_tokens_max=tally.bytes + tally.tokens + PROMPT_OVERHEAD_TOKENS,
         images=tally.images,
         output_limit_name=output_limit_name,
+        defaulted=NONE if sent.get("temperature") is not None else TEMPERATURE_ALONE,
     )
 
 
