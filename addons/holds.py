@@ -25,6 +25,7 @@ from addons.exchange import Charge, Exchange, Quote
 from addons.quoting import (
     affordable,
     counted_bound,
+    fills,
     fitted,
     least_input,
     price_in_force,
@@ -131,7 +132,9 @@ class Holds:
         if not affordable(first, least_input(ask), 1, answer.available_nano):
             # However few tokens that text has: counting would be work for nothing.
             raise too_little(first, answer)
-        counted = counted_bound(first, await count_input(ask, model))
+        counted = first.input_tokens
+        if not fills(ask, first):
+            counted = counted_bound(first, await count_input(ask, model))
         for _ in range(TRIES):
             quote = fitted(
                 first, counted, answer.available_nano, self.output_floor_tokens
