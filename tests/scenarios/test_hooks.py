@@ -26,6 +26,8 @@ EARLY = [
     ("Keys", "requestheaders"),
     ("Limits", "requestheaders"),
     ("Asking", "request"),
+    ("Quotes", "request"),
+    ("Standing", "request"),
     ("Holds", "request"),
     ("Routing", "request"),
     ("Portal", "request"),
