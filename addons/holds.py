@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 # caps, and others spend meanwhile.
 TRIES = 4
 
-type Short = Insufficient | OverBudget
+Short = Insufficient | OverBudget
 
 
 class Holds:
@@ -121,7 +121,7 @@ class Holds:
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
-        if not isinstance(answer, Granted):
+        if isinstance(answer, Short):
             await self.hold_less(exchange, first, answer)
 
     async def hold_less(self, exchange: Exchange, first: Quote, answer: Short) -> None:
@@ -142,7 +142,7 @@ class Holds:
             if quote is None:
                 break
             again = await self.admit(exchange, quote)
-            if isinstance(again, Granted):
+            if not isinstance(again, Short):
                 return
             answer = again
         raise too_little(first, answer)
