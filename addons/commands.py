@@ -30,7 +30,7 @@ from addons.wire.images import image_of
 from addons.wire.openai import ChatAsk
 from addons.wire.videos import video_of
 from config import Price
-from config.commands import directory_option, read_settings, table
+from config.commands import BadConfig, directory_option, read_settings, table
 from config.meters import IMAGES, TOKENS, VIDEOS, rate_text
 from config.money import dollars, dollars_a_unit
 from config.prices import moment_ns, moment_text
@@ -44,10 +44,8 @@ TOKENS_MAX = 10**9
 NO_PROMPT = "-"
 
 
-class Refused(click.ClickException):
-    """What the gateway would say to the request, and exit code 2."""
-
-    exit_code = 2
+class Refused(BadConfig):
+    """What the gateway would say to the request; one line, and exit code 2."""
 
 
 def moment(ctx: click.Context, param: click.Parameter, text: str | None) -> int:

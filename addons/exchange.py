@@ -47,7 +47,7 @@ class Quote:
     """The worst case of an ask: what is held before anything is sent.
 
     `output_tokens` is the limit for one choice as it is sent upstream; `lowered`
-    says that it is below what the caller asked for, because of the balance.
+    says that it is below what the caller asked for, because of the balance or a cap.
     `situation` is what the rates depend on besides, the same for hold and charge.
     """
 

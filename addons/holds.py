@@ -27,6 +27,7 @@ from addons.exchange import Charge, Exchange, Quote
 from addons.quoting import (
     affordable,
     counted_bound,
+    fills,
     fitted,
     least_input,
     price_in_force,
@@ -70,7 +71,7 @@ logger = logging.getLogger(__name__)
 # caps, and others spend meanwhile.
 TRIES = 4
 
-type Short = Insufficient | OverBudget
+Short = Insufficient | OverBudget
 
 
 class Holds:
@@ -129,7 +130,7 @@ class Holds:
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
-        if isinstance(answer, Insufficient | OverBudget):
+        if isinstance(answer, Short):
             await self.hold_less(exchange, first, answer)
 
     async def hold_less(self, exchange: Exchange, first: Quote, answer: Short) -> None:
@@ -140,7 +141,9 @@ class Holds:
         if not affordable(first, least_input(ask), 1, answer.available_nano):
             # However few tokens that text has: counting would be work for nothing.
             raise too_little(first, answer)
-        counted = counted_bound(first, await count_input(ask, model))
+        counted = first.input_tokens
+        if not fills(ask, first):
+            counted = counted_bound(first, await count_input(ask, model))
         for _ in range(TRIES):
             quote = fitted(
                 first, counted, answer.available_nano, self.output_floor_tokens
@@ -148,7 +151,7 @@ class Holds:
             if quote is None:
                 break
             again = await self.admit(exchange, quote)
-            if not isinstance(again, Insufficient | OverBudget):
+            if not isinstance(again, Short):
                 return
             answer = again
         raise too_little(first, answer)

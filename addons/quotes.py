@@ -33,6 +33,7 @@ from addons.exchange import Exchange, Quote
 from addons.quoting import (
     affordable,
     counted_bound,
+    fills,
     fitted,
     least_input,
     price_in_force,
@@ -152,7 +153,9 @@ class Quotes:
         model = self.catalogue.serving(ask)
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
-        counted = count_input_here(ask, model)
+        counted = first.input_tokens
+        if not fills(ask, first):
+            counted = count_input_here(ask, model)
         standing = self.standing_of(caller, now_ns)
         return (
             chat_estimate(first, counted, ask.output_limit is not None),

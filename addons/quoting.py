@@ -84,6 +84,12 @@ def least_input(ask: ChatAsk) -> int:
     return ask.input_tokens_max // BYTES_A_TOKEN_MAX + 1
 
 
+def fills(ask: ChatAsk, first: Quote) -> bool:
+    """Whether the text alone has all the tokens that are held for: then counting it
+    would be work for nothing. It is where a text is longer than the model's context."""
+    return least_input(ask) >= first.input_tokens
+
+
 def affordable(
     first: Quote, input_tokens: int, output_tokens: int, available_nano: int
 ) -> bool:

@@ -91,6 +91,15 @@ def test_every_command_says_what_it_is_for() -> None:
     assert [one.name for one in commands_in(main) if not one.help] == []
 
 
+@pytest.mark.parametrize("group", ["user", "key", "voucher", "refund", "quote"])
+def test_the_help_of_a_command_has_an_example(group: str) -> None:
+    command = main.commands[group]
+    inside = [command]
+    if isinstance(command, click.Group):
+        inside = list(command.commands.values())
+    assert [one.name for one in inside if "run_proxy.py" not in (one.help or "")] == []
+
+
 def test_the_help_names_every_command() -> None:
     listed = invoke("--help").stdout.partition("Commands:")[2]
     assert {line.split()[0] for line in listed.splitlines() if line.strip()} == {

@@ -132,15 +132,20 @@ def some_body(chance: random.Random) -> bytes:
     return exchanges.ask_body(**fields)
 
 
-async def test_the_hold_is_the_quote(quotes, storage, clock, caller_with) -> None:
+@pytest.mark.parametrize("context_tokens", [128_000, 40])
+async def test_the_hold_is_the_quote(
+    quotes, storage, clock, caller_with, context_tokens: int
+) -> None:
     """For any body, balance and caps: the same amount and limit, or the same no."""
+    model = replace(exchanges.MODEL, context_tokens=context_tokens)
+    quotes.catalogue.models = {"gpt-4o": model}
     chance = random.Random(7)
     till = Holds(storage.writer, BOOK, clock, FLOOR, 0)
     seen: dict[str, int] = {}
     for number in range(CASES):
         body = some_body(chance)
         chat = read_chat(body)
-        first = worst_case(chat, exchanges.MODEL, exchanges.PRICE).amount_nano
+        first = worst_case(chat, model, exchanges.PRICE).amount_nano
         near = quote_of(exchanges.PRICE, 50, 300, chat.n).amount_nano
         amounts = (1, near, near // 2, first - 1, first, 2 * first)
         caller = caller_with(chance.choice(amounts))
@@ -149,7 +154,12 @@ async def test_the_hold_is_the_quote(quotes, storage, clock, caller_with) -> Non
 
         found = await quoted(quotes, caller, body)
         record = exchanges.held(
-            id=f"req_{number}", held=False, quote=None, ask=chat, caller=caller.key
+            id=f"req_{number}",
+            held=False,
+            quote=None,
+            ask=chat,
+            model=model,
+            caller=caller.key,
         )
         await till.request(exchanges.travelling(record))
 

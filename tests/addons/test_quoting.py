@@ -11,6 +11,7 @@ from addons.exchange import Quote
 from addons.quoting import (
     affordable,
     counted_bound,
+    fills,
     fitted,
     least_input,
     lowered,
@@ -205,3 +206,15 @@ def test_a_price_is_of_this_model_and_kind_and_has_begun(model, kind, now_ns) ->
 async def test_no_text_has_fewer_tokens_than_its_least(text: str) -> None:
     ask = exchanges.ask(messages=[{"role": "user", "content": text}])
     assert least_input(ask) < await count_input(ask, exchanges.MODEL)
+
+
+@pytest.mark.parametrize(("words", "filled"), [(10, False), (40_000, True)])
+async def test_a_text_longer_than_the_context_need_not_be_counted(
+    words: int, filled: bool
+) -> None:
+    small = replace(exchanges.MODEL, context_tokens=5_000)
+    ask = exchanges.ask(messages=[{"role": "user", "content": "word " * words}])
+    first = worst_case(ask, small, exchanges.PRICE)
+    assert fills(ask, first) is filled
+    counted = await count_input(ask, small)
+    assert (counted_bound(first, counted) == first.input_tokens) is filled
