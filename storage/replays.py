@@ -107,8 +107,9 @@ def find(db: Ledgerbase, account_id: int, key: ReplayKey) -> Earlier | None:
     db.sql(sql.LOCK_ACCOUNT, (account_id,))
     if not db.sql(sql.HAS_REPLAY, (account_id, key.name)):
         return None
-    (row,) = db.sql(sql.FIND_REPLAY, (account_id, key.name))
-    return _standing(row, key.fingerprint, db.now_ns)
+    found = db.sql(sql.FIND_REPLAY, (account_id, key.name))
+    # Another process may have purged an old row between the two looks.
+    return _standing(found[0], key.fingerprint, db.now_ns) if found else None
 
 
 def take(db: Ledgerbase, account_id: int, key: ReplayKey, request_id: str) -> None:
