@@ -16,6 +16,7 @@ from addons.holds import Holds
 from addons.keys import Keys
 from addons.limits import Limits
 from addons.metering import Metering
+from addons.pictures import Pictures
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
@@ -28,6 +29,7 @@ from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
+from storage.media import MediaStore
 from storage.signing import Signer
 
 
@@ -41,6 +43,12 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
+    media = MediaStore(
+        settings.media.directory or storage.data / "media",
+        storage.secrets,
+        clock,
+        settings.media,
+    )
     auditing = Auditing(storage.audit, storage.stop_audit)
     holds = Holds(
         storage.writer,
@@ -69,6 +77,8 @@ def chain(
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back
+        # what was made, as it is shown
+        Pictures(media, settings.listen.public_url),
         Metering(settings.policies, clock),  # what was used, what it costs
         Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people

@@ -449,7 +449,10 @@ def _prices(snapshot: Snapshot) -> Iterator[tuple[str, Price]]:
 
 def _rated_otherwise(price: Price, charged: Row) -> str:
     cost_text, cost_nano, buy_text, buy_nano, stored, *counts = charged
-    quantities = dict(zip(METERS, counts, strict=True))
+    # Every row has these columns; what is paid for by the piece has no rate for them.
+    quantities = {
+        meter: count for meter, count in zip(METERS, counts, strict=True) if count
+    }
     try:
         other = json.loads(stored) if stored else {}
         situation = Situation.of_facts(other.pop(CONDITIONS, {}))

@@ -26,6 +26,7 @@ ApiError                        never raised itself
 ├── HeadersTooLarge         431
 ├── InternalError           500 our fault
 ├── UpstreamFailed          502 retrying may help
+│   ├── UpstreamUnreached       nothing was sent
 │   ├── UpstreamTimeout
 │   ├── UpstreamOverloaded
 │   ├── UpstreamAuth            our account's state: retrying cannot help, and the
@@ -34,6 +35,7 @@ ApiError                        never raised itself
 └── Unavailable             503
     ├── Overloaded
     ├── Draining
+    ├── MediaDown               what was made cannot be kept
     ├── LedgerDown
     ├── PriceUnknown
     └── ModelUnavailable
@@ -317,6 +319,11 @@ class UpstreamFailed(ApiError):
     text = "The provider failed to answer."
 
 
+class UpstreamUnreached(UpstreamFailed):
+    """Certainly not received, so that even what may happen once only can be tried
+    elsewhere. Callers see no difference."""
+
+
 class UpstreamTimeout(UpstreamFailed):
     code = "upstream_timeout"
     text = "The provider did not answer in time."
@@ -362,6 +369,15 @@ class Draining(Unavailable):
     code = "draining"
     retry_after = 1
     text = "The gateway is restarting."
+
+
+class MediaDown(Unavailable):
+    code = "media_unavailable"
+    should_retry = False
+    text = (
+        "What was made could not be kept, and was not charged. "
+        "Ask for it as b64_json, or try again later."
+    )
 
 
 class LedgerDown(Unavailable):
