@@ -15,6 +15,7 @@ from addons.exchange import Leg
 from addons.holds import Holds
 from addons.keys import Keys
 from addons.limits import Limits
+from addons.media import Media
 from addons.metering import Metering
 from addons.pictures import Pictures
 from addons.portal import Portal, WsgiApp
@@ -76,6 +77,7 @@ def chain(
         Replays(storage.writer),  # under which name, if it is to run once
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
+        Media(media, clock),  # or which file it is for, and all of that
         Upstream(settings.providers, clock),  # how it gets there, and back
         # what was made, as it is shown
         Pictures(media, settings.listen.public_url),

@@ -73,7 +73,7 @@ class Storage:
         )
         self.recovered = 0
         self.proved = BEGINNING
-        self._data = data
+        self.data = data
         self._auditing: Snapshot | None = None
         self._locks = locks
         self._closed = False
@@ -90,7 +90,7 @@ class Storage:
                 self._auditing = None
         if not findings:
             self.proved = reached
-            write_checkpoint(self._data, reached)
+            write_checkpoint(self.data, reached)
         return findings
 
     def stop_audit(self) -> None:
