@@ -78,7 +78,8 @@ def test_closing_twice_is_closing_once(open_ledger, data):
     storage.close()
     names = {path.name for path in data.iterdir()}
     files = {DATABASE, "secret", "checkpoint.json"}
-    assert names == files | {"gateway.lock", "schema.lock", "boots"}
+    locks = {f"{name}.lock" for name in ("gateway", "schema", "leader", "next", "turn")}
+    assert names == files | locks | {"boots"}
     assert list((data / "boots").glob("*.lock")) == []
 
 
