@@ -46,14 +46,19 @@ class Lifeline:
         self.brief: Brief = brief
         self.stdin = stdin.fileno()
         self.report = report
+        self.told = False
         os.set_inheritable(report, False)
 
-    def tell(self, answer: bytes) -> None:
-        """READY, or why not; only once."""
+    def tell(self, answer: bytes) -> bool:
+        """READY, or why not; False if one of them was told before."""
+        if self.told:
+            return False
+        self.told = True
         # Nobody listens if the supervisor is gone; its end is told by the other pipe.
         with suppress(BrokenPipeError):
             os.write(self.report, answer)
         os.close(self.report)
+        return True
 
     def watch(
         self, loop: asyncio.AbstractEventLoop, on_end: Callable[[], None]

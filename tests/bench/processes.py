@@ -190,6 +190,8 @@ def ours(upstream_port: int, home: Path) -> Iterator[Leg]:
     config = unlimited_config(home)
     command = [sys.executable, "run_proxy.py", "serve", "--config", str(config)]
     command += ["--data", str(home / "data"), "--host", HOST, "--port", str(port)]
+    # One core, as the others have.
+    command += ["--workers", "1"]
     environ = {
         "OPENAI_BASE_URL": f"http://{HOST}:{upstream_port}/v1",
         "OPENAI_API_KEY": "sk-bench",

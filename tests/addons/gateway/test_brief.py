@@ -46,7 +46,8 @@ def test_a_worker_gets_all_that_the_supervisor_was_told(
     os.write(pipes.brief, brief.dump())
     lifeline = Lifeline(pipes.stdin, pipes.report)
     assert lifeline.brief == brief
-    lifeline.tell(READY)
+    assert lifeline.tell(READY)
+    assert not lifeline.tell(b"too late")
     assert pipes.answer() == READY
     os.close(pipes.brief)
 
