@@ -61,6 +61,8 @@ class Turns:
     def close(self) -> None:
         self.give()
         with self._change:
+            if self._closed:
+                return
             self._closed = True
             self._change.notify_all()
             if self._thread is None:

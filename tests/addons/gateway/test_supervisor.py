@@ -92,8 +92,6 @@ class Crew:
             await self.task
 
 
-
-
 async def test_all_are_briefed_and_greeted_for_once() -> None:
     async with Crew(DRAINS, 3) as crew:
         await crew.serve()
@@ -108,7 +106,8 @@ async def test_all_are_briefed_and_greeted_for_once() -> None:
 async def test_a_killed_worker_is_replaced_and_nobody_greeted_again() -> None:
     async with Crew(DRAINS, 2) as crew:
         await crew.serve()
-        first = {number: int(pid) for number, _, pid in [await crew.says() for _ in "12"]}
+        said = [await crew.says() for _ in "12"]
+        first = {number: int(pid) for number, _, pid in said}
         os.kill(first["2"], signal.SIGKILL)
         number, _, pid = await crew.says()
         assert number == "2" and int(pid) not in first.values()
