@@ -253,12 +253,15 @@ def work(lifeline: Lifeline) -> None:
     joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
     storage = open_storage(data, settings.ledger, gateway=True, joined=joined)
 
+    def ready(_: Master) -> None:
+        lifeline.tell(READY)
+
     async def run() -> None:
         master = make_master(settings, storage, routes, data, brief.demo, shared=True)
         obey_signals(master.stop)
         loop = asyncio.get_running_loop()
         lifeline.watch(loop, lambda: None if master.stops else master.stop())
-        await master.run(lambda _: lifeline.tell(READY))
+        await master.run(ready)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

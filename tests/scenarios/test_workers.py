@@ -102,6 +102,15 @@ class Crew:
             begun[dial] = self.server_of(id), id, body
         return begun
 
+    def leader(self) -> int:
+        """Who holds the lock that says so, as the kernel knows."""
+        inode = (self.data / "leader.lock").stat().st_ino
+        for line in Path("/proc/locks").read_text("ascii").splitlines():
+            _, kind, _, _, pid, place, *_ = line.split()
+            if kind == "FLOCK" and int(place.rpartition(":")[2]) == inode:
+                return int(pid)
+        return 0
+
     def until(self, true: Callable[[], bool]) -> None:
         """Returns when it is; a round trip to the gateway paces the asking."""
         while not true():
@@ -197,11 +206,14 @@ def test_a_second_signal_cuts_both(start, gate: Gate) -> None:
         assert crew.child.wait() == 0
 
 
-def test_one_is_killed_and_the_others_go_on(start, gate: Gate) -> None:
+@pytest.mark.parametrize("led", [True, False])
+def test_one_is_killed_and_the_others_go_on(start, gate: Gate, led: bool) -> None:
     """Its holds are voided while the gateway serves, those of the living are not."""
     with start() as crew, ExitStack() as stack:
         begun = crew.streams(stack)
-        dead, alive = crew.first
+        leader = crew.leader()
+        (other,) = set(crew.first) - {leader}
+        dead, alive = (leader, other) if led else (other, leader)
         theirs = {id for pid, id, _ in begun.values() if pid == dead}
         others = {id for pid, id, _ in begun.values() if pid == alive}
         signal_to(dead, signal.SIGKILL)
@@ -213,6 +225,7 @@ def test_one_is_killed_and_the_others_go_on(start, gate: Gate) -> None:
             assert crew.rows(outcome, id) == [(REASON, 0)]
         crew.until(lambda: len(crew.child.workers()) == 2)
         assert alive in crew.child.workers() and dead not in crew.child.workers()
+        assert crew.leader() != dead
         gate.open()
         for dial, (pid, _, body) in begun.items():
             if pid == alive:
