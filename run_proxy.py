@@ -231,18 +231,21 @@ def supervise(
         settings = settings.with_overrides(port=reserved.getsockname()[1])
         greeting = hello(settings, storage, data, demo, settings.listen.port)
         lock = storage.hand_over()
-        brief = Brief(settings, data, demo, lock.fileno())
+        descriptor = lock.fileno() if lock is not None else None
+        shared = [descriptor] if descriptor is not None else []
+        brief = Brief(settings, data, demo, descriptor)
         command = [sys.executable, str(Path(__file__).resolve()), "worker"]
 
         async def run() -> None:
-            supervisor = Supervisor(command, brief.dump(), count, [lock.fileno()])
+            supervisor = Supervisor(command, brief.dump(), count, shared)
             obey_signals(supervisor.stop)
             await supervisor.run(lambda: click.echo(greeting, nl=False))
 
         try:
             asyncio.run(run())
         finally:
-            lock.release()
+            if lock is not None:
+                lock.release()
 
 
 def work(lifeline: Lifeline) -> None:
@@ -250,8 +253,12 @@ def work(lifeline: Lifeline) -> None:
     brief = lifeline.brief
     settings, data = brief.settings, brief.data
     routes = routes_of(settings, brief.demo)
-    joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
-    storage = open_storage(data, settings.ledger, gateway=True, joined=joined)
+    joined = None
+    if brief.gateway_lock is not None:
+        joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
+    storage = open_storage(
+        data, settings.ledger, gateway=True, proved=True, joined=joined
+    )
 
     def ready(_: Master) -> None:
         lifeline.tell(READY)

@@ -128,9 +128,10 @@ class Storage:
         if snapshot is not None:
             snapshot.interrupt()
 
-    def hand_over(self) -> FileLock:
-        """Closes all but the gateway's own lock, for others to join by."""
-        lock = self._locks.pop(0)
+    def hand_over(self) -> FileLock | None:
+        """Closes all but the gateway's own lock, if the engine needs one, for other
+        processes to join by."""
+        lock = self._locks.pop(0) if self._locks else None
         self.close()
         return lock
 
@@ -155,19 +156,21 @@ def open_storage(
     clock: Clock | None = None,
     ids: Ids | None = None,
     gateway: bool,
+    proved: bool = False,
     joined: FileLock | None = None,
     prices: Iterable[Price] = (),
 ) -> Storage:
     """Open the data directory, made if it is not there. Raises a StorageError.
 
-    A gateway's further processes join by the lock that the first one handed over.
+    A gateway's further processes know that the first one has `proved` the ledger, and
+    join by the lock that it handed over.
     """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
     locks = _take_locks(data, boot_id, joined) if gateway else []
-    first = gateway and joined is None
+    first = gateway and not proved
     try:
         engine = SqliteEngine(data / DATABASE, ledger.busy_seconds)
         engine.prepare(clock.wall_ns(), checked=first)
@@ -184,7 +187,7 @@ def open_storage(
         if first:
             storage.boots.sweep()
             _refuse_broken(storage)
-        if joined is not None:
+        if proved:
             storage.proved = read_checkpoint(data)
         storage.writer.wait(register_prices, list(prices))
     except BaseException:

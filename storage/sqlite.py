@@ -15,6 +15,7 @@ everywhere.
 import logging
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,9 +166,14 @@ class SqliteConnection:
         return self._execute(statement, params).fetchall()
 
     def begin(self) -> None:
+        """Waits for the turn and for SQLite's lock, in all no longer than allowed."""
+        started = time.monotonic()
         if not self._turns.take(self._engine.busy_seconds):
             raise apsw.BusyError("other processes write, or one was stopped as it did")
         try:
+            left = started + self._engine.busy_seconds - time.monotonic()
+            # A stranger that knows no turns may have it.
+            self._connection.set_busy_timeout(max(0, int(left * 1000)))
             self._execute("BEGIN IMMEDIATE")
         except BaseException:
             self._turns.give()

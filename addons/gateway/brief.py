@@ -23,12 +23,12 @@ READ_BYTES = 4096
 @dataclass(frozen=True, slots=True)
 class Brief:
     """The settings are the supervisor's own: whatever happened to the files since,
-    all workers of one gateway agree. The descriptor is inherited."""
+    all workers of one gateway agree. The descriptor is inherited, if there is one."""
 
     settings: Settings
     data: Path
     demo: bool
-    gateway_lock: int
+    gateway_lock: int | None
 
     def dump(self) -> bytes:
         return pickle.dumps(self)

@@ -136,6 +136,12 @@ class Supervisor:
             await self.pause(number, life, self.patience.pause_seconds(deaths))
 
     async def live(self, number: int) -> Life:
+        try:
+            return await self.watch(number)
+        except OSError as error:
+            return Life(f"cannot be started: {error}".encode(), 1, 0.0)
+
+    async def watch(self, number: int) -> Life:
         loop = asyncio.get_running_loop()
         started = loop.time()
         reading, writing = os.pipe()

@@ -121,7 +121,7 @@ def join(queue: str, data: Path, in_flight: int, seconds: float, lock: int) -> N
     """One of the processes: opens, waits for the word, works, tells."""
     storage.sqlite.Turns = QUEUES[queue]  # type: ignore[misc,assignment]
     joined = FileLock.inherited(data / GATEWAY_LOCK, lock)
-    opened = open_storage(data, SETTINGS, gateway=True, joined=joined)
+    opened = open_storage(data, SETTINGS, gateway=True, proved=True, joined=joined)
     who = [tuple(one) for one in json.loads(sys.stdin.readline())]
     click.echo("ready")
     sys.stdin.readline()
@@ -144,6 +144,7 @@ def measure(queue: str, processes: int, in_flight: int, seconds: float) -> Figur
         first = open_storage(data, SETTINGS, gateway=True, prices=[PRICE])
         who = callers(first)
         lock = first.hand_over()
+        assert lock is not None, "SQLite has one"
         command = [sys.executable, "-m", "tests.bench.processes_ledger", "--data", made]
         command += ["--queue", queue, "--in-flight", str(in_flight)]
         command += ["--seconds", str(seconds), "--join", str(lock.fileno())]

@@ -35,6 +35,7 @@ def open_ledger(data, clock, settings):
             settings,
             clock=clock,
             gateway=gateway,
+            proved=joined is not None,
             joined=joined,
             prices=[PRICE],
         )

@@ -158,6 +158,13 @@ async def test_a_worker_that_never_listens_is_ended() -> None:
             await crew.end()
 
 
+async def test_a_program_that_cannot_be_run_is_named() -> None:
+    async with Crew(DRAINS, 1) as crew:
+        crew.supervisor.command = ["/nowhere/python"]
+        with pytest.raises(WorkersFailed, match="cannot be started: .*nowhere"):
+            await crew.end()
+
+
 async def test_a_stop_before_anybody_serves_is_a_clean_end() -> None:
     async with Crew(HANGS, 2) as crew:
         for _ in "12":
