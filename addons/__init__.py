@@ -20,6 +20,7 @@ from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
 from addons.records import Records
+from addons.recovering import Recovering
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
@@ -41,7 +42,9 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
-    auditing = Auditing(storage.audit, storage.stop_audit)
+    auditing = Auditing(
+        storage.audit, storage.stop_audit, storage.leads, storage.alarm.reason
+    )
     holds = Holds(
         storage.writer,
         settings.prices,
@@ -77,6 +80,7 @@ def chain(
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
     )
 

@@ -1,7 +1,9 @@
 """Storage: money, keys, users and sessions, in one SQLite file. It knows no HTTP.
 
 `open_storage` is the way in. A gateway opens with gateway=True: it is the only one on
-its data directory, it voids what a crash left open, and it keeps the WAL short.
+its data directory, it voids what a crash left open, and proves the ledger. Where it
+consists of several processes, the first one does that, hands over its lock, and each
+other one joins by it; one of them leads (`leads`) and does what one must do for all.
 Commands open with gateway=False and may work beside a running gateway.
 """
 
@@ -11,8 +13,10 @@ from pathlib import Path
 
 from config.gateway import LedgerSettings
 from config.prices import Price
+from storage.alarm import Alarm
 from storage.audit import Finding, dead_boots_hold_nothing, prove
 from storage.checkpoint import BEGINNING
+from storage.checkpoint import read as read_checkpoint
 from storage.checkpoint import write as write_checkpoint
 from storage.clock import Clock, SystemClock
 from storage.directory import Directory
@@ -36,8 +40,9 @@ from storage.sqlite import SqliteEngine
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
+GATEWAY_LOCK = "gateway.lock"
 
-__all__ = ["DATABASE", "Storage", "open_storage"]
+__all__ = ["DATABASE", "GATEWAY_LOCK", "Storage", "open_storage"]
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +65,7 @@ class Storage:
         self.ids = ids
         self.boot_id = boot_id
         self.boots = Boots(data)
+        self.alarm = Alarm(data)
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
@@ -79,25 +85,55 @@ class Storage:
         self._closed = False
 
     def audit(self) -> list[Finding]:
-        """Prove what came since the last proof; for a thread, as it may take long."""
+        """Prove what came since the last proof; for a thread, as it may take long.
+
+        Every process of the gateway hears of what it finds by the alarm.
+        """
+        # Whoever dies while this looks has until the next look to be recovered.
+        swept = self.sweep()
         with self.engine.snapshot() as snapshot:
             self._auditing = snapshot
             try:
                 findings, reached = prove(snapshot, self.proved)
-                dead = dead_boots_hold_nothing(snapshot, self.boots.is_dead)
-                findings.extend(dead)
+                findings.extend(dead_boots_hold_nothing(snapshot, swept.__contains__))
             finally:
                 self._auditing = None
-        if not findings:
+        if findings:
+            self.alarm.sound(str(findings[0]))
+        else:
             self.proved = reached
             write_checkpoint(self._data, reached)
         return findings
+
+    def leads(self) -> bool:
+        """Whether this process is the one of its gateway that sweeps and audits.
+
+        Asked now and then by all: it takes over when who led is gone.
+        """
+        return self.engine.leads()
+
+    def sweep(self) -> set[str]:
+        """Void what dead boots hold; which those are. For a thread, as it waits."""
+        wait = self.writer.wait
+        dead = set(filter(self.boots.is_dead, wait(boots_with_open_holds)))
+        voided = recover(wait, dead)
+        if voided:
+            log.warning("%d holds of a crashed gateway were voided", voided)
+        self.recovered += voided
+        return dead
 
     def stop_audit(self) -> None:
         """Ends one that runs in another thread; it raises LedgerUnavailable there."""
         snapshot = self._auditing
         if snapshot is not None:
             snapshot.interrupt()
+
+    def hand_over(self) -> FileLock | None:
+        """Closes all but the gateway's own lock, if the engine needs one, for other
+        processes to join by."""
+        lock = self._locks.pop(0) if self._locks else None
+        self.close()
+        return lock
 
     def close(self) -> None:
         """Answers what waits, then lets go of the ledger and of the locks."""
@@ -109,6 +145,7 @@ class Storage:
         self.directory.close()
         self.reader.close()
         self.writer.close()
+        self.engine.resign()
         _release(self._locks)
 
 
@@ -119,19 +156,24 @@ def open_storage(
     clock: Clock | None = None,
     ids: Ids | None = None,
     gateway: bool,
+    proved: bool = False,
+    joined: FileLock | None = None,
     prices: Iterable[Price] = (),
 ) -> Storage:
-    """Open the data directory, made if it is not there. Raises a StorageError."""
+    """Open the data directory, made if it is not there. Raises a StorageError.
+
+    A gateway's further processes know that the first one has `proved` the ledger, and
+    join by the lock that it handed over.
+    """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
-    locks = _take_locks(data, boot_id) if gateway else []
+    locks = _take_locks(data, boot_id, joined) if gateway else []
+    first = gateway and not proved
     try:
-        engine = SqliteEngine(
-            data / DATABASE, ledger.busy_seconds, checkpoints=gateway
-        )
-        engine.prepare(clock.wall_ns(), checked=gateway)
+        engine = SqliteEngine(data / DATABASE, ledger.busy_seconds)
+        engine.prepare(clock.wall_ns(), checked=first)
         _make_secret(data, engine)
         storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
     except BaseException:
@@ -139,15 +181,25 @@ def open_storage(
         raise
     storage.writer.start()
     try:
-        _begin(storage, prices, gateway)
+        if gateway:
+            storage.leads()
+            storage.writer.wait(record_boot)
+        if first:
+            storage.boots.sweep()
+            _refuse_broken(storage)
+        if proved:
+            storage.proved = read_checkpoint(data)
+        storage.writer.wait(register_prices, list(prices))
     except BaseException:
         storage.close()
         raise
     return storage
 
 
-def _take_locks(data: Path, boot_id: str) -> list[FileLock]:
-    gateway = FileLock.try_take(data / "gateway.lock")
+def _take_locks(
+    data: Path, boot_id: str, joined: FileLock | None
+) -> list[FileLock]:
+    gateway = joined or FileLock.try_take(data / GATEWAY_LOCK)
     if gateway is None:
         raise DatabaseInUse(f"another gateway runs on {data}")
     return [gateway, Boots(data).take(boot_id)]
@@ -175,16 +227,4 @@ def _refuse_broken(storage: Storage) -> None:
         log.error("the audit found: %s", found)
     if findings:
         raise LedgerBroken(f"the ledger is broken, nothing is served: {findings[0]}")
-
-
-def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
-    wait = storage.writer.wait
-    if gateway:
-        wait(record_boot)
-        boots = wait(boots_with_open_holds)
-        storage.recovered = recover(wait, boots, storage.boots.is_dead)
-        storage.boots.sweep()
-        _refuse_broken(storage)
-    wait(register_prices, list(prices))
-    if storage.recovered:
-        log.warning("%d holds of a crashed gateway were voided", storage.recovered)
+    storage.alarm.silence()
