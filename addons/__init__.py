@@ -41,7 +41,7 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
-    auditing = Auditing(storage.audit, storage.stop_audit)
+    auditing = Auditing(storage.auditor)
     holds = Holds(
         storage.writer,
         settings.prices,

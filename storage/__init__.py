@@ -11,12 +11,11 @@ from pathlib import Path
 
 from config.gateway import LedgerSettings
 from config.prices import Price
-from storage.audit import Finding, dead_boots_hold_nothing, prove
-from storage.checkpoint import BEGINNING
-from storage.checkpoint import write as write_checkpoint
+from storage.auditor import Auditor, start_of
+from storage.checkpoint import Checkpoint
 from storage.clock import Clock, SystemClock
 from storage.directory import Directory
-from storage.engine import Engine, Snapshot
+from storage.engine import Engine
 from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
@@ -24,6 +23,7 @@ from storage.errors import (
 )
 from storage.ids import Ids
 from storage.locks import Boots, FileLock
+from storage.prover import Prover
 from storage.reader import Reader
 from storage.recovery import (
     boots_with_open_holds,
@@ -54,6 +54,7 @@ class Storage:
         ids: Ids,
         locks: list[FileLock],
         boot_id: str,
+        since: Checkpoint,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -71,40 +72,24 @@ class Storage:
             boot_id,
             on_keys_changed=self.directory.changed,
         )
+        self.auditor = Auditor(
+            data,
+            engine,
+            self.secrets,
+            self.boots.is_dead,
+            Prover(data / DATABASE),
+            since,
+        )
         self.recovered = 0
-        self.proved = BEGINNING
-        self._data = data
-        self._auditing: Snapshot | None = None
         self._locks = locks
         self._closed = False
-
-    def audit(self) -> list[Finding]:
-        """Prove what came since the last proof; for a thread, as it may take long."""
-        with self.engine.snapshot() as snapshot:
-            self._auditing = snapshot
-            try:
-                findings, reached = prove(snapshot, self.proved)
-                dead = dead_boots_hold_nothing(snapshot, self.boots.is_dead)
-                findings.extend(dead)
-            finally:
-                self._auditing = None
-        if not findings:
-            self.proved = reached
-            write_checkpoint(self._data, reached)
-        return findings
-
-    def stop_audit(self) -> None:
-        """Ends one that runs in another thread; it raises LedgerUnavailable there."""
-        snapshot = self._auditing
-        if snapshot is not None:
-            snapshot.interrupt()
 
     def close(self) -> None:
         """Answers what waits, then lets go of the ledger and of the locks."""
         if self._closed:
             return
         self._closed = True
-        self.stop_audit()
+        self.auditor.stop()
         # Readers first: a checkpoint cannot empty a WAL that somebody reads.
         self.directory.close()
         self.reader.close()
@@ -131,9 +116,12 @@ def open_storage(
         engine = SqliteEngine(
             data / DATABASE, ledger.busy_seconds, checkpoints=gateway
         )
-        engine.prepare(clock.wall_ns(), checked=gateway)
+        since = start_of(data, ledger.boot_proof_transfers)
+        # Checking a file takes as long as proving it, and is left out with it: the
+        # proof of the whole that follows checks it first.
+        engine.prepare(clock.wall_ns(), checked=gateway and not since.seq)
         _make_secret(data, engine)
-        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
+        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id, since)
     except BaseException:
         _release(locks)
         raise
@@ -170,7 +158,7 @@ def _make_secret(data: Path, engine: Engine) -> None:
 
 
 def _refuse_broken(storage: Storage) -> None:
-    findings = storage.audit()
+    findings = storage.auditor.audit()
     for found in findings:
         log.error("the audit found: %s", found)
     if findings:
