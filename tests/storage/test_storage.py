@@ -1,6 +1,7 @@
 """Opening and closing a data directory."""
 
 import os
+from dataclasses import replace
 import stat
 
 import apsw
@@ -190,11 +191,25 @@ def test_others_join_by_the_lock_that_was_handed_over(open_ledger):
 def test_who_joins_goes_on_where_the_proof_ended(open_ledger):
     first = open_ledger()
     Teller(first).caller()
-    assert first.audit() == []
-    proved = first.proved
+    assert first.auditor.audit() == []
+    proved = first.auditor.proved
     lock = first.hand_over()
-    assert join(open_ledger, lock).proved == proved
+    assert join(open_ledger, lock).auditor.proved == proved
     lock.release()
+
+
+def test_after_an_alarm_no_checkpoint_is_believed(open_ledger, settings):
+    large = replace(settings, boot_proof_transfers=0)
+    first = open_ledger(settings=large)
+    Teller(first).caller()
+    assert first.auditor.audit() == []
+    first.close()
+    second = open_ledger(settings=large)
+    assert second.auditor.whole_due
+    second.alarm.sound("what another worker found")
+    second.close()
+    third = open_ledger(settings=large)
+    assert (third.auditor.whole_due, third.alarm.reason()) == (False, None)
 
 
 def test_one_leads_until_it_is_gone(open_ledger):
@@ -228,7 +243,7 @@ def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
     caller = Teller(leader).caller(NANO)
     Teller(dying).admit(caller, "a", 1)
     dying.close()
-    assert leader.audit() == []
+    assert leader.auditor.audit() == []
     assert leader.reader.open_holds() == []
 
 
@@ -240,7 +255,7 @@ def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(open_ledger)
     account = Teller(leader).caller(NANO).account_id
     wrong = "UPDATE account SET debits_pending = ?2 WHERE id = ?1"
     leader.writer.wait(lambda db: db.sql(wrong, (account, 5)))
-    (found, *_) = leader.audit()
+    (found, *_) = leader.auditor.audit()
     assert other.alarm.reason() == str(found)
     leader.close()
     other.close()
