@@ -1,8 +1,8 @@
 """Opening and closing a data directory."""
 
 import os
-from dataclasses import replace
 import stat
+from dataclasses import replace
 
 import apsw
 import pytest
