@@ -22,6 +22,7 @@ from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
 from addons.records import Records
+from addons.recovering import Recovering
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
@@ -50,7 +51,7 @@ def chain(
         clock,
         settings.media,
     )
-    auditing = Auditing(storage.audit, storage.stop_audit)
+    auditing = Auditing(storage.auditor, storage.leads, storage.alarm.reason)
     holds = Holds(
         storage.writer,
         settings.prices,
@@ -89,6 +90,7 @@ def chain(
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
     )
 

@@ -28,14 +28,19 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 DAY_SECONDS = 86_400.0
+WORKERS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the gateway listens, and what one client may make it wait for or keep."""
+    """Where the gateway listens, and what one client may make it wait for or keep.
+
+    No `workers` is as many as there are cores.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 0
     backlog: int = 2048
     connections_max: int = 4096
     header_bytes: int = 64 * KIB
@@ -52,6 +57,7 @@ class Listen:
 LISTEN: Table = {
     "host": ("host", text),
     "port": ("port", whole(0, 65535)),
+    "workers": ("workers", whole(0, WORKERS_MAX)),
     "backlog": ("backlog", whole(1, 65535)),
     "connections_max": ("connections_max", whole(1)),
     "header_bytes": ("header_size", size),
@@ -68,12 +74,13 @@ LISTEN: Table = {
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """How the ledger's writer queues, batches and repeats."""
+    """How the ledger's writer queues, batches and repeats, and what a start proves."""
 
     queue_max: int = 4096
     batch_max: int = 128
     busy_seconds: float = 2.0
     recover_seconds: float = 1.0
+    boot_proof_transfers: int = 50_000
 
 
 LEDGER: Table = {
@@ -81,6 +88,7 @@ LEDGER: Table = {
     "batch_max": ("batch_max", whole(1)),
     "busy_seconds": ("busy_time", duration()),
     "recover_seconds": ("recover_time", duration()),
+    "boot_proof_transfers": ("boot_proof_transfers", whole(0)),
 }
 
 

@@ -1,7 +1,9 @@
 """Storage: money, keys, users and sessions, in one SQLite file. It knows no HTTP.
 
 `open_storage` is the way in. A gateway opens with gateway=True: it is the only one on
-its data directory, it voids what a crash left open, and it keeps the WAL short.
+its data directory, it voids what a crash left open, and proves the ledger. Where it
+consists of several processes, the first one does that, hands over its lock, and each
+other one joins by it; one of them leads (`leads`) and does what one must do for all.
 Commands open with gateway=False and may work beside a running gateway.
 """
 
@@ -11,12 +13,12 @@ from pathlib import Path
 
 from config.gateway import LedgerSettings
 from config.prices import Price
-from storage.audit import Finding, dead_boots_hold_nothing, prove
-from storage.checkpoint import BEGINNING
-from storage.checkpoint import write as write_checkpoint
+from storage.alarm import Alarm
+from storage.auditor import Auditor, start_of
+from storage.checkpoint import BEGINNING, Checkpoint
 from storage.clock import Clock, SystemClock
 from storage.directory import Directory
-from storage.engine import Engine, Snapshot
+from storage.engine import Engine
 from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
@@ -24,6 +26,7 @@ from storage.errors import (
 )
 from storage.ids import Ids
 from storage.locks import Boots, FileLock
+from storage.prover import Prover
 from storage.reader import Reader
 from storage.recovery import (
     boots_with_open_holds,
@@ -36,8 +39,9 @@ from storage.sqlite import SqliteEngine
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
+GATEWAY_LOCK = "gateway.lock"
 
-__all__ = ["DATABASE", "Storage", "open_storage"]
+__all__ = ["DATABASE", "GATEWAY_LOCK", "Storage", "open_storage"]
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +58,14 @@ class Storage:
         ids: Ids,
         locks: list[FileLock],
         boot_id: str,
+        since: Checkpoint,
     ) -> None:
         self.engine = engine
         self.clock = clock
         self.ids = ids
         self.boot_id = boot_id
         self.boots = Boots(data)
+        self.alarm = Alarm(data)
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
@@ -71,44 +77,56 @@ class Storage:
             boot_id,
             on_keys_changed=self.directory.changed,
         )
+        self.auditor = Auditor(
+            data,
+            engine,
+            self.secrets,
+            self.alarm,
+            self.sweep,
+            Prover(data / DATABASE),
+            since,
+            whole_due=since.seq > ledger.boot_proof_transfers,
+        )
         self.recovered = 0
-        self.proved = BEGINNING
         self.data = data
-        self._auditing: Snapshot | None = None
         self._locks = locks
         self._closed = False
 
-    def audit(self) -> list[Finding]:
-        """Prove what came since the last proof; for a thread, as it may take long."""
-        with self.engine.snapshot() as snapshot:
-            self._auditing = snapshot
-            try:
-                findings, reached = prove(snapshot, self.proved)
-                dead = dead_boots_hold_nothing(snapshot, self.boots.is_dead)
-                findings.extend(dead)
-            finally:
-                self._auditing = None
-        if not findings:
-            self.proved = reached
-            write_checkpoint(self.data, reached)
-        return findings
+    def leads(self) -> bool:
+        """Whether this process is the one of its gateway that sweeps and audits.
 
-    def stop_audit(self) -> None:
-        """Ends one that runs in another thread; it raises LedgerUnavailable there."""
-        snapshot = self._auditing
-        if snapshot is not None:
-            snapshot.interrupt()
+        Asked now and then by all: it takes over when who led is gone.
+        """
+        return self.engine.leads()
+
+    def sweep(self) -> set[str]:
+        """Void what dead boots hold; which those are. For a thread, as it waits."""
+        wait = self.writer.wait
+        dead = set(filter(self.boots.is_dead, wait(boots_with_open_holds)))
+        voided = recover(wait, dead)
+        if voided:
+            log.warning("%d holds of a crashed gateway were voided", voided)
+        self.recovered += voided
+        return dead
+
+    def hand_over(self) -> FileLock | None:
+        """Closes all but the gateway's own lock, if the engine needs one, for other
+        processes to join by."""
+        lock = self._locks.pop(0) if self._locks else None
+        self.close()
+        return lock
 
     def close(self) -> None:
         """Answers what waits, then lets go of the ledger and of the locks."""
         if self._closed:
             return
         self._closed = True
-        self.stop_audit()
+        self.auditor.stop()
         # Readers first: a checkpoint cannot empty a WAL that somebody reads.
         self.directory.close()
         self.reader.close()
         self.writer.close()
+        self.engine.resign()
         _release(self._locks)
 
 
@@ -119,35 +137,58 @@ def open_storage(
     clock: Clock | None = None,
     ids: Ids | None = None,
     gateway: bool,
+    proved: bool = False,
+    joined: FileLock | None = None,
     prices: Iterable[Price] = (),
 ) -> Storage:
-    """Open the data directory, made if it is not there. Raises a StorageError."""
+    """Open the data directory, made if it is not there. Raises a StorageError.
+
+    A gateway's further processes know that the first one has `proved` the ledger, and
+    join by the lock that it handed over.
+    """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
-    locks = _take_locks(data, boot_id) if gateway else []
+    locks = _take_locks(data, boot_id, joined) if gateway else []
+    first = gateway and not proved
     try:
-        engine = SqliteEngine(
-            data / DATABASE, ledger.busy_seconds, checkpoints=gateway
-        )
-        engine.prepare(clock.wall_ns(), checked=gateway)
+        engine = SqliteEngine(data / DATABASE, ledger.busy_seconds)
+        since = _start(data, ledger, proved)
+        # Checking a file takes as long as proving it, and is left out with it: the
+        # proof of the whole that follows checks it first.
+        engine.prepare(clock.wall_ns(), checked=first and not since.seq)
         _make_secret(data, engine)
-        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
+        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id, since)
     except BaseException:
         _release(locks)
         raise
     storage.writer.start()
     try:
-        _begin(storage, prices, gateway)
+        if gateway:
+            storage.leads()
+            storage.writer.wait(record_boot)
+        if first:
+            storage.boots.sweep()
+            _refuse_broken(storage)
+        storage.writer.wait(register_prices, list(prices))
     except BaseException:
         storage.close()
         raise
     return storage
 
 
-def _take_locks(data: Path, boot_id: str) -> list[FileLock]:
-    gateway = FileLock.try_take(data / "gateway.lock")
+def _start(data: Path, ledger: LedgerSettings, proved: bool) -> Checkpoint:
+    """Where the proofs of this process go on. After an alarm nothing is believed."""
+    if Alarm(data).reason() is not None:
+        return BEGINNING
+    return start_of(data, 0 if proved else ledger.boot_proof_transfers)
+
+
+def _take_locks(
+    data: Path, boot_id: str, joined: FileLock | None
+) -> list[FileLock]:
+    gateway = joined or FileLock.try_take(data / GATEWAY_LOCK)
     if gateway is None:
         raise DatabaseInUse(f"another gateway runs on {data}")
     return [gateway, Boots(data).take(boot_id)]
@@ -170,21 +211,9 @@ def _make_secret(data: Path, engine: Engine) -> None:
 
 
 def _refuse_broken(storage: Storage) -> None:
-    findings = storage.audit()
+    findings = storage.auditor.audit()
     for found in findings:
         log.error("the audit found: %s", found)
     if findings:
         raise LedgerBroken(f"the ledger is broken, nothing is served: {findings[0]}")
-
-
-def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
-    wait = storage.writer.wait
-    if gateway:
-        wait(record_boot)
-        boots = wait(boots_with_open_holds)
-        storage.recovered = recover(wait, boots, storage.boots.is_dead)
-        storage.boots.sweep()
-        _refuse_broken(storage)
-    wait(register_prices, list(prices))
-    if storage.recovered:
-        log.warning("%d holds of a crashed gateway were voided", storage.recovered)
+    storage.alarm.silence()

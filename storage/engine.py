@@ -132,4 +132,13 @@ class Engine(Protocol):
 
     def reads(self) -> Reads: ...
 
+    def leads(self) -> bool:
+        """Whether this process does what one of all must; it may ask at any time.
+
+        Who leads does so until it resigns or dies; then whoever asks next takes over.
+        """
+        ...
+
+    def resign(self) -> None: ...
+
     def upkeep(self) -> Upkeep: ...

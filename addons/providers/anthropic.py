@@ -74,9 +74,10 @@ ANTHROPIC = Dialect(
         {
             "credit balance is too low": UpstreamBilling,
             "reached your specified api usage limits": UpstreamBilling,
+            "reached your specified workspace api usage limits": UpstreamBilling,
             "blocked by content filtering policy": ContentRefused,
             "contract_spend_limit_reached": UpstreamBilling,
-            "ramp_limit_exceeded": UpstreamBilling,
+            "enforced_spend_limit_reached": UpstreamBilling,
             "api_error": UpstreamFailed,
             "authentication_error": UpstreamAuth,
             "billing_error": UpstreamBilling,

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from addons.providers.anthropic_request import ANSWER_TOOL
+from addons.wire.chat_stream import NATIVE_FINISH
 
 FINISHES: Mapping[str, str] = {
     "end_turn": "stop",
@@ -57,6 +58,7 @@ def unwrap(answer: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "id": answer.get("id"),
+        NATIVE_FINISH: answer.get("stop_reason"),
         "choices": [choice],
         "usage": answer.get("usage"),
     }

@@ -22,7 +22,7 @@ from addons.wire.checks import wrong_value
 from addons.wire.errors import BadParameter
 from addons.wire.openai import ChatAsk
 
-# The one family that refuses a request without a limit has this one.
+# A request without a limit is refused there; who gives none gets what 3.5 could say.
 OUTPUT_TOKENS = 8192
 ANSWER_TOOL = "autolist_json_answer"
 ANSWER_TEXT = "Gives the whole answer, as JSON, with the keys that were asked for."
@@ -55,14 +55,23 @@ def compose(body: Fields, ask: ChatAsk) -> tuple[Fields, LeftOut]:
     family = family_of(body["model"])
     said = conversation(body["messages"])
     form = form_of(body.get("response_format"), family)
-    tools, strict_left_out = tools_of(body, said, family)
-    choice = choice_of(body, said)
-    if form.tool is not None and not is_forcing(choice):
-        choice = answer_choice(body, choice)
-        tools = [*tools, form.tool]
-    thought, thinking_left_out = thinking(body, family, is_forcing(choice))
-    sampled, sampling_left_out = sampling(body, ask, family, bool(thought))
-    stopped, stop_left_out = stops(body.get("stop"))
+    toolbox, strict = toolbox_of(body, said, form, family)
+    thought, effort = thinking(body, family, is_forcing(toolbox.get("tool_choice")))
+    parts = (
+        (opening(body, said), said.left_out),
+        (toolbox, strict),
+        (with_schema(thought, form), effort),
+        sampling(body, ask, family, bool(thought)),
+        stops(body.get("stop")),
+    )
+    request: Fields = {}
+    for fields, _ in parts:
+        request |= fields
+    return request, tuple(name for _, left_out in parts for name in left_out)
+
+
+def opening(body: Fields, said: Conversation) -> Fields:
+    """What depends on nothing else."""
     request: Fields = {
         "model": body["model"],
         "max_tokens": body.get("max_tokens", OUTPUT_TOKENS),
@@ -70,29 +79,22 @@ def compose(body: Fields, ask: ChatAsk) -> tuple[Fields, LeftOut]:
     }
     if said.system:
         request["system"] = said.system
-    if tools:
-        request["tools"] = tools
-    if choice is not None:
-        request["tool_choice"] = in_parallel(body, choice)
     if "user" in body:
         request["metadata"] = {"user_id": body["user"]}
     if "stream" in body:
         request["stream"] = True
-    return {**request, **stopped, **sampled, **with_schema(thought, form)}, (
-        *said.left_out,
-        *strict_left_out,
-        *thinking_left_out,
-        *sampling_left_out,
-        *stop_left_out,
-    )
+    return request
 
 
 def form_of(wanted: Fields | None, family: Family) -> Form:
     if wanted is None or wanted["type"] == "text":
         return Form()
-    schema = wanted.get("json_schema", {}).get("schema")
+    described = wanted.get("json_schema", {})
+    schema = described.get("schema")
     if schema is None:
         return Form(tool=answer_tool(FREE_OBJECT))
+    if described.get("description"):
+        schema = {"description": described["description"], **schema}
     fitted = fitted_schema(schema) if family.schemas else None
     if fitted is not None:
         return Form(schema=fitted)
@@ -110,6 +112,21 @@ def object_schema(schema: Fields, param: str) -> Fields:
     if kind != "object":
         raise wrong_value(f"{param}.type", "'object'", kind)
     return {"type": "object", **schema}
+
+
+def toolbox_of(
+    body: Fields, said: Conversation, form: Form, family: Family
+) -> tuple[Fields, LeftOut]:
+    """The tools and the choice among them, that of the answer included."""
+    tools, left_out = tools_of(body, said, family)
+    choice = choice_of(body, said)
+    if form.tool is not None and not is_forcing(choice):
+        choice = answer_choice(body, choice)
+        tools = [*tools, form.tool]
+    found: Fields = {"tools": tools} if tools else {}
+    if choice is not None:
+        found["tool_choice"] = in_parallel(body, choice)
+    return found, left_out
 
 
 def tools_of(

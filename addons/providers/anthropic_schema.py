@@ -48,11 +48,14 @@ MADE_OF: Mapping[str, frozenset[str]] = {
     "array": frozenset({"items"}),
     "object": frozenset({"additionalProperties", "properties", "required"}),
 }
+DESCRIBING: tuple[str, ...] = ("title", "description")
 IGNORED = frozenset(
     {"$comment", "$id", "$schema", "deprecated", "readOnly", "writeOnly"}
 )
 # What one request may hold of each.
 OPTIONAL_MAX = 24
+# Definitions refer to one another, so a flat schema can be as deep as it is long.
+DEPTH_MAX = 64
 UNIONS_MAX = 16
 REFERENCES = ("#/$defs/", "#/definitions/")
 
@@ -80,6 +83,7 @@ class _Fitting:
         self.schema = schema
         self.optional = 0
         self.unions = 0
+        self.depth = 0
         self.definitions: dict[str, Any] = {}
         # Definitions that refer to the one being fitted, to find the circles.
         self.open: list[str] = []
@@ -91,16 +95,20 @@ class _Fitting:
         return fitted
 
     def fit(self, node: Any) -> dict[str, Any]:
-        if type(node) is not dict:
+        if type(node) is not dict or self.depth == DEPTH_MAX:
             raise _Unfit
+        self.depth += 1
+        fitted = self.fit_here(node)
+        self.depth -= 1
+        return fitted
+
+    def fit_here(self, node: dict[str, Any]) -> dict[str, Any]:
         rest = {
             key: value
             for key, value in node.items()
             if key not in IGNORED and key not in ("$defs", "definitions")
         }
-        described = {
-            key: rest.pop(key) for key in ("title", "description") if key in rest
-        }
+        described = {key: rest.pop(key) for key in DESCRIBING if key in rest}
         if "$ref" in rest:
             # A reference stands alone there.
             return self.refer(rest)

@@ -20,7 +20,7 @@ import orjson
 
 from addons.providers.anthropic_answer import explanation_in, finish_reason
 from addons.providers.anthropic_request import ANSWER_TOOL
-from addons.wire.chat_stream import Malformed
+from addons.wire.chat_stream import NATIVE_FINISH, Malformed
 from addons.wire.verdicts import error_in
 
 Chunk = dict[str, Any]
@@ -130,7 +130,8 @@ class MessageEvents:
         delta = {} if explanation is None else {"refusal": explanation}
         reason = self.ending.get("stop_reason")
         known = reason if type(reason) is str else None
-        return self.hand_on(delta, finish_reason(known, self.calls > 0))
+        *first, last = self.hand_on(delta, finish_reason(known, self.calls > 0))
+        return [*first, {**last, NATIVE_FINISH: known}]
 
     def fail(self, event: Event) -> list[Chunk]:
         return [{"error": event.get("error") or {"message": ""}}]

@@ -28,6 +28,7 @@ from addons.wire.errors import BadParameter
 
 OPENING = "."
 CONTINUE = "Continue."
+DATA_HEAD_CHARS_MAX = 256
 DETAIL = "messages[].content[].image_url.detail"
 IMAGE_TYPES = {
     "image/gif": "image/gif",
@@ -223,11 +224,13 @@ def image_source(url: str, param: str) -> dict[str, str]:
         return {"type": "url", "url": url}
     if not scheme.startswith("data:"):
         raise unsupported(param, "this model fetches images from https:// only.")
-    head, _, data = url[5:].partition(",")
+    # An image may be many megabytes, so it is copied once.
+    comma = url.find(",", 0, DATA_HEAD_CHARS_MAX)
+    head = url[5:comma] if comma > 0 else ""
     kind, *options = head.lower().split(";")
     media_type = IMAGE_TYPES.get(kind)
     if media_type is None:
         raise wrong_value(param, "an image of type jpeg, png, gif or webp", kind)
-    if "base64" not in options or not data:
+    if "base64" not in options or comma + 1 == len(url):
         raise wrong_value(param, "data in base64", head)
-    return {"type": "base64", "media_type": media_type, "data": data}
+    return {"type": "base64", "media_type": media_type, "data": url[comma + 1 :]}

@@ -32,7 +32,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from addons.wire.chat_stream import ChatStream, Translator, message_text
+from addons.wire.chat_stream import (
+    ChatStream,
+    Translator,
+    message_text,
+    native_finish,
+)
 from addons.wire.checks import unsupported, wrong_value
 from addons.wire.errors import ApiError, UpstreamFailed, UpstreamOverloaded
 from addons.wire.openai import ChatAsk, usage_object
@@ -232,7 +237,7 @@ class Dialect:
             body=body,
             usage=usage,
             text="\n".join(texts),
-            finish=choices[0].get("finish_reason") or "",
+            finish=native_finish(answer, choices[0].get("finish_reason") or ""),
         )
 
     def open_stream(

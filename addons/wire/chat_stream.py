@@ -38,6 +38,9 @@ DONE = b"data: [DONE]\n\n"
 # A comment: it tells a caller's connection that the provider still works.
 PING = b": ping\n\n"
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal")
+# Where a translated answer carries the provider's own word for why it ends; callers
+# get OpenAI's.
+NATIVE_FINISH = "native_finish_reason"
 # A caller that indexes choices[0] must find something there.
 EMPTY_CHOICES = b'[{"index":0,"delta":{},"finish_reason":null}]'
 
@@ -272,7 +275,9 @@ class ChatStream:
                     return b""
                 ends = True
                 self._finished.add(index)
-                self.reading.finish = self.reading.finish or reason
+                self.reading.finish = self.reading.finish or native_finish(
+                    chunk, reason
+                )
             self._seen.add(index)
         reading = self.reading
         started = ends
@@ -362,6 +367,12 @@ def _choice_text(choice: Any) -> str:
     if len(delta) == 1 and type(content) is str:
         return content
     return message_text(delta)
+
+
+def native_finish(answer: Mapping[str, Any], reason: str) -> str:
+    """Why a chunk or an answer ends, in the provider's word where one is known."""
+    found = answer.get(NATIVE_FINISH)
+    return found if type(found) is str and found else reason
 
 
 def message_text(message: Mapping[str, Any]) -> str:

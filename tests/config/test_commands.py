@@ -18,7 +18,13 @@ def directory(shipped: Path, tmp_path: Path) -> Path:
 def run(*args: object, **environ: str | None) -> Result:
     group = {"config": config_group, "prices": prices_group}[str(args[0])]
     unset = dict.fromkeys(
-        ("OPENAI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "AUTOLIST_CONFIG")
+        (
+            "ANTHROPIC_API_KEY",
+            "AUTOLIST_CONFIG",
+            "DASHSCOPE_API_KEY",
+            "DEEPSEEK_API_KEY",
+            "OPENAI_API_KEY",
+        )
     )
     return CliRunner().invoke(group, list(map(str, args[1:])), env=unset | environ)
 

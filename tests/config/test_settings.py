@@ -144,6 +144,7 @@ def test_every_shipped_model_is_priced_and_losses_are_one_line_each(shipped):
     ("variable", "provider"),
     [
         ("OPENAI_BASE_URL", "openai"),
+        ("ANTHROPIC_BASE_URL", "anthropic"),
         ("DASHSCOPE_BASE_URL", "dashscope"),
         ("DEEPSEEK_BASE_URL", "deepseek"),
     ],
@@ -163,6 +164,7 @@ def test_a_conventional_variable_moves_a_provider(shipped, variable, provider):
     ("variable", "provider"),
     [
         ("OPENAI_API_KEY", "openai"),
+        ("ANTHROPIC_API_KEY", "anthropic"),
         ("DASHSCOPE_API_KEY", "dashscope"),
         ("DEEPSEEK_API_KEY", "deepseek"),
     ],

@@ -29,9 +29,15 @@ def open_ledger(data, clock, settings):
     """Opens the directory as often as a test likes; all is closed at the end."""
     opened = []
 
-    def open_one(gateway=True, clock=clock, settings=settings):
+    def open_one(gateway=True, clock=clock, settings=settings, joined=None):
         storage = open_storage(
-            data, settings, clock=clock, gateway=gateway, prices=[PRICE]
+            data,
+            settings,
+            clock=clock,
+            gateway=gateway,
+            proved=joined is not None,
+            joined=joined,
+            prices=[PRICE],
         )
         opened.append(storage)
         return storage

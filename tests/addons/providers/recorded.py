@@ -133,6 +133,7 @@ ERRORS: tuple[Status, ...] = (
     Status(400, "You have reached your specified API usage limits."),
     Status(400, "Output blocked by content filtering policy"),
     Status(429, details={"error_code": "contract_spend_limit_reached"}),
+    Status(429, details={"error_code": "enforced_spend_limit_reached"}),
 )
 
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
+from addons.providers.anthropic import ANTHROPIC
 from addons.providers.anthropic_answer import explanation_in, finish_reason, unwrap
 from addons.providers.anthropic_request import ANSWER_TOOL
+from addons.wire.chat_stream import NATIVE_FINISH
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "x"}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"城": [1, None]}}
@@ -93,6 +96,11 @@ def test_blocks_become_a_message(blocks: list[Any], said: dict[str, Any]) -> Non
 )
 def test_a_reason_to_stop(stop_reason: str | None, calls: bool, finish: str) -> None:
     assert finish_reason(stop_reason, calls) == finish
+
+
+def test_the_provider_s_own_reason_to_stop_is_kept() -> None:
+    read = ANTHROPIC.read_answer(orjson.dumps(answer(CALL, stop_reason="max_tokens")))
+    assert (read.finish, NATIVE_FINISH in read.body) == ("max_tokens", False)
 
 
 def test_an_answer_s_finish_is_that_of_its_calls() -> None:

@@ -154,6 +154,16 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     ),
     "text": ({"response_format": {"type": "text"}}, {}, ()),
     "a schema": ({"response_format": schema()}, {"output_config": FORMAT}, ()),
+    "a schema that is described": (
+        {"response_format": schema(description="d")},
+        {"output_config": {"format": {
+            "type": "json_schema", "schema": {**CITY, "description": "d"}}}}, (),
+    ),
+    "a schema that describes itself": (
+        {"response_format": schema({**CITY, "description": "c"}, description="d")},
+        {"output_config": {"format": {
+            "type": "json_schema", "schema": {**CITY, "description": "c"}}}}, (),
+    ),
     "a schema and tools": (
         {"response_format": schema(), "tools": [F]},
         {"output_config": FORMAT, "tools": [SENT_F]}, (),

@@ -6,6 +6,7 @@ import pytest
 from anthropic import transform_schema
 
 from addons.providers.anthropic_schema import (
+    DEPTH_MAX,
     OPTIONAL_MAX,
     UNIONS_MAX,
     fitted_schema,
@@ -139,6 +140,18 @@ def test_a_request_holds_only_so_many_of_the_dear_ones(more: int, fits: bool) ->
     keys = [f"k{number}" for number in range(UNIONS_MAX + more)]
     unions = thing(*keys, **dict.fromkeys(keys, {"type": ["string", "null"]}))
     assert (fitted_schema(unions) is not None) is fits
+
+
+@pytest.mark.parametrize(("more", "fits"), [(-2, True), (-1, False), (9999, False)])
+def test_definitions_that_lead_on_and_on_come_to_an_end(more: int, fits: bool) -> None:
+    """The object and its property's reference are two levels."""
+    last = DEPTH_MAX + more
+    chain = {
+        f"d{number}": {"$ref": f"#/$defs/d{number + 1}"} for number in range(1, last)
+    }
+    schema = thing("a", a={"$ref": "#/$defs/d1"})
+    schema["$defs"] = {**chain, f"d{last}": TEXT}
+    assert (fitted_schema(schema) is not None) is fits
 
 
 def test_the_caller_s_schema_is_not_touched() -> None:

@@ -157,6 +157,7 @@ def test_the_finish_comes_when_the_message_stops(reason: Any, finish: str) -> No
     stream, choices = stream_of(START, opens("text", text="x"), ends(reason), STOP)
     assert choices[-1]["finish_reason"] == finish
     assert stream.reading.finished and stream.ended
+    assert stream.reading.finish == (reason if type(reason) is str else finish)
 
 
 def test_the_answer_s_own_tool_is_no_call() -> None:

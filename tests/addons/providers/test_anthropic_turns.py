@@ -203,6 +203,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "an image over http": ([user(picture("http://a.example/b.png"))], URL),
     "an image of another type": ([user(picture("data:image/tiff;base64,AA"))], URL),
     "an image that is not in base64": ([user(picture("data:image/png,AA"))], URL),
+    "an image without data": ([user(picture("data:image/png;base64"))], URL),
     "an image of nothing": ([user(picture("data:image/png;base64,"))], URL),
 }
 

@@ -152,6 +152,16 @@ def test_a_reading_keeps_the_providers_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("native", "kept"), [("max_tokens", "max_tokens"), ("", "stop"), (7, "stop")]
+)
+def test_a_translated_end_is_kept_in_the_providers_word(native, kept: str) -> None:
+    stream = open_stream()
+    choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    stream.feed(frame({"choices": [choice], "native_finish_reason": native}))
+    assert stream.reading.finish == kept
+
+
+@pytest.mark.parametrize(
     "delta",
     [
         {"content": "x"},
