@@ -44,8 +44,9 @@ class Form:
 
 # An ask, the model upstream, how many images of it, and who asks: the call for them.
 Compose = Callable[[ImageAsk, str, int, str], Form]
-# The headers, by small names, and the body of a good answer in. LookupError, TypeError
-# or ValueError for one that makes no sense, ApiError for one that is none.
+# The headers, by small names, and the body of a good answer in. AttributeError,
+# LookupError, TypeError or ValueError for one that makes no sense, ApiError for one
+# that is none.
 Read = Callable[[Mapping[str, str], bytes], Iterable[Made]]
 # An error's body in the provider's words in, in words that verdicts are found by out.
 Retell = Callable[[bytes], bytes]
@@ -91,7 +92,7 @@ class Imaging:
         named = {name.lower(): value for name, value in headers.items()}
         try:
             made = tuple(map(_typed, self.read(named, body)))
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise _malformed(type(error).__name__) from None
         if not made:
             raise UpstreamFailed(NO_IMAGES)

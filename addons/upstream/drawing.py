@@ -33,6 +33,8 @@ from config.settings import Clocks
 ERROR_BYTES = 64 * 1024
 # However many calls share an answer's limit, one image of each fits in.
 CALL_BYTES_MIN = 8 * 1024 * 1024
+# Above this size an answer is decoded off the event loop.
+INLINE_BYTES = 128 * 1024
 UNAVAILABLE = 503
 # Errors that say that nothing was begun.
 REJECTIONS = (
@@ -120,10 +122,11 @@ async def call(
             body = await read_start(reply, ERROR_BYTES)
             raise easel.imaging.read_error(reply.status, reply.headers, body)
         body = await read_whole(reply, limit_bytes, watch.streaming)
-    # Megabytes of base64 are decoded off the event loop.
-    made = await asyncio.to_thread(
-        easel.imaging.read_images, reply.status, reply.headers, body
-    )
+    answer = reply.status, reply.headers, body
+    if len(body) <= INLINE_BYTES:
+        made = easel.imaging.read_images(*answer)
+    else:
+        made = await asyncio.to_thread(easel.imaging.read_images, *answer)
     watch.streaming()
     drawn.made = tuple([await fetched(one, easel, watch) for one in made])
 

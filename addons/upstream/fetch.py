@@ -7,6 +7,7 @@ is followed, and no more is read than an answer of that provider may have. The c
 are the attempt's.
 """
 
+import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from addons.wire.images import Made, media_type_of
 from config.settings import Provider
 
 HTTPS_PORT = 443
+# Clients differ in what they make of anything else.
+_HOST = re.compile(r"[a-z0-9.-]{1,253}|[0-9a-f:.]{2,45}", re.ASCII)
 OK = 200
 # A picture that is made and paid for is worth a second look.
 TRIES = 2
@@ -98,6 +101,8 @@ def allowed_address(text: str, provider: Provider) -> str | None:
     except ValueError:
         return None
     if not text.isascii() or not text.isprintable() or "@" in parts.netloc:
+        return None
+    if not _HOST.fullmatch(host):
         return None
     own = urlsplit(provider.base_url)
     if (parts.scheme, host, port) == (own.scheme, own.hostname, own.port):

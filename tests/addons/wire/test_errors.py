@@ -63,6 +63,7 @@ EXPECTED = {
     "UpstreamThrottled": (429, "rate_limit_error", "rate_limit_exceeded"),
     "InternalError": (500, SERVER, "internal_error"),
     "UpstreamFailed": (502, SERVER, "upstream_error"),
+    "UpstreamUnreached": (502, SERVER, "upstream_error"),
     "UpstreamTimeout": (502, SERVER, "upstream_timeout"),
     "UpstreamOverloaded": (502, SERVER, "upstream_overloaded"),
     "UpstreamAuth": (502, SERVER, "upstream_auth"),
@@ -71,6 +72,7 @@ EXPECTED = {
     "Unavailable": (503, SERVER, "unavailable"),
     "Overloaded": (503, SERVER, "overloaded"),
     "Draining": (503, SERVER, "draining"),
+    "MediaDown": (503, SERVER, "media_unavailable"),
     "LedgerDown": (503, SERVER, "ledger_unavailable"),
     "PriceUnknown": (503, SERVER, "price_unknown"),
     "ModelUnavailable": (503, SERVER, "model_unavailable"),
@@ -84,6 +86,7 @@ NEVER_RETRIED = {
     "UpstreamModelGone",
     "PriceUnknown",
     "ModelUnavailable",
+    "MediaDown",
     "AnswerNotKept",
     "IdempotencyKeyReused",
 }
