@@ -227,7 +227,7 @@ def test_18_a_hold_lives_as_long_as_its_gateway_however_long_that_is(
         assert dial.head()[0] == 200
         for _ in range(60):
             clock.advance(HOUR / 60)
-            assert gateway.storage.audit() == []
+            assert gateway.storage.auditor.audit() == []
             assert len(gateway.storage.reader.open_holds()) == 1
         gate.open()
         assert dial.pieces().endswith(b"data: [DONE]\n\n")

@@ -57,7 +57,7 @@ def test_19_no_hold_expires_and_dates_rise(
         for _ in range(3):
             clock.jump(seconds)
             assert len(gateway.storage.reader.open_holds()) == 1
-            assert gateway.storage.audit() == []
+            assert gateway.storage.auditor.audit() == []
             assert ask(gateway, caller).status == 200
             with Dial(gateway.port) as other:
                 assert other.ask(request("GET", "/readyz")).status == 200
