@@ -33,13 +33,16 @@ EARLY = [
     ("Replays", "request"),
     ("Holds", "request"),
     ("Routing", "request"),
+    ("Media", "request"),
     ("Portal", "request"),
 ]
+# It has a call first, in case that it is for a file.
+BEFORE_ASKING = ("Media", "upstream_exchange")
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
 LATE = [("Metering", "response"), ("Receipts", "response")]
 LEAVING = [("Upstream", "error"), ("Metering", "error"), ("Receipts", "error")]
-ALL = [*EARLY, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
