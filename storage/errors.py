@@ -9,8 +9,11 @@
     ├── DatabaseDamaged     a file failed its check; it is not used
     ├── LedgerBroken        the audit found a row that does not add up
     ├── DatabaseTooNew      written by a later version of this program
-    └── UnsupportedSqlite   the SQLite library is too old to be trusted with several
-                            processes on one file
+    ├── UnsupportedSqlite   the SQLite library is too old to be trusted with several
+    │                       processes on one file
+    └── MediaRefused        a file is not kept
+        ├── MediaTooLarge   by itself
+        └── MediaFull       together with all that are kept
 
 A refusal that belongs to the domain (no money, over a limit) is no error: verbs return
 it. Nobody raises StorageError itself.
@@ -55,3 +58,15 @@ class DatabaseTooNew(StorageError):
 
 class UnsupportedSqlite(StorageError):
     """Older libraries can corrupt a file that several processes write."""
+
+
+class MediaRefused(StorageError):
+    """A file is not kept; nothing was written."""
+
+
+class MediaTooLarge(MediaRefused):
+    """One file may not take the room of all others."""
+
+
+class MediaFull(MediaRefused):
+    """The disk is the ledger's too: it must not fill up with pictures."""
