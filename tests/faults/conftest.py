@@ -1,0 +1,49 @@
+"""The lab stands where the stories do: a provider, a gateway, and proof afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from config.gateway import LedgerSettings
+from storage import open_storage
+from tests.fakes.openai_server import FakeOpenAI
+from tests.faults.marked import MarkedChild
+from tests.scenarios.child import Child
+from tests.scenarios.conftest import (
+    Start,
+    caller,
+    fake,
+    gateway,
+    provider,
+    shared,
+    start,
+)
+from tests.scenarios.harness import environ_of
+from tests.storage.teller import NANO, Teller
+
+__all__ = ["Start", "caller", "fake", "gateway", "provider", "shared", "start"]
+
+GIVEN_NANO = 10 * NANO
+
+
+class Lab:
+    """One data directory with one user in it, and its gateways one after the other."""
+
+    def __init__(self, fake: FakeOpenAI, data: Path) -> None:
+        self.fake, self.data = fake, data
+        storage = open_storage(data, LedgerSettings(), gateway=False)
+        self.key = Teller(storage).caller(GIVEN_NANO).key.plain
+        storage.close()
+
+    def serve(self, *flags: str) -> Child:
+        return Child(self.data, environ_of(self.fake), *flags)
+
+    def marked(self, moment: str, statement: str, count: int = 1) -> MarkedChild:
+        return MarkedChild(
+            self.data, environ_of(self.fake), moment, statement, count
+        )
+
+
+@pytest.fixture
+def lab(fake: FakeOpenAI, tmp_path: Path) -> Lab:
+    return Lab(fake, tmp_path)

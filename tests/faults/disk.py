@@ -1,0 +1,98 @@
+"""Disks that go wrong, under a whole gateway.
+
+`Disk` is a file system for all of SQLite in this process, over the real one. It counts
+the flushes of the log, each of which is a commit, and fails those it is told to: after
+the bytes were handed over and before anybody knows whether they will be read again.
+
+`SmallDisk` is a real one, of so many bytes: a tmpfs, which takes root to mount.
+"""
+
+import errno
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+NAME = "dying"
+REAL = apsw.vfs_names()[0]
+PIECE = bytes(4096)
+
+
+def never(number: int) -> bool:
+    return False
+
+
+class Disk(apsw.VFS):
+    """`fails` says of each flush, by its number, whether it fails."""
+
+    def __init__(self) -> None:
+        self.fails: Callable[[int], bool] = never
+        self.flushes = 0
+        self.failures = 0
+        super().__init__(NAME, REAL, makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802
+        return _File(name, flags, self)
+
+    def break_down(self) -> None:
+        self.fails = lambda number: True
+
+    def mend(self) -> None:
+        self.fails = never
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.fails(self.flushes):
+            self.failures += 1
+            raise apsw.IOError("the disk is dying")
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, name, flags, disk: Disk) -> None:
+        self._disk = disk
+        self._log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+        super().__init__(REAL, name, flags)
+
+    def xSync(self, flags):  # noqa: N802
+        if self._log:
+            self._disk.flush()
+        super().xSync(flags)
+
+
+@contextmanager
+def small_disk(path: Path, size_bytes: int) -> Iterator["SmallDisk"]:
+    """A file system of its own at this path for the length of the block."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(path)]
+    done = subprocess.run(mount, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no real small disk without root: {done.stderr.strip()}")
+    try:
+        yield SmallDisk(path)
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+class SmallDisk:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.filler = path / "filler"
+
+    def fill(self) -> None:
+        """To the last byte."""
+        descriptor = os.open(self.filler, os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(descriptor, PIECE)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+        finally:
+            os.close(descriptor)
+
+    def clear(self) -> None:
+        self.filler.unlink()
