@@ -6,7 +6,7 @@ from pathlib import Path
 
 from storage import DATABASE
 from storage.audit import audit
-from storage.database import open_reader
+from storage.sqlite import SqliteEngine
 
 TOPUPS = "SELECT id, account_id, amount_nano FROM transfer WHERE code = 'topup'"
 AVAILABLE = """
@@ -48,20 +48,17 @@ class Books:
 
 def read(data: Path) -> Books:
     """The books, which add up: nobody is below zero, whatever happened."""
-    connection = open_reader(data / DATABASE)
-    try:
-        assert audit(connection) == []
-        charges = connection.execute(
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        assert audit(snapshot) == []
+        charges = snapshot.rows(
             "SELECT request_id, account_id, paid_nano, shortfall_nano, evidence,"
             " outcome, stream FROM usage"
         )
         books = Books(
-            dict(connection.execute("SELECT id, state FROM hold")),
+            dict(snapshot.rows("SELECT id, state FROM hold")),
             {id: Charge(*charge) for id, *charge in charges},
-            {id: (who, nano) for id, who, nano in connection.execute(TOPUPS)},
-            dict(connection.execute(AVAILABLE)),
+            {id: (who, nano) for id, who, nano in snapshot.rows(TOPUPS)},
+            dict(snapshot.rows(AVAILABLE)),
         )
-    finally:
-        connection.close()
     assert min(books.available.values(), default=0) >= 0
     return books

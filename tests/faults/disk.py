@@ -1,8 +1,8 @@
 """Disks that go wrong, under a whole gateway.
 
-`Disk` is a file system for all of SQLite in this process, over the real one. It counts
-the flushes of the log, each of which is a commit, and fails those it is told to: after
-the bytes were handed over and before anybody knows whether they will be read again.
+`Disk` counts the flushes of the log, each of which is a commit, and fails those it is
+told to: after the bytes were handed over and before anybody knows whether they will
+ever be read again.
 
 `SmallDisk` is a real one, of so many bytes: a tmpfs, which takes root to mount.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-NAME = "dying"
-REAL = apsw.vfs_names()[0]
+from tests.faults.files import Files, Watch
+
 PIECE = bytes(4096)
 
 
@@ -26,17 +26,13 @@ def never(number: int) -> bool:
     return False
 
 
-class Disk(apsw.VFS):
-    """`fails` says of each flush, by its number, whether it fails."""
+class Disk(Watch):
+    """`fails` says of each flush of the log, by its number, whether it fails."""
 
     def __init__(self) -> None:
         self.fails: Callable[[int], bool] = never
         self.flushes = 0
         self.failures = 0
-        super().__init__(NAME, REAL, makedefault=True)
-
-    def xOpen(self, name, flags):  # noqa: N802
-        return _File(name, flags, self)
 
     def break_down(self) -> None:
         self.fails = lambda number: True
@@ -44,23 +40,24 @@ class Disk(apsw.VFS):
     def mend(self) -> None:
         self.fails = never
 
-    def flush(self) -> None:
+    def flush(self, flush: Callable[[], None]) -> None:
         self.flushes += 1
         if self.fails(self.flushes):
             self.failures += 1
             raise apsw.IOError("the disk is dying")
+        flush()
 
 
-class _File(apsw.VFSFile):
-    def __init__(self, name, flags, disk: Disk) -> None:
-        self._disk = disk
-        self._log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
-        super().__init__(REAL, name, flags)
-
-    def xSync(self, flags):  # noqa: N802
-        if self._log:
-            self._disk.flush()
-        super().xSync(flags)
+@contextmanager
+def dying_disk() -> Iterator[Disk]:
+    """Under every connection that this process opens in the length of the block, all
+    of which are closed before its end."""
+    disk = Disk()
+    files = Files("dying", disk)
+    try:
+        yield disk
+    finally:
+        files.unregister()
 
 
 @contextmanager

@@ -18,16 +18,18 @@ reached is said on standard error before, so that a test can prove that it was.
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import apsw
 
+from tests.faults.files import Files, Watch
+
 BEFORE, TORN, AFTER = "before-commit", "torn-write", "after-commit"
 REACHED = "mark reached"
-FILES = "marked"
-REAL = apsw.vfs_names()[0]
+HEADER_BYTES = 100
 
 
-class Mark:
+class Mark(Watch):
     """One point: counts down to its transaction, then waits for its moment."""
 
     def __init__(self, moment: str, statement: str, count: int) -> None:
@@ -53,47 +55,30 @@ class Mark:
             self.committing = True
         return True
 
+    def write(
+        self, write: Callable[[bytes, int], None], data: bytes, offset: int
+    ) -> None:
+        # A frame's header is short; a page of its own follows it.
+        if self.committing and self.moment == TORN and len(data) > HEADER_BYTES:
+            write(data[: len(data) // 2], offset)
+            self.die()
+        write(data, offset)
+
+    def flush(self, flush: Callable[[], None]) -> None:
+        flush()
+        if self.committing and self.moment == AFTER:
+            self.die()
+
     def die(self) -> None:
         words = f"{REACHED}: {self.moment} {self.statement}\n"
         os.write(2, words.encode())
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Files(apsw.VFS):
-    """The real file system, with an eye on the write-ahead log."""
-
-    def __init__(self, mark: Mark) -> None:
-        self.mark = mark
-        super().__init__(FILES, REAL, makedefault=True)
-
-    def xOpen(self, name, flags):  # noqa: N802
-        return _File(name, flags, self.mark)
-
-
-class _File(apsw.VFSFile):
-    def __init__(self, name, flags, mark: Mark) -> None:
-        self._mark = mark
-        self._log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
-        super().__init__(REAL, name, flags)
-
-    def xWrite(self, data, offset):  # noqa: N802
-        # A frame's header is short; a page of its own follows it.
-        struck = self._log and self._mark.committing and len(data) > 100
-        if struck and self._mark.moment == TORN:
-            super().xWrite(data[: len(data) // 2], offset)
-            self._mark.die()
-        super().xWrite(data, offset)
-
-    def xSync(self, flags):  # noqa: N802
-        super().xSync(flags)
-        if self._log and self._mark.committing and self._mark.moment == AFTER:
-            self._mark.die()
-
-
 def install(mark: Mark) -> Files:
     """Keep what is returned: SQLite only borrows it."""
     apsw.connection_hooks.append(mark.watch)
-    return Files(mark)
+    return Files("marked", mark)
 
 
 if __name__ == "__main__":
