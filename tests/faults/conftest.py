@@ -1,11 +1,13 @@
 """The lab stands where the stories do: a provider, a gateway, and proof afterwards."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from config.gateway import LedgerSettings
-from storage import open_storage
+from storage import Storage, open_storage
 from tests.fakes.openai_server import FakeOpenAI
 from tests.faults.marked import MarkedChild
 from tests.scenarios.child import Child
@@ -31,9 +33,17 @@ class Lab:
 
     def __init__(self, fake: FakeOpenAI, data: Path) -> None:
         self.fake, self.data = fake, data
-        storage = open_storage(data, LedgerSettings(), gateway=False)
-        self.key = Teller(storage).caller(GIVEN_NANO).key.plain
-        storage.close()
+        with self.storage() as storage:
+            self.key = Teller(storage).caller(GIVEN_NANO).key.plain
+
+    @contextmanager
+    def storage(self) -> Iterator[Storage]:
+        """As an operator's command opens it, beside a gateway or without one."""
+        storage = open_storage(self.data, LedgerSettings(), gateway=False)
+        try:
+            yield storage
+        finally:
+            storage.close()
 
     def serve(self, *flags: str) -> Child:
         return Child(self.data, environ_of(self.fake), *flags)
