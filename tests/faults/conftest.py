@@ -1,5 +1,6 @@
 """The lab stands where the stories do: a provider, a gateway, and proof afterwards."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +21,13 @@ from tests.scenarios.conftest import (
     shared,
     start,
 )
-from tests.scenarios.harness import environ_of
+from tests.scenarios.harness import Gateway, environ_of
 from tests.storage.teller import NANO, Teller
 
 __all__ = ["Start", "caller", "fake", "gateway", "provider", "shared", "start"]
 
 GIVEN_NANO = 10 * NANO
+WAIT_SECONDS = 20
 
 
 class Lab:
@@ -57,3 +59,14 @@ class Lab:
 @pytest.fixture
 def lab(fake: FakeOpenAI, tmp_path: Path) -> Lab:
     return Lab(fake, tmp_path)
+
+
+def written(gateway: Gateway) -> None:
+    """Returns when nothing waits in memory for the disk any more."""
+
+    async def empty() -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while gateway.storage.reader.open_holds():
+                await asyncio.sleep(0)
+
+    asyncio.run_coroutine_threadsafe(empty(), gateway.loop).result()

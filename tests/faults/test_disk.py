@@ -1,6 +1,5 @@
 """7–11: a disk that loses, is full, is locked, or dies under a commit."""
 
-import asyncio
 import random
 import shutil
 import subprocess
@@ -22,7 +21,7 @@ from storage.ledger import admit, settle, topup
 from storage.sqlite import SqliteEngine, open_writer
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
-from tests.faults.conftest import Lab, Start
+from tests.faults.conftest import Lab, Start, written
 from tests.faults.disk import Disk, SmallDisk, dying_disk, small_disk
 from tests.faults.neighbour import Neighbour
 from tests.scenarios.child import bare, program
@@ -33,7 +32,6 @@ from tests.storage.teller import NANO, PRICE, Teller, ask, settlement
 TEN_DOLLARS = 10 * NANO
 COST_NANO = 65_000
 CUTS = 150
-WAIT_SECONDS = 20
 OTHER_ROUTES = ["/healthz", "/public/login.html", "/public/register.html"]
 
 
@@ -232,17 +230,6 @@ def until_refused(gateway: Gateway, caller: Caller) -> int:
             refused(reply)
             return served
     raise AssertionError("the disk is never full")
-
-
-def written(gateway: Gateway) -> None:
-    """Returns when nothing waits in memory for the disk any more."""
-
-    async def empty() -> None:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while gateway.storage.reader.open_holds():
-                await asyncio.sleep(0)
-
-    asyncio.run_coroutine_threadsafe(empty(), gateway.loop).result()
 
 
 def test_08_a_full_disk_admits_nobody_until_there_is_room(
