@@ -232,6 +232,7 @@ class Simulation:
         plan, reply = saw.plan, saw.reply
         if not self.heard[plan.number]:
             assert paid_nano == 0, saw
+        assert paid_nano <= fortune(plan), saw
         if saw.status is not None and saw.status != 200:
             assert paid_nano == 0, saw
         if reply is None or not saw.whole:
@@ -258,6 +259,12 @@ class Simulation:
             f"{whole} whole answers; {self.disk.failures} failed commits of"
             f" {statistics.batches + self.disk.failures}",
         ]
+
+
+def fortune(plan: Plan) -> int:
+    """What no such request can cost, whatever its provider says."""
+    input_nano, output_nano = RATES[plan.model]
+    return (2 * 6 * (plan.words + 20) + 1024) * input_nano + 512 * output_nano
 
 
 class Visitor(threading.Thread):
