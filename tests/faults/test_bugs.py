@@ -62,6 +62,7 @@ def test_25_a_bug_in_a_hook_serves_nobody_unrecorded(
     place: Hook,
     kind: type[BaseException],
     stream: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """More of these, hook by hook, are in tests/scenarios/test_hooks.py."""
     caller = gateway.caller()
@@ -72,6 +73,7 @@ def test_25_a_bug_in_a_hook_serves_nobody_unrecorded(
     assert DONE not in reply.body
     gateway.prove()
     assert len(fake.requests) == (place in LATE)
+    assert any(line.endswith("failed") and "hook" in line for line in caplog.messages)
     assert gateway.available_nano(caller) == TEN_DOLLARS
 
 

@@ -254,7 +254,10 @@ def test_08_a_full_disk_admits_nobody_until_there_is_room(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_09_a_full_disk_keeps_no_answer_back_and_charges_it_once(
-    on_tmpfs: Full, fake: FakeOpenAI, stream: bool
+    on_tmpfs: Full,
+    fake: FakeOpenAI,
+    stream: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     gateway = on_tmpfs.gateway
     caller = gateway.caller()
@@ -406,7 +409,10 @@ def test_11_a_commit_that_failed_is_not_served_and_not_charged(
 
 
 def test_11_a_dead_disk_is_red_until_it_lives_again(
-    dying: Gateway, disk: Disk, fake: FakeOpenAI
+    dying: Gateway,
+    disk: Disk,
+    fake: FakeOpenAI,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caller = dying.caller()
     assert post(dying, caller).status == 200
@@ -421,6 +427,7 @@ def test_11_a_dead_disk_is_red_until_it_lives_again(
     assert post(dying, caller).status == 200
     written(dying)
     assert dying.available_nano(caller) == TEN_DOLLARS - 2 * COST_NANO
+    assert "the ledger cannot write: the disk is dying" in caplog.messages
 
 
 def flip(data: Path) -> None:
