@@ -5,8 +5,9 @@ when the client goes; nothing is left to the machine.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import apsw
 import pytest
@@ -74,6 +75,47 @@ def test_17_who_leaves_during_the_hold_pays_nothing(
     gateway.settled()
     assert gateway.available_nano(caller) == TEN_DOLLARS
     assert fake.requests == []
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    """The address of a provider that is too busy to take a call: the kernel has no
+    room for one more, and whoever tries waits."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as s:
+        for _ in range(8):
+            caller = s.enter_context(socket.socket())
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+@whole_or_stream
+@leaving
+def test_17_who_leaves_before_the_provider_could_be_reached_pays_nothing(
+    start: Start, leave: Callable[[Dial], None], stream: bool
+) -> None:
+    with deaf() as url:
+        gateway = start(environ={"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "sk-fake"})
+        caller = gateway.caller()
+        with Dial(gateway.port) as dial:
+            dial.send(chat(caller.key, stream=stream))
+            waiting(gateway)
+            leave(dial)
+        charge = only_charge(gateway, caller)
+        assert charge.record.outcome == "client_left_before_contact"
+        assert (charge.cost_nano, charge.record.evidence) == (0, "none")
+
+
+def waiting(gateway: Gateway) -> None:
+    """Returns when money is held and a provider is being called."""
+
+    async def wait() -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not gateway.master.upstream.calls:
+                await asyncio.sleep(0)
+
+    asyncio.run_coroutine_threadsafe(wait(), gateway.loop).result()
 
 
 WAITING: dict[str, Behaviour] = {
