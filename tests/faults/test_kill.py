@@ -31,14 +31,18 @@ WAIT_SECONDS = 20
 whole_or_stream = pytest.mark.parametrize("stream", [False, True])
 
 
-def ask_and_lose(child: Child, key: str, stream: bool = False) -> bytes:
+def ask_and_lose(child: Child, asked: bytes) -> bytes:
     """What a client heard before the gateway died in the middle of it."""
     with Dial(child.port) as dial:
-        dial.send(chat(key, stream=stream, max_tokens=1000))
+        dial.send(asked)
         with suppress(OSError):
             while dial.fill():
                 pass
         return dial.buffer
+
+
+def asked(key: str, stream: bool) -> bytes:
+    return chat(key, stream=stream, max_tokens=1000)
 
 
 def only_available(books: Books) -> int:
@@ -75,7 +79,7 @@ def test_01_before_the_hold_commits_nothing_happened(
     lab: Lab, moment: str, stream: bool
 ) -> None:
     with lab.marked(moment, ADMIT) as child:
-        assert ask_and_lose(child, lab.key, stream) == b""
+        assert ask_and_lose(child, asked(lab.key, stream)) == b""
         child.died()
     assert lab.fake.requests == []
     dead = read(lab.data)
@@ -89,7 +93,7 @@ def test_02_after_the_hold_nobody_is_asked_and_all_is_given_back(
     lab: Lab, stream: bool
 ) -> None:
     with lab.marked(AFTER, ADMIT) as child:
-        assert ask_and_lose(child, lab.key, stream) == b""
+        assert ask_and_lose(child, asked(lab.key, stream)) == b""
         child.died()
     assert lab.fake.requests == []
     dead = read(lab.data)
@@ -121,7 +125,7 @@ def test_04_after_the_last_chunk_what_is_not_committed_is_free(
     lab: Lab, moment: str, stream: bool
 ) -> None:
     with lab.marked(moment, SETTLE) as child:
-        heard = ask_and_lose(child, lab.key, stream)
+        heard = ask_and_lose(child, asked(lab.key, stream))
         child.died()
     (received,) = lab.fake.requests
     assert received.finished.wait(WAIT_SECONDS)
@@ -137,7 +141,7 @@ def test_05_after_the_settle_the_charge_stands_and_is_not_repeated(
     lab: Lab, stream: bool
 ) -> None:
     with lab.marked(AFTER, SETTLE) as child:
-        heard = ask_and_lose(child, lab.key, stream)
+        heard = ask_and_lose(child, asked(lab.key, stream))
         child.died()
     assert DONE not in heard
     dead = read(lab.data)
