@@ -1,6 +1,6 @@
 """Killing: a gateway under load is killed again and again, and its books are read.
 
-    python -m tests.faults.killing --rounds 200
+    python -m tests.faults.killing --rounds 200 [--workers 4]
 
 Customers chat, stream, redeem vouchers and take test money over HTTP from a gateway in
 a process of its own, and pay in by a verb from beside it; the provider lives here and
@@ -12,13 +12,16 @@ survives. After a random number of receipts the gateway gets kill -9. Then:
 - the next start voids what was open, free of charge, and changes nothing else;
 - each balance is what came in minus what was charged, by our own addition.
 
+With several workers one of them is killed first, while its siblings serve on.
 Vouchers in doubt are redeemed again after the restart: the money comes once.
 """
 
+import os
 import random
+import signal
 import tempfile
 from collections import Counter as Count
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +30,7 @@ import click
 
 from config.gateway import LedgerSettings
 from storage import open_storage
+from storage.locks import FileLock
 from storage.recovery import REASON
 from storage.vouchers import create_vouchers, new_code
 from tests.fakes.openai_server import FakeOpenAI
@@ -47,6 +51,7 @@ from tests.scenarios.harness import environ_of
 
 USERS = 6
 CONNECTIONS = 2
+GATEWAY_LOCK = "gateway.lock"
 WELCOME_NANO = 10 * 10**9
 VOUCHERS = 10
 VOUCHER_NANO = 2 * 10**9
@@ -93,8 +98,10 @@ class Tally:
 class Killing:
     """One ledger, its customers, and its gateways one after the other."""
 
-    def __init__(self, data: Path, fake: FakeOpenAI, seed: int) -> None:
-        self.data, self.fake = data, fake
+    def __init__(
+        self, data: Path, fake: FakeOpenAI, seed: int, workers: int = 1
+    ) -> None:
+        self.data, self.fake, self.workers = data, fake, workers
         self.dice = random.Random(seed)
         self.tally = Tally()
         self.serial = 0
@@ -128,15 +135,21 @@ class Killing:
                 prove(self.data)
 
     def serve(self) -> Child:
-        return Child(self.data, environ_of(self.fake), "--demo")
+        several = ["--workers", str(self.workers)] if self.workers > 1 else []
+        return Child(self.data, environ_of(self.fake), "--demo", *several)
 
     def kill(self) -> None:
         """One round, ended from outside after a random number of receipts."""
         with self.serve() as child:
             counter, customers = self.open(child)
-            counter.wait_for(self.dice.randint(1, RECEIPTS_MAX), WAIT_SECONDS)
+            wanted = self.dice.randint(1, RECEIPTS_MAX)
+            if self.workers > 1:
+                # One of them first, while its siblings go on.
+                counter.wait_for(wanted // 2, WAIT_SECONDS)
+                os.kill(self.dice.choice(children(child)), signal.SIGKILL)
+            counter.wait_for(wanted, WAIT_SECONDS)
             customers[0].join(self.dice.uniform(0, PAUSE_SECONDS_MAX))
-            child.kill()
+            kill_all(child)
             self.close(counter, customers)
 
     def strike(self, moment: str, statement: str, count: int) -> None:
@@ -263,14 +276,32 @@ class Killing:
         self.books = now
 
 
+def children(child: Child) -> list[int]:
+    """The processes that a gateway with several workers consists of besides."""
+    id = child.process.pid
+    return list(map(int, Path(f"/proc/{id}/task/{id}/children").read_text().split()))
+
+
+def kill_all(child: Child) -> None:
+    """Returns when none of them is left."""
+    workers = children(child)
+    child.kill()
+    for id in workers:
+        with suppress(ProcessLookupError):
+            os.kill(id, signal.SIGKILL)
+    # The kernel takes it from the last of them.
+    FileLock.take(child.data / GATEWAY_LOCK).release()
+
+
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
-def main(rounds: int, seed: int) -> None:
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
+def main(rounds: int, seed: int, workers: int) -> None:
     """Kill a gateway under load so many times; what it acknowledged must be there."""
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as data, FakeOpenAI() as fake:
-        with Killing(Path(data), fake, seed) as killing:
+        with Killing(Path(data), fake, seed, workers) as killing:
             for number in range(1, rounds + 1):
                 killing.kill()
                 if number % 10 == 0:
