@@ -283,12 +283,12 @@ def children(child: Child) -> list[int]:
 
 
 def kill_all(child: Child) -> None:
-    """Returns when none of them is left."""
-    workers = children(child)
-    child.kill()
-    for id in workers:
+    """Returns when none of them is left; none of them has seen another one die."""
+    child.signal(signal.SIGSTOP)
+    for id in children(child):
         with suppress(ProcessLookupError):
             os.kill(id, signal.SIGKILL)
+    child.kill()
     # The kernel takes it from the last of them.
     FileLock.take(child.data / GATEWAY_LOCK).release()
 
