@@ -87,6 +87,7 @@ class Storage:
             since,
             whole_due=since.seq > ledger.boot_proof_transfers,
         )
+        self.data = data
         self.recovered = 0
         self.data = data
         self._locks = locks

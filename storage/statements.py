@@ -403,3 +403,6 @@ INSERT_PRICE = """
     ON CONFLICT (id) DO NOTHING
 """
 INSERT_BOOT = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, ?2, ?3, ?4)"
+
+# Something real to write, where an empty transaction would call a full disk well.
+PROBE = "UPDATE boot SET lease_ns = coalesce(lease_ns, 0) + 1 WHERE id = ?1"

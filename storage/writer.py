@@ -34,6 +34,7 @@ from storage.database import Ledgerbase
 from storage.engine import Connection, Engine
 from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
+from storage.statements import PROBE
 
 _SECOND_NS = 10**9
 
@@ -228,6 +229,9 @@ class Writer:
             connection.roll_back()
             connection.begin()
             changed = self._run_apart(connection, jobs)
+        if not self._healthy:
+            # Only what is written shows that the disk takes it again.
+            connection.sql(PROBE, (self._boot_id,))
         started_ns = self._clock.monotonic_ns()
         connection.commit()
         self._commit_ns += self._clock.monotonic_ns() - started_ns
