@@ -89,7 +89,6 @@ class Storage:
         )
         self.data = data
         self.recovered = 0
-        self.data = data
         self._locks = locks
         self._closed = False
 

@@ -15,7 +15,13 @@ from typing import Protocol
 
 from addons.providers.base import UpstreamRequest
 from addons.providers.imaging import OK, Imaging
-from addons.upstream.transport import Transport, read_start, read_whole, request_id
+from addons.upstream.transport import (
+    Sent,
+    Transport,
+    read_start,
+    read_whole,
+    request_id,
+)
 from addons.upstream.watch import Watch
 from addons.wire.errors import (
     ApiError,
@@ -24,7 +30,6 @@ from addons.wire.errors import (
     UpstreamBilling,
     UpstreamModelGone,
     UpstreamThrottled,
-    UpstreamUnreached,
 )
 from addons.wire.images import Made
 from config.settings import Clocks
@@ -43,7 +48,6 @@ REJECTIONS = (
     UpstreamBilling,
     UpstreamModelGone,
     UpstreamThrottled,
-    UpstreamUnreached,
 )
 
 
@@ -57,8 +61,10 @@ class Fetching(Protocol):
 
 @dataclass(slots=True)
 class Drawn:
-    """What became of one call. Status and id are the provider's."""
+    """What became of one call. Status and id are the provider's; `sent` says that the
+    call was on its way to it."""
 
+    sent: bool = False
     made: tuple[Made, ...] = ()
     error: ApiError | None = None
     status: int = 0
@@ -67,9 +73,8 @@ class Drawn:
     @property
     def begun(self) -> bool:
         """Whether the provider may have made something."""
-        if self.error is None:
-            return True
-        return not (isinstance(self.error, REJECTIONS) or self.status == UNAVAILABLE)
+        rejected = isinstance(self.error, REJECTIONS) or self.status == UNAVAILABLE
+        return self.sent and not rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Easel:
     imaging: Imaging
     clocks: Clocks
     answer_bytes: int
+    # Called when a call is on its way.
+    sent: Sent
 
 
 async def draw_all(requests: Sequence[UpstreamRequest], easel: Easel) -> list[Drawn]:
@@ -115,7 +122,12 @@ async def call(
     drawn: Drawn,
 ) -> None:
     """Make one call, and write down what becomes of it as far as it gets."""
-    async with easel.transport.open(request) as reply:
+
+    def sent() -> None:
+        drawn.sent = True
+        easel.sent()
+
+    async with easel.transport.open(request, sent) as reply:
         drawn.status = reply.status
         drawn.upstream_id = request_id(reply.headers)
         if reply.status != OK:
@@ -146,7 +158,7 @@ def outcome_of(results: Sequence[Drawn]) -> Drawn:
     good = [one for one in results if one.error is None]
     if good:
         made = tuple(image for one in good for image in one.made)
-        return Drawn(made, None, good[0].status, good[0].upstream_id)
+        return Drawn(True, made, None, good[0].status, good[0].upstream_id)
     return min(results, key=lambda one: (not is_judgement(one), not one.begun))
 
 

@@ -20,14 +20,12 @@ from yarl import URL
 
 from addons.providers import REGISTRY
 from addons.providers.base import Script, UpstreamRequest
-from addons.wire.errors import UpstreamFailed, UpstreamUnreached
+from addons.wire.errors import UpstreamFailed
 from config.settings import Provider
 
 # A provider's kept-alive connection is given back before most servers close it.
 KEEPALIVE_SECONDS = 15
 DNS_SECONDS = 60
-# No address, no connection, no TLS: nothing of the request was sent.
-UNREACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 # How providers name a request in an answer's head.
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -151,8 +149,6 @@ class Pool:
                 # A redirect would carry our credential to an address nobody chose.
                 allow_redirects=False,
             )
-        except UNREACHED as error:
-            raise UpstreamUnreached(detail=type(error).__name__) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UpstreamFailed(detail=type(error).__name__) from error
         try:

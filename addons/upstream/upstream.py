@@ -17,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from mitmproxy.http import HTTPFlow
 
@@ -201,9 +202,7 @@ class Upstream:
         request = translate(exchange, leg)
         transport = self.transports[leg.provider.name]
 
-        def sent() -> None:
-            exchange.contact(self.clock.monotonic_ns())
-
+        sent = partial(self.contact, exchange)
         exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
             try:
@@ -235,6 +234,9 @@ class Upstream:
         self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
+    def contact(self, exchange: Exchange) -> None:
+        exchange.contact(self.clock.monotonic_ns())
+
     async def attempt_images(
         self, call: Call, exchange: Exchange, ask: ImageAsk, leg: Leg
     ) -> None:
@@ -253,6 +255,7 @@ class Upstream:
             imaging,
             leg.clocks,
             leg.provider.response_bytes,
+            partial(self.contact, exchange),
         )
         self.drawing += 1
         exchange.ask_upstream(self.clock.monotonic_ns())

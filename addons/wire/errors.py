@@ -28,7 +28,6 @@ ApiError                        never raised itself
 ├── HeadersTooLarge         431
 ├── InternalError           500 our fault
 ├── UpstreamFailed          502 retrying may help
-│   ├── UpstreamUnreached       nothing was sent
 │   ├── UpstreamTimeout
 │   ├── UpstreamOverloaded
 │   ├── UpstreamAuth            our account's state: retrying cannot help, and the
@@ -333,11 +332,6 @@ class UpstreamFailed(ApiError):
     type = "server_error"
     code = "upstream_error"
     text = "The provider failed to answer."
-
-
-class UpstreamUnreached(UpstreamFailed):
-    """Certainly not received, so that even what may happen once only can be tried
-    elsewhere. Callers see no difference."""
 
 
 class UpstreamTimeout(UpstreamFailed):

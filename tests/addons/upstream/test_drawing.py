@@ -28,7 +28,6 @@ from addons.wire.errors import (
     UpstreamOverloaded,
     UpstreamThrottled,
     UpstreamTimeout,
-    UpstreamUnreached,
 )
 from addons.wire.images import Made
 from config.settings import Clocks
@@ -55,6 +54,10 @@ class Slow:
         """Nothing is open."""
 
 
+def nothing() -> None:
+    """Nobody waits for the calls to be on their way."""
+
+
 def said(count: int = 1) -> bytes:
     images = [{"b64_json": base64.b64encode(png("cat")).decode()}] * count
     return orjson.dumps({"data": images})
@@ -71,7 +74,7 @@ def draw(
     imaging = REGISTRY["openai"].imaging
     assert imaging is not None
     transport = ScriptedTransport(*replies)
-    easel = Easel(transport, fetch, imaging, CLOCKS, answer_bytes)
+    easel = Easel(transport, fetch, imaging, CLOCKS, answer_bytes, nothing)
 
     async def story() -> tuple[list[Drawn], float]:
         results = await draw_all([REQUEST] * len(replies), easel)
@@ -94,7 +97,7 @@ def test_each_call_fails_by_itself() -> None:
     results, _ = draw(
         good(),
         ScriptedReply([b"{}"], status=500),
-        UpstreamUnreached(),
+        UpstreamFailed(),
         ScriptedReply([b"{"]),
         good(2),
     )
@@ -140,7 +143,7 @@ def test_whoever_cancels_ends_all_calls() -> None:
     replies = [ScriptedReply([STUCK]) for _ in range(3)]
     imaging = REGISTRY["openai"].imaging
     assert imaging is not None
-    easel = Easel(ScriptedTransport(*replies), Slow(), imaging, CLOCKS, 10**6)
+    easel = Easel(ScriptedTransport(*replies), Slow(), imaging, CLOCKS, 10**6, nothing)
 
     async def story() -> None:
         async with asyncio.timeout(5):
@@ -155,7 +158,6 @@ def test_whoever_cancels_ends_all_calls() -> None:
     ("error", "status", "begun"),
     [
         (None, 200, True),
-        (UpstreamUnreached(), 0, False),
         (UpstreamFailed(), 0, True),
         (UpstreamTimeout(), 0, True),
         (UpstreamTimeout(), 200, True),
@@ -172,13 +174,14 @@ def test_whoever_cancels_ends_all_calls() -> None:
     ],
 )
 def test_what_may_have_been_begun(error, status: int, begun: bool) -> None:
-    assert Drawn(error=error, status=status).begun is begun
+    assert Drawn(sent=True, error=error, status=status).begun is begun
+    assert not Drawn(error=error, status=status).begun
 
 
-THROTTLED = Drawn(error=UpstreamThrottled(), status=429)
-BROKEN = Drawn(error=UpstreamFailed(), status=500)
-REFUSED = Drawn(error=ContentRefused(), status=400)
-GOOD = Drawn((IMAGE,), status=200)
+THROTTLED = Drawn(True, error=UpstreamThrottled(), status=429)
+BROKEN = Drawn(True, error=UpstreamFailed(), status=500)
+REFUSED = Drawn(True, error=ContentRefused(), status=400)
+GOOD = Drawn(True, (IMAGE,), status=200)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +215,7 @@ def test_a_large_answer_is_decoded_all_the_same() -> None:
         reply = ScriptedReply([orjson.dumps({"data": [image]})])
         imaging = REGISTRY["openai"].imaging
         assert imaging is not None
-        easel = Easel(ScriptedTransport(reply), Slow(), imaging, CLOCKS, 10**6)
+        easel = Easel(ScriptedTransport(reply), Slow(), imaging, CLOCKS, 10**6, nothing)
         return await draw_all([REQUEST], easel)
 
     (result,) = asyncio.run(story())

@@ -63,7 +63,6 @@ EXPECTED = {
     "UpstreamThrottled": (429, "rate_limit_error", "rate_limit_exceeded"),
     "InternalError": (500, SERVER, "internal_error"),
     "UpstreamFailed": (502, SERVER, "upstream_error"),
-    "UpstreamUnreached": (502, SERVER, "upstream_error"),
     "UpstreamTimeout": (502, SERVER, "upstream_timeout"),
     "UpstreamOverloaded": (502, SERVER, "upstream_overloaded"),
     "UpstreamAuth": (502, SERVER, "upstream_auth"),
