@@ -201,7 +201,6 @@ class Upstream:
             return
         request = translate(exchange, leg)
         transport = self.transports[leg.provider.name]
-
         sent = partial(self.contact, exchange)
         exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
