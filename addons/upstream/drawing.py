@@ -54,7 +54,7 @@ REJECTIONS = (
 class Fetching(Protocol):
     """Gets the bytes of an image that came as an address."""
 
-    async def fetched(self, made: Made) -> Made: ...
+    async def fetched(self, made: Made, limit_bytes: int) -> Made: ...
 
     async def close(self) -> None: ...
 
@@ -140,13 +140,11 @@ async def call(
     else:
         made = await asyncio.to_thread(easel.imaging.read_images, *answer)
     watch.streaming()
-    drawn.made = tuple([await fetched(one, easel, watch) for one in made])
-
-
-async def fetched(made: Made, easel: Easel, watch: Watch) -> Made:
-    image = await easel.fetch.fetched(made)
-    watch.life()
-    return image
+    images = []
+    for one in made:
+        images.append(await easel.fetch.fetched(one, limit_bytes))
+        watch.life()
+    drawn.made = tuple(images)
 
 
 def outcome_of(results: Sequence[Drawn]) -> Drawn:

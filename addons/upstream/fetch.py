@@ -3,8 +3,7 @@
 An address in an answer is a stranger's word, so it is followed only to where the
 configuration says that this provider keeps its files: https on the usual port at one of
 its media hosts, or the provider's own address. No credential goes with it, no redirect
-is followed, and no more is read than an answer of that provider may have. The clocks
-are the attempt's.
+is followed, and no more is read than the call may have. The clocks are the call's.
 """
 
 import re
@@ -33,31 +32,32 @@ class Fetch:
         self.provider = provider
         self.session: aiohttp.ClientSession | None = None
 
-    async def fetched(self, made: Made) -> Made:
-        """The image with its bytes; UpstreamFailed if they cannot be had."""
+    async def fetched(self, made: Made, limit_bytes: int) -> Made:
+        """The image with its bytes; UpstreamFailed if they cannot be had, or are more
+        than the limit."""
         if made.url is None:
             return made
         address = allowed_address(made.url, self.provider)
         if address is None:
             raise UpstreamFailed(detail="an address that may not be fetched")
-        data = await self.read(address)
+        data = await self.read(address, limit_bytes)
         media_type = media_type_of(data)
         if media_type is None:
             raise UpstreamFailed(detail="what was fetched is no image")
         return replace(made, data=data, url=None, media_type=media_type)
 
-    async def read(self, address: str) -> bytes:
+    async def read(self, address: str, limit_bytes: int) -> bytes:
         for _ in range(TRIES - 1):
             try:
-                return await self.read_once(address)
+                return await self.read_once(address, limit_bytes)
             except (aiohttp.ClientError, OSError):
                 continue
         try:
-            return await self.read_once(address)
+            return await self.read_once(address, limit_bytes)
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamFailed(detail=type(error).__name__) from error
 
-    async def read_once(self, address: str) -> bytes:
+    async def read_once(self, address: str, limit_bytes: int) -> bytes:
         if self.session is None:
             self.session = self.open_session()
         url = URL(address, encoded=True)
@@ -67,7 +67,7 @@ class Fetch:
             data = bytearray()
             async for piece in response.content.iter_any():
                 data += piece
-                if len(data) > self.provider.response_bytes:
+                if len(data) > limit_bytes:
                     raise UpstreamFailed("The provider's answer is too large.")
             return bytes(data)
 
@@ -83,6 +83,7 @@ class Fetch:
             cookie_jar=aiohttp.DummyCookieJar(),
             # Sizes are of what is sent: nothing small may become large here.
             auto_decompress=False,
+            headers={"accept-encoding": "identity"},
         )
 
     async def close(self) -> None:

@@ -270,6 +270,9 @@ class Upstream:
         attempt.begun = outcome.begun
         if outcome.error is not None:
             raise without_retry(outcome.error) if outcome.begun else outcome.error
+        for one in results:
+            if one.error is not None:
+                note(exchange, leg, one.error)
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.answer = ImageAnswer(outcome.made[: ask.n])
         self.end_attempt(exchange, COMPLETE)

@@ -698,6 +698,27 @@ def test_a_client_that_leaves_pays_for_what_is_made_as_the_policy_says(
         gateway.prove()
 
 
+def test_a_named_request_whose_client_left_has_its_images_waiting(
+    gateway: Gateway, providers: Providers, caller: Caller
+) -> None:
+    gate = Gate()
+    providers.openai.script(Images(edits=(after(0, gate),)))
+    body = json.dumps({"prompt": "cat", "n": 2}).encode()
+    named = asked(gateway, caller, body, {"Idempotency-Key": "cat-3"})
+    with Dial(gateway.port) as dial:
+        dial.send(named)
+        assert gate.reached.wait(WORK_SECONDS)
+        dial.reset()
+    gate.open()
+    gateway.settled()
+    with Dial(gateway.port) as dial:
+        again = dial.ask(named)
+    assert again.headers["x-autolist-replayed"] == "true"
+    assert len(images_in(again.json)) == 2
+    assert len(providers.openai.requests) == 1
+    assert spent_nano(gateway, caller) == 2 * CENTS["dall-e-3"]
+
+
 def test_a_gateway_that_is_killed_charges_nothing(
     providers: Providers, tmp_path: Path
 ) -> None:

@@ -46,7 +46,7 @@ class Slow:
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
 
-    async def fetched(self, made: Made) -> Made:
+    async def fetched(self, made: Made, limit_bytes: int) -> Made:
         await passed(self.seconds)
         return made
 
@@ -130,7 +130,7 @@ def test_an_answer_above_the_limit_is_none() -> None:
 
 def test_a_bug_in_one_call_ends_them_all() -> None:
     class Broken(Slow):
-        async def fetched(self, made: Made) -> Made:
+        async def fetched(self, made: Made, limit_bytes: int) -> Made:
             raise KeyError("bug")
 
     stuck = ScriptedReply([STUCK])

@@ -7,7 +7,7 @@ import pytest
 from addons.upstream.fetch import Fetch, allowed_address
 from addons.wire.errors import UpstreamFailed
 from addons.wire.images import Made
-from config.settings import Provider
+from config.settings import Clocks, Provider
 from tests.fakes import exchanges
 from tests.fakes.dashscope_server import FakeDashScope, Image
 from tests.fakes.png import png
@@ -67,7 +67,7 @@ def fake() -> Iterator[FakeDashScope]:
 
 @pytest.fixture
 def provider(fake: FakeDashScope) -> Provider:
-    return exchanges.provider(base_url=fake.base_url, response_bytes=1000)
+    return exchanges.provider(base_url=fake.base_url, clocks=Clocks())
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def fetch(provider: Provider) -> AsyncIterator[Fetch]:
 async def test_an_image_is_fetched_without_our_key(fake, fetch: Fetch) -> None:
     fake.files["a.png"] = Image()
     wanted = Made(url=f"{fake.address}/files/a.png", revised_prompt="p")
-    made = await fetch.fetched(wanted)
+    made = await fetch.fetched(wanted, 1000)
     assert (made.data, made.url) == (png("a.png"), None)
     assert (made.media_type, made.revised_prompt) == ("image/png", "p")
     assert not fake.betrayed
@@ -88,7 +88,7 @@ async def test_an_image_is_fetched_without_our_key(fake, fetch: Fetch) -> None:
 
 async def test_what_has_its_bytes_is_not_fetched(fake, fetch: Fetch) -> None:
     made = Made(png("x"), media_type="image/png")
-    assert await fetch.fetched(made) is made
+    assert await fetch.fetched(made, 1000) is made
     assert fake.fetched == []
 
 
@@ -105,21 +105,21 @@ async def test_what_has_its_bytes_is_not_fetched(fake, fetch: Fetch) -> None:
 async def test_anything_else_is_a_failure(fake, fetch: Fetch, image: Image) -> None:
     fake.files |= {"a.png": image, "b.png": Image()}
     with pytest.raises(UpstreamFailed):
-        await fetch.fetched(Made(url=f"{fake.address}/files/a.png"))
+        await fetch.fetched(Made(url=f"{fake.address}/files/a.png"), 1000)
     assert fake.fetched == ["a.png"]
 
 
 async def test_a_limit_is_met_exactly(fake, fetch: Fetch) -> None:
     data = png("x").ljust(1000, b"\0")
     fake.files["a.png"] = Image(data=data)
-    made = await fetch.fetched(Made(url=f"{fake.address}/files/a.png"))
+    made = await fetch.fetched(Made(url=f"{fake.address}/files/a.png"), 1000)
     assert made.data == data
 
 
 async def test_a_place_that_is_not_there_is_a_failure_without_its_name() -> None:
     nobody = Fetch(exchanges.provider(base_url="http://127.0.0.1:9"))
     with pytest.raises(UpstreamFailed) as caught:
-        await nobody.fetched(Made(url="http://127.0.0.1:9/a.png"))
+        await nobody.fetched(Made(url="http://127.0.0.1:9/a.png"), 1000)
     assert "127.0.0.1" not in caught.value.message
     await nobody.close()
 
