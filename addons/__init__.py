@@ -17,6 +17,7 @@ from addons.keys import Keys
 from addons.limits import Limits
 from addons.media import Media
 from addons.metering import Metering
+from addons.pictures import Pictures
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
@@ -79,6 +80,8 @@ def chain(
         Routing(routes),  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
         Upstream(settings.providers, clock),  # how it gets there, and back
+        # what was made, as it is shown
+        Pictures(media, settings.listen.public_url),
         Metering(settings.policies, clock),  # what was used, what it costs
         Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people

@@ -5,6 +5,7 @@ can answer is answered here.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import orjson
 from mitmproxy.http import HTTPFlow
@@ -15,7 +16,8 @@ from addons.endpoints import Kind
 from addons.exchange import Exchange
 from addons.rendering import json_response
 from addons.wire.errors import ApiError
-from addons.wire.openai import ChatAsk, read_chat
+from addons.wire.images import read_image
+from addons.wire.openai import read_chat
 
 # Above this size a body is parsed off the event loop.
 INLINE_BYTES = 128 * 1024
@@ -45,15 +47,15 @@ class Asking:
             body = orjson.dumps(self.catalogue.entry(exchange.endpoint.name))
             flow.response = json_response(200, body)
         elif kind is Kind.CHAT:
-            await self.ask_chat(flow, exchange)
+            ask = await read(read_chat, plain_body(flow.request))
+            exchange.ask, exchange.model = ask, self.catalogue.serving(ask)
+        elif kind is Kind.IMAGES:
+            image = await read(read_image, plain_body(flow.request))
+            exchange.ask, exchange.model = self.catalogue.drawing(image)
 
-    async def ask_chat(self, flow: HTTPFlow, exchange: Exchange) -> None:
-        ask = await read(plain_body(flow.request))
-        exchange.ask, exchange.model = ask, self.catalogue.serving(ask)
 
-
-async def read(raw: bytes) -> ChatAsk:
+async def read[A](reader: Callable[[bytes], A], raw: bytes) -> A:
     if len(raw) <= INLINE_BYTES:
-        return read_chat(raw)
+        return reader(raw)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, read_chat, raw)
+    return await loop.run_in_executor(None, reader, raw)

@@ -5,6 +5,7 @@ from typing import Any
 
 from addons.exchange import Leg
 from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
+from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
 from config import Price, PriceBook
 from config.meters import TOKENS, kind_of, rate_text
@@ -35,7 +36,15 @@ class Catalogue:
 
     def serving(self, ask: ChatAsk) -> Model:
         """The model that serves an ask; what `model_of` raises, or ModelUnavailable."""
-        model = model_of(ask, self.models)
+        return self.routed(model_of(ask, self.models))
+
+    def drawing(self, ask: ImageAsk) -> tuple[ImageAsk, Model]:
+        """An ask by the rules of the model that draws it, and that model; what `ruled`
+        raises, or ModelUnavailable."""
+        ask = ruled(ask, self.models)
+        return ask, self.routed(self.models[ask.model])
+
+    def routed(self, model: Model) -> Model:
         if not self.routes.get(model.id):
             raise ModelUnavailable(model.id)
         return model
@@ -55,8 +64,7 @@ class Catalogue:
             "description": model.description,
             "kind": model.kind,
             "available": bool(self.routes.get(id)) and price is not None,
-            "context_length": model.context_tokens,
-            "max_output_tokens": model.output_tokens,
+            **limits_of(model),
             "pricing": None if price is None else pricing(price),
         }
 
@@ -67,12 +75,41 @@ def model_of(ask: ChatAsk, models: Mapping[str, Model]) -> Model:
     model = models.get(ask.model)
     if model is None:
         raise UnknownModel(ask.model)
+    if model.kind != "chat":
+        raise BadParameter("model", f"{model.id} makes {model.kind}s and does not chat")
     if ask.output_limit is not None and ask.output_limit > model.output_tokens:
         raise BadParameter(
             ask.output_limit_name,
             f"{model.id} answers with {model.output_tokens} at most",
         )
     return model
+
+
+def ruled(ask: ImageAsk, models: Mapping[str, Model]) -> ImageAsk:
+    """An ask by the rules of the model that it names. UnknownModel if there is none,
+    BadParameter if it makes no images or none such."""
+    model = models.get(ask.model)
+    if model is None:
+        raise UnknownModel(ask.model)
+    if model.images is None:
+        raise BadParameter("model", f"{model.id} makes no images.")
+    return ask.within(model.images)
+
+
+def limits_of(model: Model) -> dict[str, Any]:
+    """What can be asked of a model, by its kind."""
+    if model.images is None:
+        return {
+            "context_length": model.context_tokens,
+            "max_output_tokens": model.output_tokens,
+        }
+    return {
+        "sizes": model.images.sizes,
+        "qualities": model.images.qualities,
+        "styles": model.images.styles,
+        "max_images": model.images.n_max,
+        "max_prompt_characters": model.images.prompt_chars,
+    }
 
 
 def pricing(price: Price) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class Kind(Enum):
     """What answers at an address."""
 
     CHAT = "chat"
+    IMAGES = "images"
     MODELS = "models"
     MODEL = "model"
     QUOTE = "quote"
@@ -56,6 +57,9 @@ class Endpoint:
 
 
 CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))
+IMAGES = Endpoint(
+    Kind.IMAGES, api=True, keyed=True, paid=True, methods=("POST",)
+)
 QUOTE = Endpoint(Kind.QUOTE, api=True, keyed=True, methods=("POST",))
 KEY = Endpoint(Kind.KEY, api=True, keyed=True, methods=("GET", "HEAD"))
 CREDITS = Endpoint(Kind.CREDITS, api=True, keyed=True, methods=("GET", "HEAD"))
@@ -78,6 +82,7 @@ PREFLIGHT = Endpoint(Kind.PREFLIGHT, api=True)
 TABLE: Mapping[str, Endpoint] = MappingProxyType(
     {
         "/api/v1/chat/completions": CHAT,
+        "/api/v1/images/generations": IMAGES,
         "/api/v1/models": MODELS,
         "/api/v1/quote": QUOTE,
         "/api/v1/key": KEY,

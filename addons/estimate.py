@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from addons.exchange import Quote
-from addons.quoting import price_in_force
+from addons.quoting import Pieces, piece_quote, price_in_force
 from addons.rendering import amount
 from addons.wire.errors import BadParameter, UnknownModel
 from addons.wire.images import ImageAsk
-from addons.wire.videos import VideoAsk
 from config import Price, PriceBook
 from config.meters import IMAGES, VIDEOS, rate_text
 from config.money import charge_nano_rounded_up, dollars, dollars_a_unit
 from config.price_text import terms_id, terms_text
 from config.prices import Situation, input_tokens, moment_text, rate_pico
-
-type Pieces = ImageAsk | VideoAsk
 
 # What an answer is supposed to have where nobody set a limit.
 TYPICAL_OUTPUT_TOKENS = 512
@@ -92,11 +89,10 @@ def pieces_estimate(ask: Pieces, book: PriceBook, now_ns: int) -> Estimate:
     if price is not None and price.kind is not kind:
         raise BadParameter("model", f"{ask.model} makes no {made}.")
     price = price_in_force(book, ask.model, kind, now_ns)
-    situation = Situation(now_ns, False, ask.parameters)
-    bill = bill_of(price, ask.quantities, situation)
-    # A hold is never empty, here as for a chat.
-    worst = Bill(bill.lines, max(1, bill.cost_nano))
-    return Estimate(price, situation, worst, bill, BY_THE_PIECE)
+    quote = piece_quote(ask, price, now_ns)
+    bill = bill_of(price, quote.quantities, quote.situation)
+    worst = Bill(bill.lines, quote.amount_nano)
+    return Estimate(price, quote.situation, worst, bill, BY_THE_PIECE)
 
 
 def bill_of(

@@ -11,13 +11,14 @@ addon leaves the record incomplete and the request unserved.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from addons.endpoints import Endpoint
 from addons.files import FileAnswer
 from addons.providers.base import Answer, Dialect
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
+from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
 from config import Price
 from config.prices import PLAIN, Situation, worst_quantities
@@ -76,6 +77,27 @@ class Quote:
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens_all
 
+    @property
+    def lowered_to(self) -> int | None:
+        """The output limit, if it is not the caller's own."""
+        return self.output_tokens if self.lowered else None
+
+
+@dataclass(frozen=True, slots=True)
+class PieceQuote:
+    """What pieces cost that were asked for by number: known before, and never lowered.
+
+    They are no tokens, so they use up none of a key's tokens a minute.
+    """
+
+    price: Price
+    quantities: Mapping[str, int]
+    amount_nano: int
+    situation: Situation
+
+    tokens: ClassVar[int] = 0
+    lowered_to: ClassVar[int | None] = None
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -93,7 +115,8 @@ class Attempt:
     """One leg while it is tried. Times are monotonic nanoseconds.
 
     Whoever breaks it off need not say so: until it ends in another way it was
-    cancelled. `status` is the provider's, 0 before there is one.
+    cancelled. `status` is the provider's, 0 before there is one. `begun` says that the
+    provider may have made what it bills: then no other leg may follow.
     """
 
     leg: Leg
@@ -102,6 +125,7 @@ class Attempt:
     outcome: str = "cancelled"
     status: int = 0
     upstream_id: str = ""
+    begun: bool = False
 
     def end(self, now_ns: int, outcome: str) -> None:
         """The first end stands."""
@@ -140,11 +164,11 @@ class Exchange:
     started_ns: int
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None
-    ask: ChatAsk | None = None
+    ask: ChatAsk | ImageAsk | None = None
     model: Model | None = None
     replay: ReplayKey | None = None
     replayed: Replayed | None = None
-    quote: Quote | None = None
+    quote: Quote | PieceQuote | None = None
     rate: RateState | None = None
     route: tuple[Leg, ...] = ()
     call: "Call | None" = None
@@ -155,7 +179,7 @@ class Exchange:
     first_byte_ns: int | None = None
     upstream_ns: int = 0
     upstream_since_ns: int | None = None
-    answer: Answer | None = None
+    answer: Answer | ImageAnswer | None = None
     stream: ChatStream | None = None
     file: FileAnswer | None = None
     held: bool = False
@@ -211,12 +235,16 @@ class Exchange:
         return max(0, now_ns - self.started_ns - waited_ns)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the answer is finished though nobody waits for it.
-
-        A caller that named its request will ask for it again; a stream is not kept.
-        """
+    def is_kept(self) -> bool:
+        """Whether the answer is kept for its caller, who named the request and may ask
+        for it again. A stream is not."""
         return self.replay is not None and self.ask is not None and not self.ask.stream
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer is finished though nobody waits for it: because it is
+        kept, or because its provider makes it, and bills it, in any case."""
+        return self.is_kept or isinstance(self.ask, ImageAsk)
 
     @property
     def admitted(self) -> bool:

@@ -23,13 +23,14 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.utils import asyncio_utils
 
 from addons.counting import count_input
-from addons.exchange import Charge, Exchange, Quote
+from addons.exchange import Charge, Exchange, PieceQuote, Quote
 from addons.quoting import (
     affordable,
     counted_bound,
     fills,
     fitted,
     least_input,
+    piece_quote,
     price_in_force,
     situation_of,
     worst_case,
@@ -48,9 +49,12 @@ from addons.wire.errors import (
     RateLimited,
     UnknownKey,
 )
+from addons.wire.images import ImageAsk
+from addons.wire.openai import ChatAsk
 from config import PriceBook
-from config.meters import TOKENS
+from config.meters import IMAGES, TOKENS
 from config.money import dollars
+from config.settings import Model
 from storage import ledger, replays
 from storage.clock import Clock
 from storage.errors import IllegalMove, LedgerBusy, LedgerUnavailable
@@ -127,17 +131,31 @@ class Holds:
         if ask is None or model is None:
             raise InternalError()
         now_ns = self.clock.wall_ns()
+        if isinstance(ask, ImageAsk):
+            price = price_in_force(self.prices, model.id, IMAGES, now_ns)
+            await self.hold_all(exchange, piece_quote(ask, price, now_ns))
+            return
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
         if isinstance(answer, Short):
-            await self.hold_less(exchange, first, answer)
+            await self.hold_less(exchange, ask, model, first, answer)
 
-    async def hold_less(self, exchange: Exchange, first: Quote, answer: Short) -> None:
+    async def hold_all(self, exchange: Exchange, quote: PieceQuote) -> None:
+        """Admit what cannot be less: half an image is none."""
+        answer = await self.admit(exchange, quote)
+        if isinstance(answer, Short):
+            raise too_little(quote, answer)
+
+    async def hold_less(
+        self,
+        exchange: Exchange,
+        ask: ChatAsk,
+        model: Model,
+        first: Quote,
+        answer: Short,
+    ) -> None:
         """Admit with a lower output limit if balance and caps afford one."""
-        ask, model = exchange.ask, exchange.model
-        if ask is None or model is None:
-            raise InternalError()
         if not affordable(first, least_input(ask), 1, answer.available_nano):
             # However few tokens that text has: counting would be work for nothing.
             raise too_little(first, answer)
@@ -157,7 +175,7 @@ class Holds:
         raise too_little(first, answer)
 
     async def admit(
-        self, exchange: Exchange, quote: Quote
+        self, exchange: Exchange, quote: Quote | PieceQuote
     ) -> Granted | Short | Replayed:
         """Reserve a quote; raises the refusals that no smaller quote would cure."""
         caller, limits = exchange.caller, exchange.limits
@@ -281,7 +299,7 @@ class Holds:
             await self.void(exchange, None)
 
 
-def too_little(first: Quote, answer: Short) -> InsufficientBalance:
+def too_little(first: Quote | PieceQuote, answer: Short) -> InsufficientBalance:
     """The refusal of an ask, by what there was least of."""
     needed, available = dollars(first.amount_nano), dollars(answer.available_nano)
     if isinstance(answer, OverBudget):

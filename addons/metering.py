@@ -4,6 +4,10 @@ How a flow ended and what is known of its usage decide the charge; both decision
 tables below. Nothing is written here: the charge is put on the Exchange, and the
 receipt commits it.
 
+Images are charged by those that the caller gets. Whoever leaves while they are made is
+charged for them where the policies charge a chat's input, because their provider makes
+and bills them all the same.
+
 Evidence, from best to worst:
 
     reported    the provider said so
@@ -21,12 +25,15 @@ from types import MappingProxyType
 from mitmproxy.http import HTTPFlow
 
 from addons.counting import count_input, count_text
-from addons.exchange import Charge, Exchange, Quote
+from addons.exchange import Charge, Exchange, PieceQuote, Quote
+from addons.providers.base import Answer
 from addons.trails import finish_of, trail_of, upstream_id_of
 from addons.wire.errors import InternalError
+from addons.wire.images import ImageAnswer
 from addons.wire.openai import ChatAsk
 from addons.wire.usage import Invalid, Usage
 from config import Price
+from config.meters import TOKEN_METERS
 from config.money import charge_nano_rounded_up
 from config.prices import buy_pico, sell_pico
 from config.settings import Model, Policies
@@ -91,6 +98,8 @@ class Metering:
     ) -> tuple[Evidence, Quantities]:
         if rule is Rule.NOTHING:
             return "none", NONE
+        if isinstance(exchange.quote, PieceQuote):
+            return pieces_made(exchange, exchange.quote)
         if rule is Rule.INPUT:
             return "estimated", {"input": await self.count_input(exchange)}
         if rule is Rule.DELIVERED and not delivered(exchange):
@@ -118,7 +127,7 @@ class Metering:
     def rate(
         self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
     ) -> Charge:
-        quote = quote_of(exchange)
+        quote = any_quote_of(exchange)
         pico = sell_pico(quote.price, quantities, quote.situation)
         cost_pico = buy_pico(quote.price, quantities, quote.situation)
         return Charge(
@@ -134,7 +143,7 @@ class Metering:
     def record(
         self, exchange: Exchange, end: End, evidence: Evidence, quantities: Quantities
     ) -> UsageRecord:
-        leg, quote = exchange.leg, quote_of(exchange)
+        leg, quote = exchange.leg, any_quote_of(exchange)
         now_ns = self.clock.monotonic_ns()
         refusal = exchange.refusal or exchange.broken
         return UsageRecord(
@@ -148,7 +157,7 @@ class Metering:
             attempts=exchange.attempts,
             first_byte_ms=since_start_ms(exchange, exchange.first_byte_ns),
             total_ms=since_start_ms(exchange, now_ns) or 0,
-            tokens=sum(quantities.values()),
+            tokens=sum(quantities.get(meter, 0) for meter in TOKEN_METERS),
             stream=exchange.ask is not None and exchange.ask.stream,
             conditions=quote.price.facts(quote.situation),
             upstream_id=upstream_id_of(exchange),
@@ -174,7 +183,7 @@ def ending(exchange: Exchange, client_left: bool) -> End:
         return End.REFUSED
     if exchange.broken is not None:
         return End.BROKEN
-    if not client_left or (exchange.goes_on and exchange.answer is not None):
+    if not client_left or (exchange.is_kept and exchange.answer is not None):
         return End.COMPLETE
     if exchange.contacted_ns is None:
         return End.LEFT_EARLY
@@ -191,7 +200,7 @@ def outcome(exchange: Exchange, end: End) -> str:
 
 
 def reported(exchange: Exchange) -> Usage | Invalid | None:
-    if exchange.answer is not None:
+    if isinstance(exchange.answer, Answer):
         return exchange.answer.usage
     if exchange.stream is not None:
         return exchange.stream.reading.usage
@@ -213,6 +222,19 @@ def believed(usage: Usage | Invalid | None, quote: Quote) -> Usage | Invalid | N
     if output_tokens > quote.output_tokens_all + OUTPUT_SPARE_TOKENS:
         return Invalid("more output than was allowed")
     return usage
+
+
+def pieces_made(
+    exchange: Exchange, quote: PieceQuote
+) -> tuple[Evidence, Quantities]:
+    """What there is of what was asked for, and never more than that."""
+    if not isinstance(exchange.answer, ImageAnswer):
+        return "none", NONE
+    made = exchange.answer.quantities
+    return "counted", {
+        meter: min(count, made.get(meter, 0))
+        for meter, count in quote.quantities.items()
+    }
 
 
 def cut_short(exchange: Exchange) -> bool:
@@ -246,7 +268,7 @@ def delivered(exchange: Exchange) -> bool:
 async def count_output(exchange: Exchange) -> int:
     if exchange.stream is not None:
         return exchange.stream.reading.meter.tokens()
-    if exchange.answer is not None:
+    if isinstance(exchange.answer, Answer):
         return await count_text(exchange.answer.text)
     return 0
 
@@ -258,12 +280,18 @@ def since_start_ms(exchange: Exchange, at_ns: int | None) -> int | None:
 
 
 def ask_of(exchange: Exchange) -> ChatAsk:
-    if exchange.ask is None:
+    if not isinstance(exchange.ask, ChatAsk):
         raise InternalError()
     return exchange.ask
 
 
 def quote_of(exchange: Exchange) -> Quote:
+    if not isinstance(exchange.quote, Quote):
+        raise InternalError()
+    return exchange.quote
+
+
+def any_quote_of(exchange: Exchange) -> Quote | PieceQuote:
     if exchange.quote is None:
         raise InternalError()
     return exchange.quote

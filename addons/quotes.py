@@ -24,13 +24,13 @@ from addons.counting import count_input_here
 from addons.endpoints import Kind
 from addons.estimate import (
     Estimate,
-    Pieces,
     chat_estimate,
     estimate_shape,
     pieces_estimate,
 )
 from addons.exchange import Exchange, Quote
 from addons.quoting import (
+    Pieces,
     affordable,
     counted_bound,
     fills,
@@ -51,6 +51,7 @@ from addons.wire.errors import (
     UnknownKey,
     error_object,
 )
+from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
 from addons.wire.quotes import endpoint_of, read_quote
 from config import PriceBook
@@ -166,6 +167,8 @@ class Quotes:
     def quote_pieces(
         self, ask: Pieces, caller: KeyRecord, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
+        if isinstance(ask, ImageAsk):
+            ask = self.catalogue.drawing(ask)[0]
         estimate = pieces_estimate(ask, self.prices, now_ns)
         standing = self.standing_of(caller, now_ns)
         needed_nano = estimate.worst.cost_nano

@@ -6,18 +6,25 @@ nobody knows yet what is cached or thought, or which tier the input will reach. 
 hold and the quote that a caller asks for are made by the same functions, so they
 cannot differ.
 
-Where less than that is available the input is really counted and the output limit is
-lowered to what fits. The cost is monotone in the limit, so the largest one is found by
-bisection, without a division of money.
+Images and videos are paid for by the piece: what they cost is known before, and where
+less is available they are refused.
+
+Where less than a chat can cost is available its input is really counted and the output
+limit is lowered to what fits. The cost is monotone in the limit, so the largest one is
+found by bisection, without a division of money.
 """
 
-from addons.exchange import Quote
+from addons.exchange import PieceQuote, Quote
 from addons.wire.errors import PriceUnknown
+from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
+from addons.wire.videos import VideoAsk
 from config import Price, PriceBook
 from config.meters import Kind
 from config.prices import PLAIN, Situation, cost_nano, worst_quantities
 from config.settings import Model
+
+type Pieces = ImageAsk | VideoAsk
 
 # Counted input is exact for one vocabulary only; other models split text otherwise.
 COUNT_MARGIN_PERCENT = 30
@@ -54,6 +61,14 @@ def worst_case(
         ask.n,
         situation=situation,
     )
+
+
+def piece_quote(ask: Pieces, price: Price, now_ns: int) -> PieceQuote:
+    """What images or a video cost: so many, of the sort that is sent upstream."""
+    situation = Situation(now_ns, False, ask.parameters)
+    # A hold is never empty, here as for a chat.
+    amount_nano = max(1, cost_nano(price, ask.quantities, situation))
+    return PieceQuote(price, ask.quantities, amount_nano, situation)
 
 
 def quote_of(

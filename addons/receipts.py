@@ -16,6 +16,7 @@ from addons.endpoints import Kind
 from addons.exchange import Charge, Exchange
 from addons.rendering import JSON, allow_any_origin
 from addons.wire.errors import error_frame
+from addons.wire.images import ImageAnswer, images_body
 from addons.wire.openai import answer_body, usage_object
 from addons.wire.usage import Usage
 from config.money import dollars
@@ -99,7 +100,7 @@ class Receipts:
         charge = exchange.charge
         if charge is None or charge.record.evidence == "none":
             await self.till.void(exchange, charge)
-        elif write is None or not exchange.goes_on:
+        elif write is None or not exchange.is_kept:
             await self.till.settle(exchange, charge, None)
         else:
             await self.till.settle(exchange, charge, partial(kept, write))
@@ -113,8 +114,11 @@ class Receipts:
         answer, ask = exchange.answer, exchange.ask
         if answer is None or ask is None or exchange.refusal is not None:
             return None
-        usage = counted_usage(exchange)
         created = self.clock.wall_ns() // NANOSECONDS
+        if isinstance(answer, ImageAnswer):
+            shown = answer.shown
+            return lambda paid_nano: images_body(shown, created, dollars(paid_nano))
+        usage = counted_usage(exchange)
         return lambda paid_nano: answer_body(
             answer.body,
             ask.model,
@@ -166,8 +170,8 @@ class Receipts:
             fields["x-autolist-cost"] = dollars(exchange.paid_nano)
             if exchange.available_nano is not None:
                 fields["x-autolist-balance"] = dollars(exchange.available_nano)
-        if exchange.quote is not None and exchange.quote.lowered:
-            fields["x-autolist-max-tokens"] = str(exchange.quote.output_tokens)
+        if exchange.quote is not None and exchange.quote.lowered_to is not None:
+            fields["x-autolist-max-tokens"] = str(exchange.quote.lowered_to)
         if exchange.dropped:
             fields["x-autolist-dropped"] = ", ".join(exchange.dropped)
         if exchange.rate is not None:

@@ -52,7 +52,6 @@ ABSENT: Mapping[str, None] = dict.fromkeys(
         "native_tokens_completion_images",
         "num_fetches",
         "num_input_audio_prompt",
-        "num_media_completion",
         "num_media_prompt",
         "num_search_results",
         "preset_id",
@@ -173,7 +172,8 @@ def generation(found: ReceiptRecord) -> dict[str, Any]:
         # Known only where reasoning has a rate of its own.
         "native_tokens_reasoning": quantities.get("reasoning"),
         "native_tokens_cached": quantities.get("cache_read", 0),
-        "api_type": "completions",
+        "num_media_completion": quantities.get("image"),
+        "api_type": "images" if "image" in quantities else "completions",
         "data_region": "global",
         "is_byok": False,
         "origin": "",

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Exchange, Leg
-from addons.providers import REGISTRY
+from addons.providers import REGISTRY, Dialect
 from config import Settings
-from config.settings import Candidate, Model
+from config.settings import Candidate, Model, Provider
 
 DEMO = "demo"
 
@@ -69,7 +69,24 @@ class Group:
 
 
 class UnknownDialect(ValueError):
-    """A provider in the configuration speaks what none of ours understands."""
+    """A provider in the configuration speaks what none of ours understands, or is to
+    make what nobody asks of it in its dialect."""
+
+
+def check_able(model: Model, provider: Provider, dialect: Dialect) -> None:
+    """UnknownDialect if a model is to be served by a provider that makes no such thing,
+    or by one that would make what is cheap of what was paid for as dear."""
+    lacks = None
+    if model.images is None:
+        lacks = None if dialect.chats else "does not chat"
+    elif dialect.imaging is None:
+        lacks = "makes no images"
+    elif len(model.images.qualities) > 1 and not dialect.imaging.qualities:
+        lacks = "knows no qualities of images"
+    if lacks is not None:
+        raise UnknownDialect(
+            f"providers.yaml: models.{model.id}.candidates: {provider.name} {lacks}"
+        )
 
 
 def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
@@ -87,7 +104,7 @@ def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
 def demo_legs(settings: Settings, model: Model, demo: bool) -> tuple[Leg, ...]:
     if not demo or DEMO not in settings.providers:
         return ()
-    return candidate_legs(settings, model, Candidate(DEMO, "demo-chat"))
+    return candidate_legs(settings, model, Candidate(DEMO, f"demo-{model.kind}"))
 
 
 def legs_of(settings: Settings, model: Model, demo: bool) -> tuple[Leg, ...]:
@@ -110,6 +127,7 @@ def candidate_legs(
             f"providers.yaml: providers.{provider.name}.dialect: "
             f'"{provider.dialect}": expected one of {known}'
         )
+    check_able(model, provider, dialect)
     clocks = model.clocks or provider.clocks
     credentials = provider.credentials if provider.credential_names else (None,)
     return tuple(

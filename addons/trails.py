@@ -6,6 +6,7 @@ credential that comes back in such a word makes it none.
 """
 
 from addons.exchange import Attempt, Exchange
+from addons.providers.base import Answer
 from storage.trail import AttemptRecord
 
 NANOSECONDS_A_MILLISECOND = 1_000_000
@@ -45,7 +46,7 @@ def finish_of(exchange: Exchange) -> str:
     if not exchange.trail or exchange.trail[-1].status != OK:
         return ""
     found = ""
-    if exchange.answer is not None:
+    if isinstance(exchange.answer, Answer):
         found = exchange.answer.finish
     elif exchange.stream is not None:
         found = exchange.stream.reading.finish
@@ -53,9 +54,8 @@ def finish_of(exchange: Exchange) -> str:
 
 
 def answer_id(exchange: Exchange) -> str:
-    if exchange.answer is not None:
-        found = exchange.answer.body.get("id")
-        return found if type(found) is str else ""
+    if isinstance(exchange.answer, Answer):
+        return exchange.answer.id
     return exchange.stream.reading.upstream_id if exchange.stream is not None else ""
 
 

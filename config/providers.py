@@ -13,15 +13,19 @@ from typing import Literal
 
 from config.document import Node
 from config.values import (
+    Reader,
     Table,
     address,
     choice,
     duration,
+    host,
     known_entries,
     list_of,
     mapping_of,
     name,
+    pixels,
     record,
+    several_of,
     size,
     text,
     variable,
@@ -60,7 +64,8 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An upstream service and how it is reached."""
+    """An upstream service and how it is reached. `media_hosts` are the domains whose
+    https addresses may be fetched where its answers name some; its own may anyway."""
 
     name: str
     dialect: str
@@ -70,6 +75,7 @@ class Provider:
     response_bytes: int = 32 * 1024 * 1024
     connections_max: int = 1000
     credential_names: tuple[str, ...] = ()
+    media_hosts: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -88,17 +94,43 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRules:
+    """Which images a model makes. Of sizes and qualities the first is the default;
+    where there are no qualities or styles it knows no such parameter."""
+
+    sizes: tuple[str, ...]
+    qualities: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    n_max: int = 10
+    prompt_chars: int = 4000
+
+
+IMAGES: Table = {
+    "sizes": ("sizes", several_of(pixels)),
+    "qualities": ("qualities", list_of(choice("standard", "hd"))),
+    "styles": ("styles", list_of(choice("vivid", "natural"))),
+    "n_max": ("n_max", whole(1, 10)),
+    "prompt_chars": ("prompt_chars", whole(1, 32_000)),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """What users ask for by its id. No image can cost more than image_tokens."""
+    """What users ask for by its id; the kind says which of the other fields count.
+
+    A chat model's are its tokens: no image can cost more than image_tokens. An image
+    model's are in `images`.
+    """
 
     id: str
-    kind: Literal["chat"]
+    kind: Literal["chat", "image"]
     owner: str
     description: str
-    context_tokens: int
-    output_tokens: int
-    image_tokens: int
     candidates: tuple[Candidate, ...]
+    context_tokens: int = 0
+    output_tokens: int = 0
+    image_tokens: int = 0
+    images: ImageRules | None = None
     clocks: Clocks | None = None
 
 
@@ -133,10 +165,22 @@ PROVIDER: Table = {
     "clocks": ("clocks", record(Clocks, CLOCKS)),
     "response_bytes": ("response_size", size),
     "connections_max": ("connections_max", whole(1)),
+    "media_hosts": ("media_hosts", list_of(host)),
 }
 
 
-def _model_table(providers: tuple[str, ...]) -> Table:
+# What a model of each kind has beside that which all have.
+KINDS: Mapping[str, Table] = {
+    "chat": {
+        "context_tokens": ("context_tokens", whole(1)),
+        "output_tokens": ("output_tokens", whole(1)),
+        "image_tokens": ("image_tokens", whole(0)),
+    },
+    "image": {"images": ("images", record(ImageRules, IMAGES))},
+}
+
+
+def _model_table(providers: tuple[str, ...], kind: str) -> Table:
     """The keys of a model, whose candidates may name these providers."""
     candidate: Table = {
         "provider": ("provider", choice(*providers)),
@@ -145,17 +189,32 @@ def _model_table(providers: tuple[str, ...]) -> Table:
         "weight": ("weight", whole(1)),
     }
     return {
-        "kind": ("kind", choice("chat")),
+        "kind": ("kind", choice(*KINDS)),
         "owner": ("owner", text),
         "description": ("description", text),
-        "context_tokens": ("context_tokens", whole(1)),
-        "output_tokens": ("output_tokens", whole(1)),
-        "image_tokens": ("image_tokens", whole(0)),
+        **KINDS[kind],
         "candidates": ("candidates", list_of(record(Candidate, candidate))),
         # All four or none: with some of them it would be a riddle whether the
         # others are the provider's or the gateway's.
         "clocks": ("clocks", record(Clocks, CLOCKS, complete=True)),
     }
+
+
+def _model_reader(providers: tuple[str, ...]) -> Reader[Model]:
+    """Reads a model by the table of its kind."""
+    readers = {
+        kind: record(
+            Model, _model_table(providers, kind), named="id", also=tuple(KINDS[kind])
+        )
+        for kind in KINDS
+    }
+
+    def read(node: Node) -> Model:
+        kind = node.entries("a mapping").get("kind")
+        # Without a kind any table will complain about that.
+        return readers["chat" if kind is None else choice(*KINDS)(kind)](node)
+
+    return read
 
 
 _read_providers = mapping_of(record(Provider, PROVIDER, named="name"))
@@ -167,6 +226,6 @@ def read_upstreams(document: Node) -> Upstreams:
     providers = _read_providers(
         entries.get("providers", document.absent("providers"))
     )
-    read_models = mapping_of(record(Model, _model_table(tuple(providers)), named="id"))
+    read_models = mapping_of(_model_reader(tuple(providers)))
     models = read_models(entries.get("models", document.absent("models")))
     return Upstreams(providers, models)

@@ -30,6 +30,8 @@ DURATION_MS_MAX = 3660 * MILLISECONDS["d"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
+PIXELS = re.compile(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}")
 
 # YAML 1.1 takes 010 for eight and 1:30 for ninety; nobody means that here.
 _WHOLE = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
@@ -61,6 +63,8 @@ def matching(pattern: re.Pattern[str], what: str) -> Reader[str]:
 
 name = matching(NAME, "a name of letters, digits and . _ : / -")
 variable = matching(VARIABLE, "the name of an environment variable")
+host = matching(HOST, "a domain in small letters such as example.com")
+pixels = matching(PIXELS, "width and height such as 1024x1024")
 
 
 def choice(*words: str) -> Reader[str]:
@@ -177,6 +181,19 @@ def list_of[T](read: Reader[T]) -> Reader[tuple[T, ...]]:
     return read_list
 
 
+def several_of[T](read: Reader[T]) -> Reader[tuple[T, ...]]:
+    """A list that is not empty."""
+    read_list = list_of(read)
+
+    def read_several(node: Node) -> tuple[T, ...]:
+        found = read_list(node)
+        if not found:
+            raise node.expected("a list of one item or more")
+        return found
+
+    return read_several
+
+
 def mapping_of[T](read: Reader[T]) -> Reader[dict[str, T]]:
     """Entries under names of the operator's choice."""
 
@@ -191,14 +208,21 @@ def mapping_of[T](read: Reader[T]) -> Reader[dict[str, T]]:
 
 
 def record[T](
-    kind: type[T], table: Table, *, named: str = "", complete: bool = False
+    kind: type[T],
+    table: Table,
+    *,
+    named: str = "",
+    complete: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Reader[T]:
     """A mapping with known keys, read into a dataclass.
 
-    A key may be missing if its field has a default, unless the record must be complete.
-    `named` is the field that takes the entry's own name.
+    A key may be missing if its field has a default, unless the record must be complete
+    or the field is one of `also`. `named` is the field that takes the entry's own name.
     """
-    required = _without_default(kind) if not complete else frozenset(table)
+    required = _without_default(kind) | set(also)
+    if complete:
+        required = frozenset(table)
     keys = tuple(dict.fromkeys(key for key, _ in table.values()))
 
     def read(node: Node) -> T:

@@ -9,9 +9,11 @@ names the dialect `openai`.
 from addons.providers.anthropic import ANTHROPIC
 from addons.providers.base import Answer, Dialect, UpstreamRequest
 from addons.providers.dashscope import DASHSCOPE
+from addons.providers.dashscope_native import DASHSCOPE_NATIVE
 from addons.providers.deepseek import DEEPSEEK
 from addons.providers.demo import DEMO
 from addons.providers.openai import OPENAI
+from addons.providers.stability import STABILITY
 
 __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
 
@@ -19,6 +21,8 @@ REGISTRY: dict[str, Dialect] = {
     "openai": OPENAI,
     "anthropic": ANTHROPIC,
     "dashscope": DASHSCOPE,
+    "dashscope-native": DASHSCOPE_NATIVE,
     "deepseek": DEEPSEEK,
+    "stability": STABILITY,
     "demo": DEMO,
 }

@@ -18,6 +18,7 @@ The contract, which the tests hold every dialect in the registry to:
 - `read_answer` never gives an answer that is not one: garbage, an error under status
   200 and an answer the provider broke off raise UpstreamFailed or another ApiError.
 - `open_stream` and `read_error` never raise.
+- What makes images is in `imaging`, whose own file has its contract.
 - Everything is a pure function of its arguments.
 """
 
@@ -27,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -42,6 +43,9 @@ from addons.wire.errors import ApiError, UpstreamFailed, UpstreamOverloaded
 from addons.wire.openai import ChatAsk, usage_object
 from addons.wire.usage import OPENAI_PATHS, Reported, Usage, UsagePaths, read_usage
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
+
+if TYPE_CHECKING:
+    from addons.providers.imaging import Imaging
 
 Rewrite = Callable[[Any], Any]
 # A body by OpenAI's names in, the provider's own out, with what it had to leave out.
@@ -89,6 +93,12 @@ class Answer:
     text: str
     finish: str = ""
 
+    @property
+    def id(self) -> str:
+        """What the provider calls the answer; empty if it does not say."""
+        found = self.body.get("id")
+        return found if type(found) is str else ""
+
 
 def bearer(secret: str) -> dict[str, str]:
     return {"authorization": f"Bearer {secret}"}
@@ -133,6 +143,11 @@ class Dialect:
     fatal_finishes: frozenset[str] = frozenset()
     unwrap: Unwrap | None = None
     translator: Callable[[], Translator] | None = None
+
+    # What it makes: chat answers, by all of the above, and images, by a record of
+    # their own.
+    chats: bool = True
+    imaging: Imaging | None = None
 
     # A provider that is played in this process instead of being called.
     reply: Callable[[Mapping[str, Any]], Script] | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from addons.providers import demo_images
 from addons.providers.base import Dialect, Script, no_credential
 from addons.wire.openai import (
     MESSAGE_TOKENS,
@@ -79,6 +80,8 @@ class Reply:
 
 def demo_reply(request: Mapping[str, Any]) -> Script:
     """The answer to a request's body: pauses in seconds, and the bytes after each."""
+    if "prompt" in request:
+        return iter([(THINKING_SECONDS, demo_images.answer(request))])
     reply = compose(request)
     choices = request.get("n", 1)
     usage = _usage(request, reply, choices)
@@ -212,5 +215,6 @@ DEMO = Dialect(
     name="demo",
     auth=no_credential,
     drops=frozenset({"reasoning_effort", "verbosity"}),
+    imaging=demo_images.DEMO_IMAGES,
     reply=demo_reply,
 )

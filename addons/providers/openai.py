@@ -7,6 +7,7 @@ hides nothing on a connection we re-encode anyway.
 from types import MappingProxyType
 
 from addons.providers.base import Dialect, without
+from addons.providers.openai_images import OPENAI_IMAGES
 
 OPENAI = Dialect(
     name="openai",
@@ -17,4 +18,5 @@ OPENAI = Dialect(
     stream_options=MappingProxyType(
         {"include_usage": True, "include_obfuscation": False}
     ),
+    imaging=OPENAI_IMAGES,
 )

@@ -26,6 +26,8 @@ from config.settings import Provider
 # A provider's kept-alive connection is given back before most servers close it.
 KEEPALIVE_SECONDS = 15
 DNS_SECONDS = 60
+# How providers name a request in an answer's head.
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Sent = Callable[[], None]
@@ -76,6 +78,14 @@ async def read_start(reply: Reply, limit_bytes: int) -> bytes:
         if len(body) >= limit_bytes:
             break
     return bytes(body[:limit_bytes])
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """What the provider calls this request; empty if it does not say."""
+    for name in REQUEST_ID_HEADERS:
+        if found := headers.get(name):
+            return found
+    return ""
 
 
 class HttpReply:

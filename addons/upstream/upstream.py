@@ -5,28 +5,41 @@ translates the caller's ask afresh for its provider. An attempt that fails befor
 the first byte has gone to the client may be followed by the next leg, unless the
 provider judged the request itself. After the first byte there is no way back: the
 stream ends with an error frame, because a cut stream must never look like success.
+Images have rules of their own, in `drawing`: what may have been begun is not begun
+again elsewhere.
 
 The coroutine belongs to its flow. When the client leaves, `error` cancels it, and
-with it the provider's connection; but an answer that will be asked for again (it goes
-on) is waited for, because it is kept.
+with it the provider's connection; but an answer that goes on is waited for: one that is
+kept for later, and images, which the provider makes and bills in any case.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from mitmproxy.http import HTTPFlow
 
-from addons.exchange import Attempt, Exchange, Leg
+from addons.exchange import Attempt, Exchange, Leg, Quote
 from addons.providers.base import UpstreamRequest
 from addons.upstream.call import Call
+from addons.upstream.drawing import (
+    ERROR_BYTES,
+    Easel,
+    Fetching,
+    draw_all,
+    outcome_of,
+    without_retry,
+)
+from addons.upstream.fetch import Fetch
 from addons.upstream.transport import (
     Reply,
     Transport,
     open_transport,
     read_start,
     read_whole,
+    request_id,
 )
 from addons.upstream.watch import Watch
 from addons.wire.chat_stream import ChatStream
@@ -35,26 +48,26 @@ from addons.wire.errors import (
     BadRequest,
     Draining,
     InternalError,
+    Overloaded,
     UpstreamFailed,
-    UpstreamTimeout,
 )
+from addons.wire.images import ImageAnswer, ImageAsk
+from addons.wire.openai import ChatAsk
 from config.settings import Provider
 from storage.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-# An error answer is read up to here; the rest of it teaches nothing.
-ERROR_BYTES = 64 * 1024
 # How long the end of a finished answer may take before its connection is given up.
 RELEASE_SECONDS = 1.0
 NANOSECONDS = 1_000_000_000
+# Requests for images at once: each may have many megabytes in memory.
+DRAWING_MAX = 64
 
 CUT_SHORT = "The provider cut its answer short."
 NO_CONTENT = "The provider's answer was empty."
 COMPLETE = "complete"
 RUNAWAY = "The provider did not keep to the output limit."
-# How providers name a request in an answer's head.
-REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
 # What a stream may say before its first content.
 EARLY_BYTES = 64 * 1024
 # No text has longer tokens on average; a stream beyond that ignores its limit.
@@ -70,10 +83,13 @@ class Upstream:
         providers: Mapping[str, Provider],
         clock: Clock,
         open_transport: Callable[[Provider], Transport] = open_transport,
+        open_fetch: Callable[[Provider], Fetching] = Fetch,
     ) -> None:
         self.providers = providers
         self.clock = clock
         self.open_transport = open_transport
+        self.fetches = {name: open_fetch(one) for name, one in providers.items()}
+        self.drawing = 0
         self.transports: dict[str, Transport] = {}
         self.calls: set[Call] = set()
         self.cutting = False
@@ -86,6 +102,8 @@ class Upstream:
     async def done(self) -> None:
         for transport in self.transports.values():
             await transport.close()
+        for fetch in self.fetches.values():
+            await fetch.close()
 
     async def error(self, flow: HTTPFlow) -> None:
         """The client left: stop asking the provider, or hear it out for later."""
@@ -166,7 +184,9 @@ class Upstream:
             except ApiError as error:
                 self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
-                if exchange.committed or not may_follow(error):
+                if exchange.committed or exchange.trail[-1].begun:
+                    raise
+                if not may_follow(error):
                     raise
                 last = error
         raise last
@@ -176,22 +196,19 @@ class Upstream:
             exchange.trail[-1].end(self.clock.monotonic_ns(), outcome)
 
     async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
+        if isinstance(exchange.ask, ImageAsk):
+            await self.attempt_images(call, exchange, exchange.ask, leg)
+            return
         request = translate(exchange, leg)
         transport = self.transports[leg.provider.name]
-
-        def sent() -> None:
-            exchange.contact(self.clock.monotonic_ns())
-
+        sent = partial(self.contact, exchange)
         exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
             try:
                 async with transport.open(request, sent) as reply:
                     await self.receive(call, exchange, leg, reply, watch)
             except asyncio.CancelledError:
-                if watch.expired is None:
-                    raise
-                uncancel()
-                raise UpstreamTimeout(detail=f"{watch.expired} clock") from None
+                watch.excuse()
             finally:
                 exchange.heard_upstream(self.clock.monotonic_ns())
 
@@ -213,6 +230,51 @@ class Upstream:
         exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)
         # Before the answer goes on, for with it goes its charge.
+        self.end_attempt(exchange, COMPLETE)
+        await call.whole(200)
+
+    def contact(self, exchange: Exchange) -> None:
+        exchange.contact(self.clock.monotonic_ns())
+
+    async def attempt_images(
+        self, call: Call, exchange: Exchange, ask: ImageAsk, leg: Leg
+    ) -> None:
+        """All images of an ask by one leg, or those that could be made."""
+        imaging = leg.dialect.imaging
+        if imaging is None:
+            raise InternalError()
+        if self.drawing >= DRAWING_MAX:
+            raise Overloaded()
+        requests = imaging.image_requests(ask, leg.candidate.model, end_user(exchange))
+        exchange.dropped = ask.dropped + requests[0].dropped
+        name = leg.provider.name
+        easel = Easel(
+            self.transports[name],
+            self.fetches[name],
+            imaging,
+            leg.clocks,
+            leg.provider.response_bytes,
+            partial(self.contact, exchange),
+        )
+        self.drawing += 1
+        exchange.ask_upstream(self.clock.monotonic_ns())
+        try:
+            results = await draw_all(
+                [authorised(request, leg) for request in requests], easel
+            )
+        finally:
+            self.drawing -= 1
+            exchange.heard_upstream(self.clock.monotonic_ns())
+        outcome, attempt = outcome_of(results), exchange.trail[-1]
+        attempt.status, attempt.upstream_id = outcome.status, outcome.upstream_id
+        attempt.begun = outcome.begun
+        if outcome.error is not None:
+            raise without_retry(outcome.error) if outcome.begun else outcome.error
+        for one in results:
+            if one.error is not None:
+                note(exchange, leg, one.error)
+        exchange.first_byte_ns = self.clock.monotonic_ns()
+        exchange.answer = ImageAnswer(outcome.made[: ask.n])
         self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
@@ -268,29 +330,26 @@ class Upstream:
 def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
     """The ask as this leg's provider wants it, with our credential for it."""
     ask, quote = exchange.ask, exchange.quote
-    if ask is None or quote is None:
+    if not isinstance(ask, ChatAsk) or not isinstance(quote, Quote):
         raise InternalError()
     request = leg.dialect.chat_request(
         ask, leg.candidate.model, quote.output_tokens, end_user(exchange)
     )
     exchange.dropped = ask.dropped + request.dropped
+    return authorised(request, leg)
+
+
+def authorised(request: UpstreamRequest, leg: Leg) -> UpstreamRequest:
+    """With our credential for the leg's provider, if it wants one."""
     if leg.credential is None:
         return request
     return request.with_headers(leg.dialect.auth(leg.credential.secret))
 
 
-def request_id(headers: Mapping[str, str]) -> str:
-    """What the provider calls this request; empty if it does not say."""
-    for name in REQUEST_ID_HEADERS:
-        if found := headers.get(name):
-            return found
-    return ""
-
-
 def characters_max(exchange: Exchange) -> int:
     """The longest text that can come of the output limit we sent."""
     quote = exchange.quote
-    if quote is None:
+    if not isinstance(quote, Quote):
         raise InternalError()
     tokens = quote.output_tokens * quote.choices
     return tokens * CHARS_A_TOKEN_MAX + CHARS_SPARE
@@ -314,7 +373,7 @@ def end_user(exchange: Exchange) -> str:
 
 def open_stream(exchange: Exchange, leg: Leg, created: int) -> ChatStream:
     ask = exchange.ask
-    if ask is None:
+    if not isinstance(ask, ChatAsk):
         raise InternalError()
     return leg.dialect.open_stream(
         ask.model, exchange.id, ask.include_usage, choices=ask.n, created=created

@@ -13,6 +13,7 @@ still: the provider is not to blame; the total clock goes on.
 import asyncio
 from typing import Self
 
+from addons.wire.errors import UpstreamTimeout
 from config.settings import Clocks
 
 
@@ -52,6 +53,14 @@ class Watch:
         """We wait for the client, not for the provider."""
         if self.clock != "first_byte":
             self.due_at = self.total_at
+
+    def excuse(self) -> None:
+        """Called where a CancelledError was caught: UpstreamTimeout if it was this
+        watch that cancelled, else the same error again."""
+        if self.expired is None:
+            raise
+        self.task.uncancel()
+        raise UpstreamTimeout(detail=f"{self.expired} clock") from None
 
     def _arm(self) -> None:
         # A due time may move closer after a pause, so never sleep past one idle time.

@@ -36,6 +36,7 @@ ApiError                        never raised itself
 └── Unavailable             503
     ├── Overloaded
     ├── Draining
+    ├── MediaDown               what was made cannot be kept
     ├── LedgerDown
     ├── PriceUnknown
     └── ModelUnavailable
@@ -378,6 +379,15 @@ class Draining(Unavailable):
     code = "draining"
     retry_after = 1
     text = "The gateway is restarting."
+
+
+class MediaDown(Unavailable):
+    code = "media_unavailable"
+    should_retry = False
+    text = (
+        "What was made could not be kept, and was not charged. "
+        "Ask for it as b64_json, or try again later."
+    )
 
 
 class LedgerDown(Unavailable):

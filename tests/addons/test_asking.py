@@ -140,3 +140,15 @@ async def test_an_answered_request_is_not_read() -> None:
     flow.response = Response.make(200)
     await asking().request(flow)
     assert record.refusal is None
+
+
+@pytest.mark.parametrize("size", [0, INLINE_BYTES])
+async def test_images_are_asked_for_by_the_rules_of_their_model(size: int) -> None:
+    models = {"dall-e-3": exchanges.IMAGE_MODEL}
+    routes = {"dall-e-3": (exchanges.leg(),)}
+    addon = Asking(Catalogue(models, routes, PriceBook(), FakeClock()))
+    record = exchanges.exchange(endpoints.IMAGES)
+    body = orjson.dumps({"prompt": "cat", "n": 2, "other": "x" * size})
+    await addon.request(exchanges.travelling(record, body=body))
+    assert (record.ask.n, record.ask.dropped) == (2, ("other",))
+    assert record.model is exchanges.IMAGE_MODEL

@@ -6,6 +6,7 @@ import pytest
 
 from addons.catalogue import Catalogue, pricing
 from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
+from addons.wire.images import image_of
 from config import Price, PriceBook
 from config.prices import Case, When
 from tests.fakes import exchanges
@@ -134,3 +135,46 @@ def test_an_ask_is_served_by_the_model_it_names() -> None:
 def test_an_ask_that_nobody_serves_says_why(fields, routed: bool, error) -> None:
     with pytest.raises(error):
         catalogue(SINCE, routed=routed).serving(exchanges.ask(**fields))
+
+
+PAINTER = exchanges.IMAGE_MODEL
+
+
+def gallery(routed: bool = True) -> Catalogue:
+    models = {model.id: model for model in (exchanges.MODEL, PAINTER)}
+    routes = {id: (exchanges.leg(),) if routed else () for id in models}
+    prices = PriceBook([SINCE, exchanges.IMAGE_PRICE])
+    return Catalogue(models, routes, prices, FakeClock())
+
+
+def test_an_image_model_is_shown_with_its_rules() -> None:
+    entry = gallery().entry("dall-e-3")
+    assert (entry["kind"], entry["pricing"]) == ("image", {"image": "0.04"})
+    assert entry["sizes"] == PAINTER.images.sizes
+    assert entry["max_images"] == 10
+    assert "context_length" not in entry
+
+
+def test_images_are_drawn_by_the_model_they_name_and_its_rules() -> None:
+    ask, model = gallery().drawing(image_of({"prompt": "cat"}))
+    assert model is PAINTER
+    assert ask == exchanges.image_ask()
+
+
+@pytest.mark.parametrize(
+    ("fields", "routed", "error"),
+    [
+        ({"model": "gpt-4o"}, True, BadParameter),
+        ({"model": "nobody"}, True, UnknownModel),
+        ({"size": "1024x1792"}, True, BadParameter),
+        ({}, False, ModelUnavailable),
+    ],
+)
+def test_images_that_nobody_draws_say_why(fields, routed: bool, error) -> None:
+    with pytest.raises(error):
+        gallery(routed).drawing(image_of({"prompt": "cat", **fields}))
+
+
+def test_a_model_that_draws_does_not_chat() -> None:
+    with pytest.raises(BadParameter, match="does not chat"):
+        gallery().serving(exchanges.ask(model="dall-e-3"))

@@ -31,6 +31,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "routing",
         "media",
         "upstream",
+        "pictures",
         "metering",
         "receipts",
         "portal",

@@ -71,3 +71,21 @@ def test_a_fresh_record_is_not_admitted() -> None:
 def test_a_quote_counts_the_output_of_every_choice() -> None:
     quote = Quote(exchanges.PRICE, 10, 20, choices=3, amount_nano=1)
     assert quote.tokens == 10 + 3 * 20
+
+
+def test_images_are_finished_for_nobody_but_kept_for_who_named_them() -> None:
+    record = exchanges.image_held()
+    assert (record.goes_on, record.is_kept) == (True, False)
+    named = exchanges.image_held(replay=NAMED)
+    assert (named.goes_on, named.is_kept) == (True, True)
+
+
+def test_pieces_use_up_no_tokens_and_are_never_lowered() -> None:
+    quote = exchanges.image_held().quote
+    assert (quote.tokens, quote.lowered_to) == (0, None)
+
+
+@pytest.mark.parametrize(("lowered", "limit"), [(True, 20), (False, None)])
+def test_a_quote_tells_the_limit_it_was_lowered_to(lowered: bool, limit) -> None:
+    quote = Quote(exchanges.PRICE, 10, 20, 1, 1, lowered=lowered)
+    assert quote.lowered_to == limit

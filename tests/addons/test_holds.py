@@ -24,6 +24,7 @@ from storage.ledger import (
     Settled,
     UsageRecord,
 )
+from storage.recovery import register_prices
 from storage.replays import KeptAnswer, ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
@@ -602,3 +603,41 @@ def test_the_end_waits_for_what_is_unwritten_but_not_for_ever(
     failures: int, settled: int, seconds: float
 ) -> None:
     assert leap(settle_and_stop(failures)) == (settled, pytest.approx(seconds))
+
+
+IMAGE_PRICES = PriceBook([exchanges.IMAGE_PRICE])
+
+
+def painting(caller, **fields) -> Exchange:
+    """An exchange for images on its way to the till."""
+    return exchanges.image_held(
+        held=False, quote=None, ask=exchanges.image_ask(**fields), caller=caller.key
+    )
+
+
+async def test_images_are_held_for_what_they_cost(storage, caller) -> None:
+    addon = holds(storage.writer, IMAGE_PRICES)
+    storage.writer.wait(register_prices, [exchanges.IMAGE_PRICE])
+    record = await request(addon, painting(caller, n=3))
+    assert record.held
+    assert balance(storage, caller).pending_nano == 12 * 10**7
+
+
+@pytest.mark.parametrize(("nano", "held"), [(8 * 10**7, True), (8 * 10**7 - 1, False)])
+async def test_fewer_images_than_asked_for_are_not_offered(
+    storage, caller_with, nano: int, held: bool
+) -> None:
+    storage.writer.wait(register_prices, [exchanges.IMAGE_PRICE])
+    addon = holds(storage.writer, IMAGE_PRICES)
+    record = await request(addon, painting(caller_with(nano), n=2))
+    assert record.held is held
+    assert (record.refusal is None) is held
+    if not held:
+        assert record.refusal.code == "insufficient_balance"
+        assert record.refusal.extra["needed"] == "0.08"
+
+
+async def test_images_at_a_price_of_tokens_are_refused(caller) -> None:
+    price = Price.of("dall-e-3", 0, exchanges.SELL, exchanges.SELL)
+    record = await request(holds(None, PriceBook([price])), painting(caller))
+    assert record.refusal.code == "price_unknown"

@@ -12,6 +12,7 @@ from addons.providers import REGISTRY
 from addons.providers.base import Answer
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import UnknownKey, UpstreamFailed
+from addons.wire.images import ImageAnswer
 from addons.wire.usage import Invalid, Usage
 from config import Price
 from config.prices import Case, Situation, When, cost_pico
@@ -389,3 +390,37 @@ async def test_an_exchange_that_reached_no_provider_names_none() -> None:
         "",
         None,
     )
+
+
+SHOWN = ({"url": "a"}, {"url": "b"})
+
+
+@pytest.mark.parametrize(
+    ("shown", "parts", "client_left", "policies", "charged"),
+    [
+        (SHOWN, {}, False, Policies(), 2),
+        (SHOWN[:1], {}, False, Policies(), 1),
+        (SHOWN * 2, {}, False, Policies(), 2),
+        ((), {"refusal": UpstreamFailed()}, False, Policies(), 0),
+        (SHOWN, {"refusal": UpstreamFailed()}, False, Policies(), 0),
+        (SHOWN, WAITED_FOR, True, Policies(), 2),
+        (SHOWN, WAITED_FOR, True, GENEROUS, 2),
+        (SHOWN, {"contacted_ns": 1}, True, Policies(), 2),
+        (SHOWN, {"contacted_ns": 1}, True, GENEROUS, 0),
+        (SHOWN, {}, True, Policies(), 0),
+    ],
+)
+async def test_images_are_charged_by_those_that_are_there(
+    shown, parts, client_left: bool, policies: Policies, charged: int
+) -> None:
+    asked = exchanges.image_ask(n=2)
+    record = exchanges.image_held(ask=asked, answer=ImageAnswer((), shown), **parts)
+    found = (await meter(record, client_left, policies)).charge
+    assert found.cost_nano == charged * 4 * 10**7
+    assert found.record.evidence == ("counted" if charged else "none")
+    assert (found.record.tokens, found.record.stream) == (0, False)
+
+
+async def test_images_without_an_answer_are_nothing() -> None:
+    record = exchanges.image_held(contacted_ns=1)
+    assert (await meter(record, client_left=True)).charge.cost_nano == 0

@@ -32,8 +32,8 @@ WORDS = ("the quick brown fox ", "价格是多少 ", "x", "{}[]()", " " * 40)
 
 @pytest.fixture
 def quotes(storage, clock):
-    models = {"gpt-4o": exchanges.MODEL}
-    routes = {"gpt-4o": (exchanges.leg(),)}
+    models = {model.id: model for model in (exchanges.MODEL, exchanges.IMAGE_MODEL)}
+    routes = {id: (exchanges.leg(),) for id in models}
     addon = Quotes(
         Catalogue(models, routes, BOOK, clock), BOOK, storage.reader, clock, FLOOR
     )
@@ -270,3 +270,20 @@ async def test_what_is_another_matter_is_left_alone(
     flow = exchanges.travelling(record, body=b"{")
     await quotes.request(flow)
     assert (flow.response, record.refusal) == (None, refusal)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        ({"size": "1x1"}, "size"),
+        ({"size": "1024x1792"}, "size"),
+        ({"model": "gpt-4o"}, "model"),
+        ({"n": 11}, "n"),
+    ],
+)
+async def test_an_image_that_would_be_refused_has_no_quote(
+    quotes, caller, request_, param: str
+) -> None:
+    fields = {"endpoint": "images/generations", "request": {**PROMPT, **request_}}
+    record = await ask(quotes, caller, orjson.dumps(fields))
+    assert (record.refusal.status, record.refusal.param) == (400, param)

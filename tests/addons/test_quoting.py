@@ -15,6 +15,7 @@ from addons.quoting import (
     fitted,
     least_input,
     lowered,
+    piece_quote,
     price_in_force,
     quote_of,
     with_margin,
@@ -218,3 +219,18 @@ async def test_a_text_longer_than_the_context_need_not_be_counted(
     assert fills(ask, first) is filled
     counted = await count_input(ask, small)
     assert (counted_bound(first, counted) == first.input_tokens) is filled
+
+
+def test_pieces_cost_their_number_in_the_situation_that_is_sent() -> None:
+    hd = Case(When.of_facts({"quality": ["hd"]}), {"image": 7 * 10**10}, {})
+    price = Price.of("dall-e-3", 0, {"image": 4 * 10**10}, {"image": 1}, [hd])
+    plain = piece_quote(exchanges.image_ask(n=3), price, 5)
+    assert (plain.amount_nano, plain.quantities) == (12 * 10**7, {"image": 3})
+    assert plain.situation.moment_ns == 5
+    dear = piece_quote(exchanges.image_ask(quality="hd"), price, 5)
+    assert dear.amount_nano == 7 * 10**7
+
+
+def test_a_hold_for_free_pieces_is_not_empty_either() -> None:
+    price = Price.of("dall-e-3", 0, {"image": 0}, {"image": 0})
+    assert piece_quote(exchanges.image_ask(), price, 0).amount_nano == 1

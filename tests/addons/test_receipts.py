@@ -22,6 +22,7 @@ from addons.receipts import (
 )
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import UnknownKey, UpstreamFailed
+from addons.wire.images import ImageAnswer
 from addons.wire.usage import Usage
 from storage.ledger import RateState, UsageRecord
 from storage.replays import KeptAnswer, Replayed, ReplayKey
@@ -426,3 +427,15 @@ async def test_the_tail_tells_counted_figures_where_they_were_charged() -> None:
 
 def test_a_stream_that_was_not_charged_has_no_tail() -> None:
     assert tail_of(streamed(charge=None)) == b""
+
+
+async def test_images_are_written_in_openais_shape_with_their_cost() -> None:
+    record = exchanges.image_held(
+        answer=ImageAnswer((), ({"url": "u"},)), charge=charge("counted", 40_000_000)
+    )
+    flow = await respond(record)
+    found = orjson.loads(flow.response.content)
+    assert found["data"] == [{"url": "u"}]
+    assert found["usage"] == {"images": 1, "cost": 0.04}
+    assert found["created"] == START_NS // 10**9
+    assert flow.response.headers["x-autolist-cost"] == "0.04"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.exchange import Leg
-from addons.routing import Rotation, Routing, UnknownDialect, routes_of
+from addons.providers import REGISTRY
+from addons.routing import Rotation, Routing, UnknownDialect, check_able, routes_of
 from addons.wire.errors import UnknownKey
 from config import PriceBook, Settings
 from config.settings import (
@@ -179,3 +180,29 @@ def test_the_models_clocks_stand_in_for_its_providers() -> None:
 def test_a_dialect_that_nobody_speaks_is_named() -> None:
     with pytest.raises(UnknownDialect, match="providers.strange.dialect.*klingon"):
         routes_of(settings("strange"), demo=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "dialect", "lacks"),
+    [
+        (exchanges.MODEL, "stability", "does not chat"),
+        (exchanges.IMAGE_MODEL, "deepseek", "makes no images"),
+        (exchanges.IMAGE_MODEL, "stability", "knows no qualities"),
+        (exchanges.IMAGE_MODEL, "openai", None),
+        (exchanges.MODEL, "openai", None),
+    ],
+)
+def test_a_provider_serves_only_what_it_can(model, dialect: str, lacks) -> None:
+    provider = exchanges.provider(dialect=dialect)
+    if lacks is None:
+        check_able(model, provider, REGISTRY[dialect])
+        return
+    with pytest.raises(UnknownDialect, match=f"models.{model.id}.candidates.*{lacks}"):
+        check_able(model, provider, REGISTRY[dialect])
+
+
+def test_the_demo_serves_each_kind_by_a_model_of_its_own() -> None:
+    shown = replace(settings(), models={"dall-e-3": exchanges.IMAGE_MODEL})
+    shown = replace(shown, providers={**PROVIDERS, "openai": PROVIDERS["poor"]})
+    (leg,) = routes_of(shown, demo=True)["dall-e-3"]
+    assert leg.candidate == Candidate("demo", "demo-image")

@@ -9,6 +9,7 @@ from config.providers import (
     Candidate,
     Clocks,
     Credential,
+    ImageRules,
     Model,
     Provider,
     read_upstreams,
@@ -87,6 +88,74 @@ def test_providers_and_models_are_read(document):
             clocks=None,
         )
     }
+
+
+IMAGE_MODEL = """\
+providers: {}
+models:
+  painter:
+    kind: image
+    owner: 我们
+    description: 画家
+    images:
+      sizes: [1024x1024, 512x512]
+      qualities: [hd]
+      styles: [vivid]
+      n_max: 4
+      prompt_chars: 100
+    candidates: []
+"""
+
+
+def test_an_image_model_has_rules_and_no_tokens(document):
+    model = read_upstreams(document(IMAGE_MODEL)).models["painter"]
+
+    assert model.images == ImageRules(
+        ("1024x1024", "512x512"), ("hd",), ("vivid",), 4, 100
+    )
+    assert (model.kind, model.context_tokens) == ("image", 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("[1024x1024, 512x512]", "[]", "8: models.painter.images.sizes: a list"),
+        ("512x512", "512*512", '8: models.painter.images.sizes[1]: "512*512"'),
+        ("[hd]", "[best]", '9: models.painter.images.qualities[0]: "best"'),
+        ("n_max: 4", "n_max: 11", '11: models.painter.images.n_max: "11"'),
+        ("    images:\n", "    image:\n", "7: models.painter.image: a mapping"),
+        (
+            "    candidates: []",
+            "    candidates: []\n    context_tokens: 1",
+            '14: models.painter.context_tokens: "1": expected one of the keys kind',
+        ),
+        (
+            "kind: image",
+            "kind: chat",
+            "7: models.painter.images: a mapping: expected one of the keys kind",
+        ),
+    ],
+)
+def test_a_mistake_in_the_rules_is_named(document, mistake, old, new, line):
+    node = document(read_with(IMAGE_MODEL, (old, new)))
+
+    assert mistake(read_upstreams, node).startswith(f"gateway.yaml:{line}")
+
+
+def test_an_image_model_cannot_do_without_rules(document, mistake):
+    content = IMAGE_MODEL.partition("    images:")[0] + "    candidates: []\n"
+
+    assert "models.painter.images: nothing" in mistake(
+        read_upstreams, document(content)
+    )
+
+
+@pytest.mark.parametrize("host", ["Example.com", "example", "*.example.com", "a/b.c"])
+def test_media_hosts_are_domains(document, mistake, host):
+    hosts = f'connections_max: 10\n    media_hosts: ["{host}"]'
+    node = document(read_with(ONE_OF_EACH, ("connections_max: 10", hosts)))
+
+    assert "expected a domain" in mistake(read_upstreams, node)
 
 
 def test_an_address_can_come_from_the_environment(document):

@@ -33,7 +33,9 @@ def test_the_shipped_files_load_without_any_variable(shipped):
         "openai",
         "anthropic",
         "dashscope",
+        "dashscope-native",
         "deepseek",
+        "stability",
         "demo",
     ]
     assert [item.name for item in settings.providers.values() if item.ready] == ["demo"]
@@ -48,6 +50,10 @@ def test_the_shipped_files_load_without_any_variable(shipped):
         ("qwen-plus", "阿里云", [("dashscope", "qwen-plus")]),
         ("deepseek-v3", "DeepSeek", [("deepseek", "deepseek-flash")]),
         ("demo-chat", "AutoList Token", [("demo", "demo-chat")]),
+        ("dall-e-3", "OpenAI", [("openai", "gpt-image-2.5-flare")]),
+        ("stable-diffusion", "Stability AI", [("stability", "sd3.5-large")]),
+        ("qwen-vl", "阿里云", [("dashscope-native", "qwen-image-2.0")]),
+        ("demo-image", "AutoList Token", [("demo", "demo-image")]),
     ],
 )
 def test_the_shipped_models_are_the_documented_ones(shipped, model, owner, candidates):
@@ -64,6 +70,14 @@ def test_the_shipped_prices_are_the_list_prices(shipped, model, rates):
 
     sold = tuple(price.sell[meter] for meter in ("input", "cache_read", "output"))
     assert sold == rates
+
+
+@pytest.mark.parametrize("model", ["dall-e-3", "stable-diffusion", "qwen-vl"])
+def test_an_image_is_of_the_documented_size_unless_another_is_asked_for(shipped, model):
+    rules = load(shipped, {}).models[model].images
+
+    assert rules.sizes[0] == "1024x1024"
+    assert rules.n_max == 10
 
 
 # The documented prices of a piece, and what its provider takes, in pico-dollars.

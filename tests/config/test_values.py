@@ -11,11 +11,14 @@ from config.values import (
     choice,
     duration,
     folder,
+    host,
     list_of,
     mapping_of,
     name,
     optional,
+    pixels,
     record,
+    several_of,
     size,
     text,
     variable,
@@ -75,6 +78,9 @@ READ = [
     (optional(address), "http://a", "http://a"),
     (optional(folder), "", None),
     (folder, "/mnt/media", Path("/mnt/media")),
+    (host, "oss-cn.aliyuncs.com", "oss-cn.aliyuncs.com"),
+    (pixels, "1024x1024", "1024x1024"),
+    (several_of(name), "[a]", ("a",)),
     (list_of(name), "[a, b]", ("a", "b")),
     (list_of(name), "[]", ()),
     (mapping_of(whole(0)), "{a: 1, b.c: 2}", {"a": 1, "b.c": 2}),
@@ -100,6 +106,15 @@ REFUSED = [
     (variable, "1A"),
     (variable, "A-B"),
     (variable, "sk-${NUMBER}"),
+    (host, "Example.com"),
+    (host, "localhost"),
+    (host, "a.b/c"),
+    (host, "https://a.b"),
+    (pixels, "1024"),
+    (pixels, "0x10"),
+    (pixels, "1024x1024x3"),
+    (several_of(name), "[]"),
+    (several_of(name), "a"),
     (choice("input", "nothing"), "all"),
     (choice(), "all"),
     (whole(0), "many"),
@@ -238,3 +253,10 @@ def test_a_record_has_its_keys_and_no_others(
     read = record(Pair, PAIR, complete=complete)
 
     assert mistake(read, document(content)).startswith(f"gateway.yaml:{line}")
+
+
+def test_a_field_with_a_default_may_be_asked_for_all_the_same(document, mistake):
+    read = record(Pair, PAIR, also=("right",))
+
+    line = mistake(read, document("left: 1"))
+    assert line.startswith("gateway.yaml:1: right_side: nothing")

@@ -11,9 +11,18 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from addons import endpoints
 from addons.exchange import Exchange, KeyLimits, Leg, Quote
 from addons.providers import REGISTRY
+from addons.quoting import piece_quote
+from addons.wire.images import ImageAsk, image_of
 from addons.wire.openai import ChatAsk, read_chat
 from config import Price
-from config.settings import Candidate, Clocks, Credential, Model, Provider
+from config.settings import (
+    Candidate,
+    Clocks,
+    Credential,
+    ImageRules,
+    Model,
+    Provider,
+)
 from storage.keys import KeyRecord
 
 CHAT = "/api/v1/chat/completions"
@@ -38,6 +47,20 @@ MODEL = Model(
     output_tokens=16_384,
     image_tokens=1_000,
     candidates=(Candidate("openai", "gpt-4o-2024"),),
+)
+IMAGE_PRICE = Price.of("dall-e-3", 0, {"image": 4 * 10**10}, {"image": 4 * 10**10})
+IMAGE_RULES = ImageRules(
+    sizes=("1024x1024", "1792x1024"),
+    qualities=("standard", "hd"),
+    styles=("vivid", "natural"),
+)
+IMAGE_MODEL = Model(
+    id="dall-e-3",
+    kind="image",
+    owner="OpenAI",
+    description="A painter",
+    candidates=(Candidate("openai", "gpt-image"),),
+    images=IMAGE_RULES,
 )
 CALLER = KeyRecord(
     id=7,
@@ -131,6 +154,19 @@ def held(**parts: Any) -> Exchange:
         "held": True,
     }
     return exchange(**{**known, **parts})
+
+
+def image_ask(**fields: Any) -> ImageAsk:
+    """What a caller asks of an image model: a cat, unless the fields say otherwise."""
+    return image_of({"prompt": "cat", **fields}).within(IMAGE_RULES)
+
+
+def image_held(**parts: Any) -> Exchange:
+    """An exchange for images whose money is reserved."""
+    asked = parts.setdefault("ask", image_ask())
+    quote = piece_quote(asked, IMAGE_PRICE, 0)
+    known = {"model": IMAGE_MODEL, "quote": quote}
+    return held(endpoint=endpoints.IMAGES, **{**known, **parts})
 
 
 def travelling(record: Exchange, **request: Any) -> HTTPFlow:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import openai_model
+from tests.fakes.openai_images import Images
 from tests.fakes.script import (
     COMMENT,
     Edit,
@@ -36,6 +37,7 @@ __all__ = [
     "End",
     "Endless",
     "Gate",
+    "Images",
     "Raw",
     "Silence",
     "Status",
@@ -141,4 +143,4 @@ class Status:
         return json.dumps(said).encode()
 
 
-type Behaviour = Answer | Status | Raw | Endless | Silence
+type Behaviour = Answer | Images | Status | Raw | Endless | Silence

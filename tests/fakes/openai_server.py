@@ -1,5 +1,5 @@
-"""FakeOpenAI: a chat completions server. What it shares with other fakes, scripts
-above all, is in provider_server.py.
+"""FakeOpenAI: a server of chat completions and images. What it shares with others,
+scripts above all, is in provider_server.py.
 
 Without a script it is an honest OpenAI (its official SDK is the judge, in
 test_openai_server.py). Requests without the right key are refused before the script
@@ -11,7 +11,14 @@ import json
 from aiohttp import web
 
 from tests.fakes import openai_model
-from tests.fakes.openai_script import Answer, Behaviour, Status
+from tests.fakes.openai_script import (
+    Answer,
+    Behaviour,
+    Images,
+    Status,
+    edited,
+    halves,
+)
 from tests.fakes.provider_server import (
     FakeProvider,
     Received,
@@ -25,6 +32,7 @@ from tests.fakes.provider_server import (
 __all__ = ["FakeOpenAI", "Received"]
 
 MODELS = ("gpt-4o", "gpt-4o-mini")
+SERVED = ("/chat/completions", "/images/generations")
 HONEST: Script[Behaviour] = Answer()
 
 
@@ -44,7 +52,7 @@ class FakeOpenAI(FakeProvider[Behaviour]):
             return self.plain(received, Status(401))
         if "/models" in request.path:
             return self.models(received)
-        if request.method != "POST" or not request.path.endswith("/chat/completions"):
+        if request.method != "POST" or not request.path.endswith(SERVED):
             text = f"Invalid URL ({request.method} {request.path})"
             return self.plain(received, Status(404, text, code="unknown_url"))
         return None
@@ -54,6 +62,9 @@ class FakeOpenAI(FakeProvider[Behaviour]):
     ) -> web.StreamResponse:
         if isinstance(behaviour, Status):
             return self.plain(received, behaviour)
+        if request.path.endswith(SERVED[1]):
+            honest = behaviour if isinstance(behaviour, Images) else Images()
+            return await self.images(request, received, honest)
         assert isinstance(behaviour, Answer)
         try:
             body = received.json
@@ -72,6 +83,19 @@ class FakeOpenAI(FakeProvider[Behaviour]):
         whole = json.dumps(said, ensure_ascii=False).encode()
         response = whole_answer(headers, whole)
         return await write(request, received, response, behaviour.halves(whole))
+
+    async def images(
+        self, request: web.Request, received: Received, images: Images
+    ) -> web.StreamResponse:
+        try:
+            said = images.answer(received.json, received.number)
+        except openai_model.Refusal as refusal:
+            status = Status(400, str(refusal), code=refusal.code, param=refusal.param)
+            return self.plain(received, status)
+        whole = json.dumps(said).encode()
+        response = whole_answer({**self.standard(received), **images.headers}, whole)
+        steps = edited(halves(whole), images.edits)
+        return await write(request, received, response, steps)
 
     def standard(self, received: Received) -> dict[str, str]:
         return {

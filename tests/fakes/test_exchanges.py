@@ -29,3 +29,8 @@ def test_an_exchange_travels_with_its_flow() -> None:
     record = exchanges.held(id="req_9")
     assert Exchange.of(exchanges.answered(record, 502)) is record
     assert (record.id, record.held, record.admitted) == ("req_9", True, False)
+
+
+def test_an_exchange_for_images_is_held_for_what_they_cost() -> None:
+    record = exchanges.image_held(ask=exchanges.image_ask(n=3))
+    assert (record.held, record.quote.amount_nano) == (True, 3 * 4 * 10**7)

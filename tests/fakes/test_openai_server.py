@@ -1,5 +1,6 @@
 """The fake OpenAI, judged by OpenAI's own SDK and by raw sockets."""
 
+import base64
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from tests.fakes.openai_script import (
     End,
     Endless,
     Gate,
+    Images,
     Raw,
     Silence,
     Status,
@@ -25,6 +27,7 @@ from tests.fakes.openai_script import (
     with_line_ends,
 )
 from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.png import comment
 
 WAIT_SECONDS = 10
 HELLO = [{"role": "user", "content": "你好 there"}]
@@ -410,3 +413,28 @@ def test_it_closes_with_answers_outstanding() -> None:
     for raw in sockets:
         with raw:
             assert raw.recv(1) == b""
+
+
+def test_images_come_as_the_sdk_expects_them(client, fake) -> None:
+    made = client.images.generate(
+        model="gpt-image-2.5-flare",
+        prompt="cat",
+        n=2,
+        size="1792x1024",
+        quality="high",
+    )
+    found = [base64.b64decode(one.b64_json) for one in made.data]
+    assert [comment(data) for data in found] == ["cat 1.0", "cat 1.1"]
+    assert made.usage.total_tokens > 0
+
+
+@pytest.mark.parametrize("fields", [{"response_format": "url"}, {"style": "vivid"}])
+def test_the_images_of_today_take_no_fields_of_dall_e(client, fields) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(model="gpt-image-2.5-flare", prompt="cat", **fields)
+    assert caught.value.code == "unknown_parameter"
+
+
+def test_fewer_images_come_where_a_script_says_so(client, fake) -> None:
+    fake.script(Images(count=1))
+    assert len(client.images.generate(prompt="cat", n=3).data) == 1

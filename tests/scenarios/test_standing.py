@@ -197,7 +197,7 @@ def test_a_quote_costs_nothing_and_counts_for_no_limit(
     ("endpoint", "body", "model", "cost"),
     [
         ("images/generations", {}, "dall-e-3", "0.04"),
-        ("images/generations", {"model": "qwen-vl", "n": 3}, "qwen-vl", "0.045"),
+        ("images/generations", {"n": 10, "quality": "hd"}, "dall-e-3", "0.40"),
         ("videos/generations", {}, "gen-2", "0.15"),
         ("videos/generations", {"model": "pika-1.0"}, "pika-1.0", "0.10"),
     ],
@@ -210,6 +210,16 @@ def test_images_and_videos_are_quoted_by_the_documents_prices(
     assert (found["endpoint"], found["model"]) == (endpoint, model)
     assert found["worst_case"]["cost_exact"] == cost
     assert found["affordable"] is True
+
+
+def test_an_image_that_nobody_makes_has_no_quote(
+    gateway: Gateway, caller: Caller
+) -> None:
+    """As a chat has none; these tests have a key for one provider only."""
+    asked = {**PROMPT, "model": "qwen-vl"}
+    body = json.dumps({"endpoint": "images/generations", "request": asked}).encode()
+    reply = quote(gateway, caller.key, body)
+    assert (reply.status, reply.error["code"]) == (503, "model_unavailable")
 
 
 @pytest.mark.parametrize(

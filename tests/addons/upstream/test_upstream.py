@@ -1,6 +1,7 @@
 """Upstream: attempts in their order, the clocks, and no way back once begun."""
 
 import asyncio
+import base64
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from addons.exchange import Exchange, Leg
 from addons.upstream.call import Call
 from addons.upstream.upstream import (
     CUT_SHORT,
+    DRAWING_MAX,
     EARLY_BYTES,
     ERROR_BYTES,
     RUNAWAY,
@@ -31,6 +33,7 @@ from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.inlet import RecordingInlet
 from tests.fakes.loop import leap
+from tests.fakes.png import png
 from tests.fakes.transport import (
     DONE,
     STUCK,
@@ -680,3 +683,94 @@ async def test_a_call_that_has_its_answer_is_left_alone() -> None:
     await upstream.upstream_exchange(call)
     assert (call.task, record.call, record.attempts) == (None, None, 0)
     assert call.inlet.events == []
+
+
+# Images.
+
+
+def image_reply(count: int = 1, status: int = 200, *before: Any) -> ScriptedReply:
+    image = {"b64_json": base64.b64encode(png("cat")).decode()}
+    body = orjson.dumps({"data": [image] * count})
+    return ScriptedReply([*before, body], status)
+
+
+def image_exchange(count: int, **ask: Any) -> Exchange:
+    asked = exchanges.image_ask(**ask)
+    return exchanges.image_held(route=legs(count), ask=asked)
+
+
+def test_images_are_asked_for_by_the_leg_s_own_model_and_credential() -> None:
+    record = image_exchange(1, n=2, style="vivid")
+    served = serve(image_reply(2), record=record)
+    (request,) = served.transports["leg0"].requests
+    assert request.headers["authorization"] == "Bearer sk-secret"
+    (body,) = served.requests
+    assert (body["model"], body["n"]) == ("gpt-4o-2024", 2)
+    assert body["user"] == f"account-{exchanges.CALLER.account_id}"
+    assert record.dropped == ("style",)
+    assert len(record.answer.made) == 2
+    assert record.contacted_ns is not None
+
+
+def test_more_images_than_were_asked_for_are_not_passed_on() -> None:
+    record = image_exchange(1, n=2)
+    serve(image_reply(5), record=record)
+    assert len(record.answer.made) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "attempts", "code"),
+    [
+        (image_reply(status=429), 2, None),
+        (image_reply(status=503), 2, None),
+        (image_reply(status=401), 2, None),
+        (UpstreamFailed(), 2, None),
+        (image_reply(status=500), 1, "upstream_error"),
+        (image_reply(status=400), 1, "upstream_refused"),
+        (image_reply(0), 1, "upstream_error"),
+        (ScriptedReply([STUCK]), 1, "upstream_timeout"),
+        (ScriptedReply([UpstreamFailed()]), 1, "upstream_error"),
+    ],
+)
+def test_images_that_may_have_been_begun_are_not_begun_elsewhere(
+    first, attempts: int, code
+) -> None:
+    record = image_exchange(2)
+    serve(first, image_reply(), record=record)
+    assert record.attempts == attempts
+    assert (record.refusal.code if record.refusal else None) == code
+    assert (record.answer is None) is (code is not None)
+    if attempts == 1 and record.refusal.status == 502:
+        assert record.refusal.should_retry is False
+
+
+def test_a_client_that_leaves_does_not_stop_what_is_made() -> None:
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.record.contacted_ns is not None)
+        await upstream.error(served.record.call.flow)
+
+    record = image_exchange(1)
+    served = serve(image_reply(1, 200, 5.0), record=record, meanwhile=leave)
+    assert served.failure is None
+    assert len(record.answer.made) == 1
+    assert served.seconds == pytest.approx(5)
+
+
+def test_a_gateway_that_is_cut_stops_what_is_made() -> None:
+    async def cut(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.record.contacted_ns is not None)
+        upstream.cut_all()
+
+    record = image_exchange(1)
+    serve(ScriptedReply([STUCK]), record=record, meanwhile=cut)
+    assert record.refusal.code == "draining"
+
+
+def test_only_so_many_images_are_in_memory_at_once() -> None:
+    async def fill(upstream: Upstream, served: Served) -> None:
+        upstream.drawing = DRAWING_MAX
+
+    record = image_exchange(2)
+    served = serve(image_reply(), image_reply(), record=record, meanwhile=fill)
+    assert record.refusal.code == "overloaded"
+    assert served.requests == []

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from addons.upstream.watch import Watch
+from addons.wire.errors import UpstreamTimeout
 from config.settings import Clocks
 from tests.fakes.loop import leap
 
@@ -95,3 +96,22 @@ def test_signs_of_life_make_no_timers() -> None:
 def test_outside_of_a_task_there_is_nobody_to_watch() -> None:
     with pytest.raises(RuntimeError):
         Watch(CLOCKS)
+
+
+async def excused(seconds: float | None) -> None:
+    """Wait under a watch until its clock, or somebody, ends it."""
+    task = asyncio.current_task()
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, task.cancel)
+    with Watch(CLOCKS) as watch:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            watch.excuse()
+
+
+def test_a_clock_that_ran_out_is_a_timeout_and_any_other_end_is_not() -> None:
+    with pytest.raises(UpstreamTimeout):
+        leap(excused(None))
+    with pytest.raises(asyncio.CancelledError):
+        leap(excused(1.0))

@@ -71,6 +71,7 @@ EXPECTED = {
     "Unavailable": (503, SERVER, "unavailable"),
     "Overloaded": (503, SERVER, "overloaded"),
     "Draining": (503, SERVER, "draining"),
+    "MediaDown": (503, SERVER, "media_unavailable"),
     "LedgerDown": (503, SERVER, "ledger_unavailable"),
     "PriceUnknown": (503, SERVER, "price_unknown"),
     "ModelUnavailable": (503, SERVER, "model_unavailable"),
@@ -84,6 +85,7 @@ NEVER_RETRIED = {
     "UpstreamModelGone",
     "PriceUnknown",
     "ModelUnavailable",
+    "MediaDown",
     "AnswerNotKept",
     "IdempotencyKeyReused",
 }

@@ -1,0 +1,171 @@
+"""Drawing: one attempt to have images made, in as many calls as that takes.
+
+The calls run at the same time, and each may fail by itself. What succeeded is the
+answer; only where nothing did is the attempt a failure.
+
+A provider bills an image once it has begun to make it, so a failed call is not made
+again, by nobody, unless it is certain that nothing was begun: it never arrived, or the
+provider said that it would not do it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from addons.providers.base import UpstreamRequest
+from addons.providers.imaging import OK, Imaging
+from addons.upstream.transport import (
+    Sent,
+    Transport,
+    read_start,
+    read_whole,
+    request_id,
+)
+from addons.upstream.watch import Watch
+from addons.wire.errors import (
+    ApiError,
+    BadRequest,
+    UpstreamAuth,
+    UpstreamBilling,
+    UpstreamModelGone,
+    UpstreamThrottled,
+)
+from addons.wire.images import Made
+from config.settings import Clocks
+
+# An error answer is read up to here; the rest of it teaches nothing.
+ERROR_BYTES = 64 * 1024
+# However many calls share an answer's limit, one image of each fits in.
+CALL_BYTES_MIN = 8 * 1024 * 1024
+# Above this size an answer is decoded off the event loop.
+INLINE_BYTES = 128 * 1024
+UNAVAILABLE = 503
+# Errors that say that nothing was begun.
+REJECTIONS = (
+    BadRequest,
+    UpstreamAuth,
+    UpstreamBilling,
+    UpstreamModelGone,
+    UpstreamThrottled,
+)
+
+
+class Fetching(Protocol):
+    """Gets the bytes of an image that came as an address."""
+
+    async def fetched(self, made: Made, limit_bytes: int) -> Made: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Drawn:
+    """What became of one call. Status and id are the provider's; `sent` says that the
+    call was on its way to it."""
+
+    sent: bool = False
+    made: tuple[Made, ...] = ()
+    error: ApiError | None = None
+    status: int = 0
+    upstream_id: str = ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the provider may have made something."""
+        rejected = isinstance(self.error, REJECTIONS) or self.status == UNAVAILABLE
+        return self.sent and not rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Easel:
+    """All that a call needs beside its request."""
+
+    transport: Transport
+    fetch: Fetching
+    imaging: Imaging
+    clocks: Clocks
+    answer_bytes: int
+    # Called when a call is on its way.
+    sent: Sent
+
+
+async def draw_all(requests: Sequence[UpstreamRequest], easel: Easel) -> list[Drawn]:
+    """What became of each call; never an ApiError."""
+    limit_bytes = max(easel.answer_bytes // len(requests), CALL_BYTES_MIN)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(draw(request, easel, limit_bytes))
+            for request in requests
+        ]
+    return [task.result() for task in tasks]
+
+
+async def draw(request: UpstreamRequest, easel: Easel, limit_bytes: int) -> Drawn:
+    drawn = Drawn()
+    try:
+        with Watch(easel.clocks) as watch:
+            try:
+                await call(request, easel, limit_bytes, watch, drawn)
+            except asyncio.CancelledError:
+                watch.excuse()
+    except ApiError as error:
+        drawn.error = error
+    return drawn
+
+
+async def call(
+    request: UpstreamRequest,
+    easel: Easel,
+    limit_bytes: int,
+    watch: Watch,
+    drawn: Drawn,
+) -> None:
+    """Make one call, and write down what becomes of it as far as it gets."""
+
+    def sent() -> None:
+        drawn.sent = True
+        easel.sent()
+
+    async with easel.transport.open(request, sent) as reply:
+        drawn.status = reply.status
+        drawn.upstream_id = request_id(reply.headers)
+        if reply.status != OK:
+            body = await read_start(reply, ERROR_BYTES)
+            raise easel.imaging.read_error(reply.status, reply.headers, body)
+        body = await read_whole(reply, limit_bytes, watch.streaming)
+    answer = reply.status, reply.headers, body
+    if len(body) <= INLINE_BYTES:
+        made = easel.imaging.read_images(*answer)
+    else:
+        made = await asyncio.to_thread(easel.imaging.read_images, *answer)
+    watch.streaming()
+    images = []
+    for one in made:
+        images.append(await easel.fetch.fetched(one, limit_bytes))
+        watch.life()
+    drawn.made = tuple(images)
+
+
+def outcome_of(results: Sequence[Drawn]) -> Drawn:
+    """An attempt by its calls: all that was made, under the first good call's name.
+
+    If nothing was, it is the failure that decides what may follow: one that judges the
+    request, else one after which something may have been begun.
+    """
+    good = [one for one in results if one.error is None]
+    if good:
+        made = tuple(image for one in good for image in one.made)
+        return Drawn(True, made, None, good[0].status, good[0].upstream_id)
+    return min(results, key=lambda one: (not is_judgement(one), not one.begun))
+
+
+def is_judgement(drawn: Drawn) -> bool:
+    return isinstance(drawn.error, BadRequest)
+
+
+def without_retry(error: ApiError) -> ApiError:
+    """An error after which the caller's program must not try again by itself: it would
+    have us pay for the same images again."""
+    error.should_retry = False
+    return error

@@ -1,0 +1,222 @@
+"""Drawing: calls at the same time, what succeeded counts, and no second try."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from addons.providers import REGISTRY
+from addons.providers.base import UpstreamRequest
+from addons.upstream.drawing import (
+    CALL_BYTES_MIN,
+    INLINE_BYTES,
+    Drawn,
+    Easel,
+    draw_all,
+    outcome_of,
+    without_retry,
+)
+from addons.wire.errors import (
+    ApiError,
+    ContentRefused,
+    UpstreamAuth,
+    UpstreamBilling,
+    UpstreamFailed,
+    UpstreamModelGone,
+    UpstreamOverloaded,
+    UpstreamThrottled,
+    UpstreamTimeout,
+)
+from addons.wire.images import Made
+from config.settings import Clocks
+from tests.fakes.loop import leap
+from tests.fakes.png import png
+from tests.fakes.transport import STUCK, ScriptedReply, ScriptedTransport, passed
+
+CLOCKS = Clocks(first_byte_seconds=20, idle_seconds=10, total_seconds=100)
+REQUEST = UpstreamRequest("POST", "/images/generations", {}, b"{}", False)
+IMAGE = Made(png("cat"), media_type="image/png")
+
+
+class Slow:
+    """A fetch that takes its time."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.seconds = seconds
+
+    async def fetched(self, made: Made, limit_bytes: int) -> Made:
+        await passed(self.seconds)
+        return made
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def nothing() -> None:
+    """Nobody waits for the calls to be on their way."""
+
+
+def said(count: int = 1) -> bytes:
+    images = [{"b64_json": base64.b64encode(png("cat")).decode()}] * count
+    return orjson.dumps({"data": images})
+
+
+def good(count: int = 1, *before: float) -> ScriptedReply:
+    return ScriptedReply([*before, said(count)], headers={"x-request-id": "theirs"})
+
+
+def draw(
+    *replies: ScriptedReply | Exception, fetch: Slow = Slow(), answer_bytes: int = 10**6
+) -> tuple[list[Drawn], float]:
+    """What becomes of a call for each reply, and how long it took."""
+    imaging = REGISTRY["openai"].imaging
+    assert imaging is not None
+    transport = ScriptedTransport(*replies)
+    easel = Easel(transport, fetch, imaging, CLOCKS, answer_bytes, nothing)
+
+    async def story() -> tuple[list[Drawn], float]:
+        results = await draw_all([REQUEST] * len(replies), easel)
+        return results, asyncio.get_running_loop().time()
+
+    return leap(story())
+
+
+def codes(results: Sequence[Drawn]) -> list[str | None]:
+    return [one.error and one.error.code for one in results]
+
+
+def test_calls_run_at_the_same_time() -> None:
+    results, seconds = draw(*(good(1, 15.0) for _ in range(10)))
+    assert [len(one.made) for one in results] == [1] * 10
+    assert seconds == pytest.approx(15)
+
+
+def test_each_call_fails_by_itself() -> None:
+    results, _ = draw(
+        good(),
+        ScriptedReply([b"{}"], status=500),
+        UpstreamFailed(),
+        ScriptedReply([b"{"]),
+        good(2),
+    )
+    assert codes(results) == [None, *["upstream_error"] * 3, None]
+    outcome = outcome_of(results)
+    assert (len(outcome.made), outcome.error) == (3, None)
+    assert (outcome.status, outcome.upstream_id) == (200, "theirs")
+
+
+@pytest.mark.parametrize(
+    ("reply", "fetch", "detail", "seconds"),
+    [
+        (ScriptedReply([STUCK]), Slow(), "first_byte clock", 20),
+        (ScriptedReply([said()[:9], STUCK]), Slow(), "idle clock", 10),
+        (ScriptedReply([said()]), Slow(50), "idle clock", 10),
+    ],
+)
+def test_each_call_has_its_clocks(reply, fetch, detail: str, seconds: int) -> None:
+    (result,), took = draw(reply, fetch=fetch)
+    assert type(result.error) is UpstreamTimeout
+    assert result.error.detail == detail
+    assert took == pytest.approx(seconds)
+    assert result.begun
+
+
+def test_an_answer_above_the_limit_is_none() -> None:
+    (result,), _ = draw(ScriptedReply([bytes(CALL_BYTES_MIN + 1)]), answer_bytes=1)
+    assert result.error is not None and "too large" in result.error.message
+
+
+def test_a_bug_in_one_call_ends_them_all() -> None:
+    class Broken(Slow):
+        async def fetched(self, made: Made, limit_bytes: int) -> Made:
+            raise KeyError("bug")
+
+    stuck = ScriptedReply([STUCK])
+    with pytest.raises(ExceptionGroup):
+        draw(good(), stuck, fetch=Broken())
+    assert stuck.left
+
+
+def test_whoever_cancels_ends_all_calls() -> None:
+    replies = [ScriptedReply([STUCK]) for _ in range(3)]
+    imaging = REGISTRY["openai"].imaging
+    assert imaging is not None
+    easel = Easel(ScriptedTransport(*replies), Slow(), imaging, CLOCKS, 10**6, nothing)
+
+    async def story() -> None:
+        async with asyncio.timeout(5):
+            await draw_all([REQUEST] * 3, easel)
+
+    with pytest.raises(TimeoutError):
+        leap(story())
+    assert all(reply.left for reply in replies)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "begun"),
+    [
+        (None, 200, True),
+        (UpstreamFailed(), 0, True),
+        (UpstreamTimeout(), 0, True),
+        (UpstreamTimeout(), 200, True),
+        (UpstreamFailed(), 500, True),
+        (UpstreamTimeout(), 504, True),
+        (UpstreamOverloaded(), 503, False),
+        (UpstreamOverloaded(), 529, True),
+        (UpstreamThrottled(), 429, False),
+        (UpstreamThrottled(), 200, False),
+        (UpstreamAuth(), 401, False),
+        (UpstreamBilling(), 402, False),
+        (UpstreamModelGone(), 404, False),
+        (ContentRefused(), 400, False),
+    ],
+)
+def test_what_may_have_been_begun(error, status: int, begun: bool) -> None:
+    assert Drawn(sent=True, error=error, status=status).begun is begun
+    assert not Drawn(error=error, status=status).begun
+
+
+THROTTLED = Drawn(True, error=UpstreamThrottled(), status=429)
+BROKEN = Drawn(True, error=UpstreamFailed(), status=500)
+REFUSED = Drawn(True, error=ContentRefused(), status=400)
+GOOD = Drawn(True, (IMAGE,), status=200)
+
+
+@pytest.mark.parametrize(
+    ("results", "decides"),
+    [
+        ([THROTTLED, THROTTLED], THROTTLED),
+        ([THROTTLED, BROKEN], BROKEN),
+        ([BROKEN, THROTTLED], BROKEN),
+        ([THROTTLED, REFUSED], REFUSED),
+        ([BROKEN, REFUSED], REFUSED),
+    ],
+)
+def test_the_failure_that_decides_is_the_most_final(results, decides: Drawn) -> None:
+    assert outcome_of(results) is decides
+
+
+def test_one_image_makes_an_attempt_good() -> None:
+    assert outcome_of([THROTTLED, GOOD, BROKEN]).made == (IMAGE,)
+
+
+def test_a_program_is_told_not_to_try_again() -> None:
+    error: ApiError = without_retry(UpstreamFailed())
+    assert error.should_retry is False
+    assert UpstreamFailed().should_retry is None
+
+
+def test_a_large_answer_is_decoded_all_the_same() -> None:
+    async def story() -> list[Drawn]:
+        large = png("cat" * INLINE_BYTES)
+        image = {"b64_json": base64.b64encode(large).decode()}
+        reply = ScriptedReply([orjson.dumps({"data": [image]})])
+        imaging = REGISTRY["openai"].imaging
+        assert imaging is not None
+        easel = Easel(ScriptedTransport(reply), Slow(), imaging, CLOCKS, 10**6, nothing)
+        return await draw_all([REQUEST], easel)
+
+    (result,) = asyncio.run(story())
+    assert len(result.made) == 1
