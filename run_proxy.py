@@ -86,7 +86,7 @@ def main() -> None:
     show_default=True,
     envvar="AUTOLIST_DATA",
     show_envvar=True,
-    help="Folder of the database and its secret.",
+    help="Folder of the secret, and of the ledger unless that is in PostgreSQL.",
 )
 @click.option(
     "--host",
@@ -119,7 +119,11 @@ def serve(
         settings = load(config_dir, os.environ).with_overrides(host, port)
         routes = routes_of(settings, demo)
         storage = open_storage(
-            data, settings.ledger, gateway=True, prices=settings.prices
+            data,
+            settings.ledger,
+            gateway=True,
+            prices=settings.prices,
+            url=settings.storage,
         )
     except (ConfigError, UnknownDialect, StorageError, OSError) as error:
         raise Refused(str(error)) from error

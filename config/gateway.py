@@ -14,6 +14,7 @@ from config.values import (
     address,
     amount,
     choice,
+    database,
     duration,
     optional,
     record,
@@ -142,8 +143,9 @@ ACCOUNTS: Table = {
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """All of gateway.yaml."""
+    """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
+    storage: str = ""
     listen: Listen = field(default_factory=Listen)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     limits: Limits = field(default_factory=Limits)
@@ -152,6 +154,7 @@ class Gateway:
 
 
 GATEWAY: Table = {
+    "storage": ("storage", database),
     "listen": ("listen", record(Listen, LISTEN)),
     "ledger": ("ledger", record(LedgerSettings, LEDGER)),
     "limits": ("limits", record(Limits, LIMITS)),

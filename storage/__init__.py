@@ -1,8 +1,10 @@
-"""Storage: money, keys, users and sessions, in one SQLite file. It knows no HTTP.
+"""Storage: money, keys, users and sessions, in one database. It knows no HTTP.
 
-`open_storage` is the way in. A gateway opens with gateway=True: it is the only one on
-its data directory, it voids what a crash left open, and it keeps the WAL short.
-Commands open with gateway=False and may work beside a running gateway.
+`open_storage` is the way in. The ledger is a SQLite file in the data directory, or a
+PostgreSQL database wherever its address says; the secret is in the directory in either
+case. A gateway opens with gateway=True: it voids what a crash left open and proves the
+ledger, and with SQLite it is the only one on its directory. Commands open with
+gateway=False and may work beside a running gateway.
 """
 
 import logging
@@ -21,6 +23,7 @@ from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
     LedgerBroken,
+    UnsupportedPostgres,
 )
 from storage.ids import Ids
 from storage.locks import Boots, FileLock
@@ -31,8 +34,9 @@ from storage.recovery import (
     recover,
     register_prices,
 )
-from storage.secrets import Secrets
-from storage.sqlite import SqliteEngine
+from storage.secrets import Secrets, bind_secret
+from storage.sqlite import READ_BUSY_SECONDS, SqliteEngine
+from storage.statements import FIND_SECRET
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
@@ -59,7 +63,7 @@ class Storage:
         self.clock = clock
         self.ids = ids
         self.boot_id = boot_id
-        self.boots = Boots(data)
+        self.boots = engine.lives()
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
@@ -109,6 +113,7 @@ class Storage:
         self.directory.close()
         self.reader.close()
         self.writer.close()
+        self.engine.resign()
         _release(self._locks)
 
 
@@ -120,17 +125,19 @@ def open_storage(
     ids: Ids | None = None,
     gateway: bool,
     prices: Iterable[Price] = (),
+    url: str = "",
 ) -> Storage:
-    """Open the data directory, made if it is not there. Raises a StorageError."""
+    """Open the data directory, made if it is not there. Raises a StorageError.
+
+    The ledger is in PostgreSQL if there is a URL, else in the directory.
+    """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
-    locks = _take_locks(data, boot_id) if gateway else []
+    locks = _take_locks(data, boot_id) if gateway and not url else []
     try:
-        engine = SqliteEngine(
-            data / DATABASE, ledger.busy_seconds, checkpoints=gateway
-        )
+        engine = engine_at(data, url, ledger.busy_seconds, boot_id if gateway else None)
         engine.prepare(clock.wall_ns(), checked=gateway)
         _make_secret(data, engine)
         storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
@@ -144,6 +151,26 @@ def open_storage(
         storage.close()
         raise
     return storage
+
+
+def engine_at(
+    data: Path,
+    url: str,
+    busy_seconds: float = READ_BUSY_SECONDS,
+    boot_id: str | None = None,
+) -> Engine:
+    """Where the ledger is, not opened yet. A gateway names its boot."""
+    if not url:
+        checkpoints = boot_id is not None
+        return SqliteEngine(data / DATABASE, busy_seconds, checkpoints=checkpoints)
+    try:
+        # Only who keeps the ledger there needs the extra.
+        from storage.postgres.engine import PostgresEngine
+    except ImportError as error:
+        raise UnsupportedPostgres(
+            "PostgreSQL needs psycopg: pip install 'autolist-token[postgres]'"
+        ) from error
+    return PostgresEngine(url, busy_seconds, boot_id)
 
 
 def _take_locks(data: Path, boot_id: str) -> list[FileLock]:
@@ -160,12 +187,17 @@ def _release(locks: list[FileLock]) -> None:
 
 
 def _make_secret(data: Path, engine: Engine) -> None:
-    """A new ledger gets a secret; one with keys in it must bring its own, because
-    a new secret would turn every key into a stranger's."""
-    with engine.snapshot() as snapshot:
-        keys = list(snapshot.rows('SELECT 1 FROM "key" LIMIT 1'))
-    if keys and not Secrets.made(data):
-        raise DatabaseDamaged(f"the secret of the ledger in {data} is gone")
+    """A new ledger gets a secret; one that has had one must bring it, because a new
+    secret would turn every key into a stranger's."""
+    if not Secrets.made(data):
+        with engine.snapshot() as snapshot:
+            known = list(snapshot.rows(FIND_SECRET))
+            keys = list(snapshot.rows('SELECT 1 FROM "key" LIMIT 1'))
+        if keys or known:
+            raise DatabaseDamaged(
+                f"the secret of the ledger is not in {data}: bring the file `secret`"
+                " from where it was, or from its backup"
+            )
     Secrets.load(data)
 
 
@@ -179,6 +211,7 @@ def _refuse_broken(storage: Storage) -> None:
 
 def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
     wait = storage.writer.wait
+    wait(bind_secret, storage.secrets.digest)
     if gateway:
         wait(record_boot)
         boots = wait(boots_with_open_holds)

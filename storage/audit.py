@@ -156,7 +156,7 @@ def house_sums_go_on(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
              + coalesce(sum(buy_nano) FILTER (WHERE ?1 = -2), 0),
                coalesce(sum(amount_nano) FILTER (WHERE credit_id = ?1), 0)
              + coalesce(sum(buy_nano) FILTER (WHERE ?1 = -3), 0)
-        FROM {scope.transfer}
+        FROM {scope.transfer} new
     """
     for house_id, debits, credits in snapshot.rows(HOUSE):
         ((debited, credited),) = snapshot.rows(statement, (house_id,))
@@ -213,7 +213,7 @@ def balances_follow(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
 
 def accounts_exist(snapshot: Snapshot, scope: Scope) -> Iterator[Finding]:
     statement = f"""
-        SELECT seq, id FROM {scope.transfer}
+        SELECT seq, id FROM {scope.transfer} t
         WHERE debit_id NOT IN (SELECT id FROM account)
            OR credit_id NOT IN (SELECT id FROM account)
     """

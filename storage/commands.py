@@ -5,6 +5,7 @@ and the gateway notices changed keys and accounts within half a second. Exit cod
 done, 2 bad input or a database that cannot be used; `verify` has two more.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from typing import IO, Any
 import click
 import orjson
 
+from config.document import ConfigError
 from config.gateway import Accounts, LedgerSettings
 from config.money import cents, dollars, parse_nano
-from storage import DATABASE, Storage, checkpoint, open_storage
+from config.settings import storage_of
+from storage import DATABASE, Storage, checkpoint, engine_at, open_storage
 from storage.accounts import (
     ROLES,
     NewUser,
@@ -32,20 +35,20 @@ from storage.backup import backup as write_backup
 from storage.backup import restore as read_backup
 from storage.checkpoint import Checkpoint
 from storage.clock import SystemClock
-from storage.engine import Snapshot
+from storage.engine import Lives, Snapshot
 from storage.errors import StorageError
 from storage.keys import KEEP, Caps, KeyRecord, mint, revoke_key, set_caps
 from storage.ledger import Adjusted, Decision, adjust, promo
-from storage.locks import Boots
 from storage.passwords import hash_password
 from storage.secrets import Secrets
 from storage.sessions import close_sessions
-from storage.sqlite import SqliteEngine
 from storage.statements import COUNT_TRANSFERS, OPEN_HOLDS_BY_BOOT
 from storage.vouchers import BATCH_MAX, create_vouchers, new_code
 
 PROVED, BROKEN, WAITING = 0, 1, 3
 WELCOME = dollars(Accounts().welcome_nano)
+CONFIG = Path(__file__).parents[1] / "config"
+STORAGE = f"{__name__}.storage"
 
 
 class Refused(click.ClickException):
@@ -76,15 +79,39 @@ def money_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
     return nano
 
 
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    envvar="AUTOLIST_DATA",
-    show_envvar=True,
-    help="Directory that holds the ledger.",
-)
+def _find_storage(ctx: click.Context, param: click.Parameter, config: Path) -> None:
+    """Kept for whoever opens the ledger; a password in it is nobody else's."""
+    try:
+        ctx.meta[STORAGE] = storage_of(config, os.environ)
+    except ConfigError as error:
+        raise Refused(str(error)) from error
+
+
+def data_option[F: Callable[..., None]](command: F) -> F:
+    """Where the ledger is: options of every command that opens it."""
+    data = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        show_default=True,
+        envvar="AUTOLIST_DATA",
+        show_envvar=True,
+        help="Directory that holds the secret, and the ledger if that is in SQLite.",
+    )
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=CONFIG,
+        envvar="AUTOLIST_CONFIG",
+        show_envvar=True,
+        callback=_find_storage,
+        expose_value=False,
+        help="Directory of gateway.yaml, which says where the ledger is"
+        " (AUTOLIST_STORAGE, if it says nothing else).",
+    )
+    return data(config(command))
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text."
 )
@@ -363,15 +390,20 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
     With 3 the ledger is right, but requests of a gateway that was killed still hold
     money; the next start of the gateway gives it back.
     """
-    engine = SqliteEngine(_database(data))
+    url = _url()
+    if not url:
+        _database(data)
+    engine = engine_at(data, url)
     try:
         with engine.snapshot() as snapshot:
             start = checkpoint.read(data) if since else checkpoint.BEGINNING
-            verdict = _examine(snapshot, Boots(data), start, as_json)
+            verdict = _examine(snapshot, engine.lives(), start, as_json)
         if not verdict.findings:
             checkpoint.write(data, verdict.reached)
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
+    finally:
+        engine.resign()
     shown = {
         "proved": not verdict.findings,
         "since": start.seq,
@@ -395,8 +427,9 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
     """Write a checked copy of the ledger to FILE, which must not exist.
 
     Keep the data directory's `secret` as well, in another place: without it the keys in
-    the copy cannot be recognised.
+    the copy cannot be recognised. A ledger in PostgreSQL is copied by pg_dump.
     """
+    _require_file("pg_dump")
     source = _database(data)
     try:
         with click.progressbar(
@@ -424,8 +457,10 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
     """Make the ledger of a data directory from a backup; it must not have one.
 
     The backup is proved before it gets its place. Put the `secret` that belongs to it
-    into the directory as well: without it the keys in it cannot be recognised.
+    into the directory as well: without it the keys in it cannot be recognised. A ledger
+    in PostgreSQL is restored by pg_restore, and proved by `verify`.
     """
+    _require_file("pg_restore")
     try:
         findings = read_backup(file, data, DATABASE, SystemClock().wall_ns())
     except (StorageError, OSError) as error:
@@ -441,7 +476,7 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
 
 
 def _examine(
-    snapshot: Snapshot, boots: Boots, since: Checkpoint, quiet: bool
+    snapshot: Snapshot, boots: Lives, since: Checkpoint, quiet: bool
 ) -> Verdict:
     ((transfers,),) = snapshot.rows(COUNT_TRANSFERS)
     held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
@@ -485,7 +520,7 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
 @contextmanager
 def _opened(data: Path) -> Iterator[Storage]:
     try:
-        storage = open_storage(data, LedgerSettings(), gateway=False)
+        storage = open_storage(data, LedgerSettings(), gateway=False, url=_url())
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     try:
@@ -494,6 +529,18 @@ def _opened(data: Path) -> Iterator[Storage]:
         raise Refused(str(error)) from error
     finally:
         storage.close()
+
+
+def _url() -> str:
+    """What the command's options say of where the ledger is."""
+    return str(click.get_current_context().meta.get(STORAGE, ""))
+
+
+def _require_file(instead: str) -> None:
+    if _url():
+        raise Refused(
+            f"the ledger is in PostgreSQL: use {instead}, then prove it with `verify`"
+        )
 
 
 def _database(data: Path) -> Path:

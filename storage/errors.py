@@ -9,8 +9,10 @@
     ├── DatabaseDamaged     a file failed its check; it is not used
     ├── LedgerBroken        the audit found a row that does not add up
     ├── DatabaseTooNew      written by a later version of this program
-    └── UnsupportedSqlite   the SQLite library is too old to be trusted with several
-                            processes on one file
+    ├── UnsupportedSqlite   the SQLite library is too old to be trusted with several
+    │                       processes on one file
+    ├── UnsupportedPostgres the server is too old, or not UTF-8, or psycopg is missing
+    └── WrongSecret         the keys in the ledger were hashed with another secret
 
 A refusal that belongs to the domain (no money, over a limit) is no error: verbs return
 it. Nobody raises StorageError itself.
@@ -55,3 +57,11 @@ class DatabaseTooNew(StorageError):
 
 class UnsupportedSqlite(StorageError):
     """Older libraries can corrupt a file that several processes write."""
+
+
+class UnsupportedPostgres(StorageError):
+    """What is missing is said in the text."""
+
+
+class WrongSecret(StorageError):
+    """With another secret every key would be a stranger's."""

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from storage.errors import DatabaseDamaged
+from storage import statements as sql
+from storage.database import Ledgerbase
+from storage.errors import DatabaseDamaged, WrongSecret
 
 _FILE = "secret"
 _BYTES = 32
@@ -61,9 +63,25 @@ class Secrets:
         """A signing key for one purpose, as text."""
         return self._derive(f"signing:{label}").hex()
 
+    @property
+    def digest(self) -> bytes:
+        """What tells one secret from another and nothing else about it."""
+        return self._derive("digest")
+
     def _derive(self, purpose: str) -> bytes:
         # The root is uniformly random, so one HMAC is a sound derivation.
         return hmac.digest(self._root, purpose.encode("utf-8"), "sha256")
+
+
+def bind_secret(db: Ledgerbase, digest: bytes) -> None:
+    """A ledger belongs to the first secret that opens it; WrongSecret to any other."""
+    db.sql(sql.INSERT_SECRET, (digest,))
+    ((known,),) = db.sql(sql.FIND_SECRET)
+    if known != digest:
+        raise WrongSecret(
+            "this ledger belongs to another secret: bring the file `secret` from the"
+            " data directory of its first gateway"
+        )
 
 
 def _create(path: Path) -> None:

@@ -29,7 +29,7 @@ from storage.errors import (
     StorageError,
     UnsupportedSqlite,
 )
-from storage.locks import locked
+from storage.locks import Boots, locked
 from storage.migrations import migrate
 from storage.statements import LAST_TRANSFER
 
@@ -66,6 +66,7 @@ class SqliteEngine:
     faults = apsw.Error
     unavailable = UNAVAILABLE
     harmless = HARMLESS
+    idle_seconds = None
 
     def __init__(
         self,
@@ -121,6 +122,16 @@ class SqliteEngine:
         except apsw.Error as error:
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 
+    def repeats(self, error: BaseException) -> bool:
+        """Never: who waited for a lock has waited long enough."""
+        return False
+
+    def lives(self) -> Boots:
+        return Boots(self.path.parent)
+
+    def resign(self) -> None:
+        """The locks of its boot are files of the directory's."""
+
     def reads(self) -> "SqliteReads":
         return SqliteReads(self.path)
 
@@ -168,7 +179,7 @@ class SqliteConnection:
         self._execute("ROLLBACK TO operation")
         self._execute("RELEASE operation")
 
-    def idle(self) -> None:
+    def idle(self) -> bool:
         """Move the WAL's pages into the file, if there are many.
 
         A reader with an old snapshot may keep the WAL from starting over; then the
@@ -179,12 +190,13 @@ class SqliteConnection:
         if pages < self._checkpoint_above:
             if pages < CHECKPOINT_PAGES:
                 self._checkpoint_above = CHECKPOINT_PAGES
-            return
+            return False
         if not engine.checkpoints:
-            return
+            return False
         self._checkpoint_above = pages + CHECKPOINT_PAGES
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         engine.checkpoints_done += 1
+        return True
 
     def close(self) -> None:
         """Leaves an empty WAL, if nobody reads it."""

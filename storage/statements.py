@@ -75,7 +75,7 @@ CREDIT = f"""
 """
 
 # Revenue, and what the provider takes for it: cost of sales against payable.
-BOOK_SALE = """
+BOOK_SALES = """
     UPDATE account SET
         credits_posted = credits_posted
             + CASE id WHEN 2 THEN ?1 WHEN -3 THEN ?2 ELSE 0 END,
@@ -172,7 +172,7 @@ SPEND_LATE = 'UPDATE "key" SET spent_nano = spent_nano + ?2 WHERE id = ?1'
 SPEND = """
     INSERT INTO spending (key_id, day, spent_nano) VALUES (?1, ?2, ?3)
     ON CONFLICT (key_id, day)
-    DO UPDATE SET spent_nano = spent_nano + excluded.spent_nano
+    DO UPDATE SET spent_nano = spending.spent_nano + excluded.spent_nano
 """
 
 FIND_CAPS = f"""
@@ -318,3 +318,10 @@ INSERT_PRICE = """
     ON CONFLICT (id) DO NOTHING
 """
 INSERT_BOOT = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, ?2, ?3, ?4)"
+
+# The secret.
+
+INSERT_SECRET = """
+    INSERT INTO secret (id, digest) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING
+"""
+FIND_SECRET = "SELECT digest FROM secret"

@@ -1,4 +1,7 @@
-"""A real ledger in a fresh directory, proved after each test that used it."""
+"""A real ledger on each engine, fresh, and proved after each test that used it."""
+
+import shutil
+from itertools import count
 
 import pytest
 
@@ -25,13 +28,13 @@ def settings():
 
 
 @pytest.fixture
-def open_ledger(data, clock, settings):
+def open_ledger(data, clock, settings, url):
     """Opens the directory as often as a test likes; all is closed at the end."""
     opened = []
 
-    def open_one(gateway=True, clock=clock, settings=settings):
+    def open_one(gateway=True, clock=clock, settings=settings, data=data, url=url):
         storage = open_storage(
-            data, settings, clock=clock, gateway=gateway, prices=[PRICE]
+            data, settings, clock=clock, gateway=gateway, prices=[PRICE], url=url
         )
         opened.append(storage)
         return storage
@@ -39,6 +42,20 @@ def open_ledger(data, clock, settings):
     yield open_one
     for storage in reversed(opened):
         storage.close()
+
+
+@pytest.fixture
+def other_data(data, tmp_path):
+    """Directories of further machines, which were given the secret of the first."""
+    numbers = count(2)
+
+    def make():
+        directory = tmp_path / f"data-{next(numbers)}"
+        directory.mkdir()
+        shutil.copy(data / "secret", directory)
+        return directory
+
+    return make
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ The triggers are dropped and the CHECKs switched off first, as whoever edits a l
 behind its back would have to do.
 """
 
+from contextlib import contextmanager
+
 import apsw
+import psycopg
 import pytest
 
 from storage.audit import (
@@ -15,7 +18,7 @@ from storage.audit import (
 )
 from storage.checkpoint import BEGINNING
 from storage.errors import LedgerBroken
-from tests.storage.teller import NANO, Teller
+from tests.storage.teller import NANO, REFUSED, Teller
 
 GUARDS = (
     "transfer_no_update",
@@ -51,14 +54,36 @@ def ledger(storage):
 
 
 @pytest.fixture
-def corrupt(ledger, storage):
-    connection = apsw.Connection(str(storage.engine.path))
+def corrupt(ledger, storage, url):
+    """Runs a statement past everything that guards the ledger."""
+    edit = in_postgres(url) if url else in_file(storage.engine.path)
+    with edit as execute:
+        yield execute
+
+
+@contextmanager
+def in_file(path):
+    connection = apsw.Connection(str(path))
     connection.execute("PRAGMA ignore_check_constraints = ON")
     connection.set_busy_timeout(1000)
     for guard in GUARDS:
         connection.execute(f"DROP TRIGGER {guard}")
     yield connection.execute
     connection.close()
+
+
+@contextmanager
+def in_postgres(url):
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A replica believes what it is told: no trigger fires, no reference is watched.
+        connection.execute("SET session_replication_role = replica")
+        checks = connection.execute(
+            "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c'"
+            " AND connamespace = 'public'::regnamespace"
+        ).fetchall()
+        for table, name in checks:
+            connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+        yield connection.execute
 
 
 ADA, BOB = 5, 6
@@ -210,7 +235,7 @@ SINCE = [
     ("UPDATE usage SET buy_nano = 1 WHERE request_id = 'ada-2'", "usage ada-2"),
     ("UPDATE account SET credits_posted = 10 WHERE id = 6", "account 6"),
     ("UPDATE account SET credits_posted = 10 WHERE id = 2", "account 2"),
-    ("UPDATE transfer SET hash = x'00' WHERE seq = {first}", "transfer {first}"),
+    ("UPDATE transfer SET hash = prev_hash WHERE seq = {first}", "transfer {first}"),
 ]
 
 
@@ -259,7 +284,8 @@ def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
 
 def test_findings_are_bounded(ledger, corrupt):
     corrupt(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+        "WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
         " INSERT INTO account (kind, owner, debits_pending, created_ns)"
         " SELECT 'house', 'x' || i, 1, 0 FROM n"
     )
@@ -292,15 +318,30 @@ def test_the_audit_reads_one_snapshot(ledger, storage):
         ("DELETE FROM usage", "never goes away"),
         ("UPDATE price SET sell = ''", "never changes"),
         ("DELETE FROM price", "never goes away"),
-        ("UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5", "CHECK"),
-        ("UPDATE account SET debits_pending = -1 WHERE id = 5", "CHECK"),
-        ("UPDATE account SET status = 'gone' WHERE id = 5", "CHECK"),
-        ("UPDATE account SET credits_posted = 1.5 WHERE id = 5", "cannot store REAL"),
-        ("UPDATE key SET open_holds = -1", "CHECK"),
-        ("DELETE FROM account WHERE id = 5", "FOREIGN KEY"),
+        ("UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5", "check"),
+        ("UPDATE account SET debits_pending = -1 WHERE id = 5", "check"),
+        ("UPDATE account SET status = 'gone' WHERE id = 5", "check"),
+        ("UPDATE key SET open_holds = -1", "check"),
+        ("DELETE FROM account WHERE id = 5", "foreign key"),
+        (
+            "INSERT INTO account (kind, owner, created_ns) VALUES ('house', 'cash', 1)",
+            "unique",
+        ),
     ],
 )
-def test_the_file_itself_refuses(ledger, statement, reason):
-    with pytest.raises(apsw.ConstraintError, match=reason):
+def test_the_database_itself_refuses(ledger, statement, reason):
+    with pytest.raises(REFUSED, match=f"(?i){reason}"):
         ledger.sql(statement)
+    assert ledger.audit() == []
+
+
+def test_a_file_keeps_no_fractions(only_sqlite, ledger):
+    with pytest.raises(apsw.ConstraintError, match="cannot store REAL"):
+        ledger.sql("UPDATE account SET credits_posted = 1.5 WHERE id = 5")
+
+
+def test_a_server_truncates_nothing(only_postgres, ledger):
+    for table in ("transfer", "hold", "usage", "price"):
+        with pytest.raises(REFUSED, match="never go(es)? away"):
+            ledger.sql(f"TRUNCATE {table} CASCADE")
     assert ledger.audit() == []

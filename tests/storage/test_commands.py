@@ -4,6 +4,7 @@ import apsw
 import bcrypt
 import click
 import orjson
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -27,9 +28,11 @@ CREATE = ["user", "create"]
 
 
 @pytest.fixture
-def run(data):
+def run(data, url):
     def run_one(*args, given=None):
-        return CliRunner().invoke(ALL, [*args, "--data", str(data)], input=given)
+        environ = {"AUTOLIST_STORAGE": url}
+        whole = [*args, "--data", str(data)]
+        return CliRunner().invoke(ALL, whole, input=given, env=environ)
 
     return run_one
 
@@ -138,8 +141,8 @@ def test_disable_signs_out(ada, run_json, open_ledger, clock):
     storage = open_ledger()
     storage.writer.wait(
         lambda db: db.sql(
-            "INSERT INTO session VALUES (x'01', ?1, 0, ?2, '', '')",
-            (ada["id"], 2**62),
+            "INSERT INTO session VALUES (?3, ?1, 0, ?2, '', '')",
+            (ada["id"], 2**62, b"\1"),
         )
     )
     run_json("user", "disable", "ada@example.com")
@@ -227,18 +230,35 @@ def test_verify_does_not_trust_a_changed_checkpoint(ada, run, data):
     assert "verify the whole ledger" in answer.stderr
 
 
-def test_verify_finds_a_past_that_was_written_anew(ada, run, data):
+@pytest.fixture
+def tamper(ada, data, url):
+    """Changes the transfers behind the ledger's back."""
+
+    def change(statement):
+        if url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("SET session_replication_role = replica")
+                connection.execute(statement)
+            return
+        connection = apsw.Connection(str(data / DATABASE))
+        connection.execute("DROP TRIGGER transfer_no_update")
+        connection.execute(statement)
+        connection.close()
+
+    return change
+
+
+def test_verify_finds_a_past_that_was_written_anew(tamper, run):
     run("verify")
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("DROP TRIGGER transfer_no_update")
-    connection.execute("UPDATE transfer SET hash = x'00'")
-    connection.close()
+    tamper("UPDATE transfer SET hash = prev_hash")
     answer = run("verify", "--since")
     assert answer.exit_code == 1
     assert "I6 transfer 1: it is not what it was" in answer.stdout
 
 
-def test_a_backup_is_restored_and_the_secret_is_asked_for(ada, run, data, tmp_path):
+def test_a_backup_is_restored_and_the_secret_is_asked_for(
+    only_sqlite, ada, run, data, tmp_path
+):
     copy = tmp_path / "copy.db"
     assert run("backup", str(copy)).exit_code == 0
     answer = run("restore", str(copy))
@@ -271,11 +291,8 @@ def test_verify_proves_a_ledger(ada, run, run_json):
     }
 
 
-def test_verify_names_the_row_that_is_broken(ada, run, data):
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("DROP TRIGGER transfer_no_update")
-    connection.execute("UPDATE transfer SET amount_nano = 11")
-    connection.close()
+def test_verify_names_the_row_that_is_broken(ada, tamper, run):
+    tamper("UPDATE transfer SET amount_nano = 11")
     answer = run("verify")
     assert answer.exit_code == 1
     assert f"I2 transfer 1 (promo:welcome:{ada['id']})" in answer.stdout
@@ -304,14 +321,14 @@ def test_verify_says_that_a_dead_run_waits(run, open_ledger):
 
 
 @pytest.mark.parametrize("command", [["verify"], ["backup", "copy.db"]])
-def test_without_a_ledger_there_is_nothing_to_do(run, command, data):
+def test_without_a_ledger_there_is_nothing_to_do(only_sqlite, run, command, data):
     answer = run(*command)
     assert answer.exit_code == 2
     assert "there is no ledger" in answer.stderr
     assert not data.exists()
 
 
-def test_a_file_that_is_no_database_is_said_so(run, data):
+def test_a_file_that_is_no_database_is_said_so(only_sqlite, run, data):
     data.mkdir()
     (data / DATABASE).write_bytes(b"no database " * 1000)
     for command in (["verify"], ["user", "list"]):
@@ -319,13 +336,40 @@ def test_a_file_that_is_no_database_is_said_so(run, data):
         assert (answer.exit_code, len(answer.stderr.splitlines())) == (2, 1)
 
 
-def test_backup_writes_a_copy_and_replaces_nothing(ada, run, tmp_path):
+def test_backup_writes_a_copy_and_replaces_nothing(only_sqlite, ada, run, tmp_path):
     target = tmp_path / "copy.db"
     answer = run("backup", str(target))
     assert answer.exit_code == 0 and target.exists()
     answer = run("backup", str(target))
     assert (answer.exit_code, "exists" in answer.stderr) == (2, True)
     assert run("backup", str(tmp_path / "no" / "copy.db")).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command, instead", [("backup", "pg_dump"), ("restore", "pg_restore")]
+)
+def test_a_server_has_its_own_copies(only_postgres, run, command, instead):
+    answer = run(command, __file__)
+    assert answer.exit_code == 2
+    assert f"use {instead}, then prove it with `verify`" in answer.stderr
+
+
+def test_a_configuration_says_where_the_ledger_is(
+    only_postgres, ada, run, url, tmp_path
+):
+    """Where the environment is silent; what else is in the directory is not read."""
+    (tmp_path / "gateway.yaml").write_text(f"storage: {url}\n")
+    options = ["verify", "--data", str(tmp_path), "--config", str(tmp_path)]
+    answer = CliRunner().invoke(ALL, options, env={"AUTOLIST_STORAGE": None})
+    assert (answer.exit_code, "proved: 1 transfers" in answer.stdout) == (0, True)
+
+
+def test_a_password_in_a_wrong_address_is_not_told(run, tmp_path):
+    (tmp_path / "gateway.yaml").write_text("storage: postgres://u:tops3cret@h/d\n")
+    answer = run("verify", "--config", str(tmp_path))
+    assert answer.exit_code == 2
+    assert "expected nothing, or postgresql://user@host/name" in answer.stderr
+    assert "tops3cret" not in answer.output
 
 
 def test_every_command_has_help():

@@ -6,6 +6,8 @@ import pytest
 from storage.errors import DatabaseDamaged, UnsupportedSqlite
 from storage.sqlite import check, open_reader, open_writer, require_sqlite, uri
 
+pytestmark = pytest.mark.usefixtures("only_sqlite")
+
 
 @pytest.mark.parametrize("version", ["3.7.0", "3.40.1", "3.51.2", "2.99.99"])
 def test_an_old_library_is_refused(version):

@@ -3,6 +3,7 @@
 import stat
 
 import apsw
+import psycopg
 import pytest
 
 from storage import DATABASE, open_storage
@@ -11,11 +12,14 @@ from storage.errors import (
     DatabaseInUse,
     DatabaseTooNew,
     LedgerUnavailable,
+    StorageError,
+    WrongSecret,
 )
+from storage.ledger import Granted, Insufficient
 from tests.storage.teller import NANO, PRICE, Teller
 
 
-def test_an_empty_directory_becomes_a_ledger(open_ledger, data):
+def test_an_empty_directory_becomes_a_ledger(only_sqlite, open_ledger, data):
     storage = open_ledger()
     assert storage.engine.path == data / DATABASE
     assert storage.recovered == 0
@@ -40,7 +44,7 @@ def test_what_was_written_is_there_after_the_next_opening(open_ledger):
     assert found.id == caller.key_id
 
 
-def test_there_is_one_gateway_and_any_number_of_commands(open_ledger):
+def test_there_is_one_gateway_and_any_number_of_commands(only_sqlite, open_ledger):
     first = open_ledger()
     with pytest.raises(DatabaseInUse):
         open_ledger()
@@ -72,7 +76,7 @@ def test_prices_are_registered_at_the_opening(open_ledger):
     assert Teller(open_ledger()).sql("SELECT id FROM price") == [(PRICE.id,)]
 
 
-def test_closing_twice_is_closing_once(open_ledger, data):
+def test_closing_twice_is_closing_once(only_sqlite, open_ledger, data):
     storage = open_ledger()
     storage.close()
     storage.close()
@@ -83,7 +87,7 @@ def test_closing_twice_is_closing_once(open_ledger, data):
 
 
 @pytest.mark.parametrize("gateway", [True, False])
-def test_a_file_that_is_no_database_is_refused(open_ledger, data, gateway):
+def test_a_file_that_is_no_database_is_refused(only_sqlite, open_ledger, data, gateway):
     data.mkdir()
     (data / DATABASE).write_bytes(b"a letter to my landlord " * 500)
     with pytest.raises(DatabaseDamaged, match="no database"):
@@ -100,7 +104,7 @@ def test_a_ledger_without_its_secret_is_refused(open_ledger, data):
     assert not (data / "secret").exists()
 
 
-def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
+def test_a_damaged_file_is_refused_by_the_gateway(only_sqlite, open_ledger):
     storage = open_ledger()
     for number in range(200):
         Teller(storage).caller(1, f"u{number}@example.com")
@@ -116,6 +120,61 @@ def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
         open_ledger()
 
 
+def test_a_ledger_with_another_secret_is_refused(open_ledger, data):
+    """Also one without keys: whoever comes second must not make them useless."""
+    open_ledger().close()
+    (data / "secret").write_bytes(bytes(32))
+    with pytest.raises(WrongSecret, match="bring the file `secret`"):
+        open_ledger(gateway=False)
+
+
+def test_a_ledger_whose_secret_stayed_behind_is_refused(open_ledger, data):
+    open_ledger().close()
+    (data / "secret").unlink()
+    with pytest.raises(DatabaseDamaged, match="bring the file `secret`"):
+        open_ledger()
+    assert not (data / "secret").exists()
+
+
+def test_gateways_share_a_database(only_postgres, open_ledger, other_data):
+    """Two machines: neither takes the other for dead."""
+    first, second = Teller(open_ledger()), Teller(open_ledger(data=other_data()))
+    caller = first.caller(2 * NANO)
+    assert isinstance(first.admit(caller, "r1", NANO), Granted)
+    assert isinstance(second.admit(caller, "r2", NANO), Granted)
+    assert isinstance(first.admit(caller, "r3", 1), Insufficient)
+    third = open_ledger(data=other_data())
+    assert third.recovered == 0
+    second.settle("r1", 7)
+    first.settle("r2", 7)
+    assert first.available(caller) == 2 * NANO - 14
+
+
+def test_a_server_that_is_away_is_unavailable(only_postgres, data, settings):
+    with pytest.raises(LedgerUnavailable, match="cannot be used now"):
+        open_storage(
+            data, settings, gateway=True, url="postgresql://u:pw@127.0.0.1:1/none"
+        )
+
+
+def test_an_address_that_is_none_is_refused_without_its_password(
+    only_postgres, data, settings
+):
+    with pytest.raises(StorageError) as caught:
+        open_storage(
+            data, settings, gateway=True, url="postgresql://u:tops3cret@h/d?x=1"
+        )
+    assert "tops3cret" not in str(caught.value)
+
+
+def test_what_is_in_the_way_is_said(only_postgres, open_ledger, url):
+    """A database that is somebody else's, with a table of that name."""
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("DELETE FROM migration")
+    with pytest.raises(DatabaseDamaged, match="already exists"):
+        open_ledger()
+
+
 def test_a_newer_schema_is_refused(open_ledger):
     storage = open_ledger()
     Teller(storage).sql("INSERT INTO migration VALUES ('9999_future', 1)")
@@ -124,7 +183,7 @@ def test_a_newer_schema_is_refused(open_ledger):
         open_ledger()
 
 
-def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
+def test_a_migration_is_whole_or_absent(only_sqlite, open_ledger, data, settings):
     """One that finds its work half done by somebody else changes nothing."""
     data.mkdir()
     connection = apsw.Connection(str(data / DATABASE))
@@ -140,7 +199,7 @@ def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
     open_ledger()
 
 
-def test_a_locked_file_is_unavailable(open_ledger):
+def test_a_locked_file_is_unavailable(only_sqlite, open_ledger):
     storage = open_ledger()
     other = apsw.Connection(str(storage.engine.path))
     storage.close()
