@@ -2,30 +2,38 @@
 """The gateway's command line, and where its parts are put together.
 
 Nothing is decided here: settings are loaded, storage is opened, the web application
-and the chain of addons are made, and the master runs them.
+and the chain of addons are made, and the master runs them. With several workers this
+process proves the ledger and becomes their supervisor; each worker is a process of its
+own that starts here again, as the command `worker`.
 """
 
 import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import uvloop
 
 import addons
 from addons.exchange import Leg
+from addons.gateway.brief import READY, Brief, Lifeline
+from addons.gateway.instance import reserve
 from addons.gateway.master import Master
+from addons.gateway.supervisor import Supervisor, WorkersFailed
 from addons.holds import Holds
 from addons.rendering import Render
 from addons.routing import UnknownDialect, routes_of
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
+from config.gateway import WORKERS_MAX
 from dashboard import create_app
 from dashboard.demo import Demo, open_demo
-from storage import Storage, open_storage
+from storage import GATEWAY_LOCK, Storage, open_storage
 from storage.commands import (
     Refused,
     backup,
@@ -36,7 +44,12 @@ from storage.commands import (
     voucher_group,
 )
 from storage.errors import StorageError
+from storage.locks import FileLock
 
+# Without being told how many; each has memory and a share of the disk's time.
+WORKERS_AUTO = 8
+LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_OF_WORKER = "%(asctime)s worker {number} %(levelname)s %(name)s: %(message)s"
 HELLO = """\
 AutoList Token is serving.
   address    {address}
@@ -102,6 +115,13 @@ def main() -> None:
     help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(0, WORKERS_MAX),
+    envvar="AUTOLIST_WORKERS",
+    show_envvar=True,
+    help="Processes that serve; 0 is one for each core, and one for a demo.",
+)
+@click.option(
     "--demo",
     is_flag=True,
     envvar="AUTOLIST_DEMO",
@@ -109,14 +129,17 @@ def main() -> None:
     help="Serve models without a provider from the built-in demo, with a demo user.",
 )
 def serve(
-    config_dir: Path, data: Path, host: str | None, port: int | None, demo: bool
+    config_dir: Path,
+    data: Path,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    demo: bool,
 ) -> None:
     """Run the gateway until it is told to stop."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, format=LOG)
     try:
-        settings = load(config_dir, os.environ).with_overrides(host, port)
+        settings = load(config_dir, os.environ).with_overrides(host, port, workers)
         routes = routes_of(settings, demo)
         storage = open_storage(
             data,
@@ -129,51 +152,177 @@ def serve(
         raise Refused(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
+    count = worker_count(settings.listen.workers, demo)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(settings, storage, routes, data, demo))
+        if count == 1:
+            serve_alone(settings, storage, routes, data, demo)
+        else:
+            supervise(settings, storage, data, demo, count)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
+    except WorkersFailed as error:
+        raise click.ClickException(str(error)) from error
     finally:
         storage.close()
 
 
-async def run(
+@main.command(hidden=True)
+@click.argument("number", type=int)
+@click.argument("report", type=int)
+def worker(number: int, report: int) -> None:
+    """One of the processes of a gateway, started by its supervisor."""
+    try:
+        lifeline = Lifeline(sys.stdin.buffer, report)
+    except (ValueError, OSError) as error:
+        raise Refused(str(error)) from error
+    logging.basicConfig(
+        level=logging.WARNING, format=LOG_OF_WORKER.format(number=number)
+    )
+    try:
+        work(lifeline)
+    except (UnknownDialect, StorageError) as error:
+        fail(lifeline, str(error))
+    except OSError as error:
+        fail(lifeline, f"cannot listen: {error}")
+
+
+def fail(lifeline: Lifeline, reason: str) -> NoReturn:
+    """The supervisor says it; if this one has served before, it says it itself."""
+    if lifeline.tell(reason.encode()):
+        raise SystemExit(1)
+    raise click.ClickException(reason)
+
+
+def worker_count(workers: int, demo: bool) -> int:
+    """How many processes serve; `workers` is 0 where nobody said."""
+    if workers:
+        return workers
+    return 1 if demo else min(cores(), WORKERS_AUTO)
+
+
+def cores() -> int:
+    """Those that this process may use, where the system tells them apart."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def serve_alone(
     settings: Settings,
     storage: Storage,
     routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
 ) -> None:
+    def greet(master: Master) -> None:
+        port = master.instance.ports[0]
+        click.echo(hello(settings, storage, data, demo, port), nl=False)
+
+    async def run() -> None:
+        master = make_master(settings, storage, routes, data, demo)
+        obey_signals(master.stop)
+        await master.run(greet)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def supervise(
+    settings: Settings, storage: Storage, data: Path, demo: bool, count: int
+) -> None:
+    """Hand the proved ledger over to workers, and keep them running."""
+    with reserve(settings.listen) as reserved:
+        settings = settings.with_overrides(port=reserved.getsockname()[1])
+        greeting = hello(settings, storage, data, demo, settings.listen.port)
+        lock = storage.hand_over()
+        descriptor = lock.fileno() if lock is not None else None
+        shared = [descriptor] if descriptor is not None else []
+        brief = Brief(settings, data, demo, descriptor)
+        command = [sys.executable, str(Path(__file__).resolve()), "worker"]
+
+        async def run() -> None:
+            supervisor = Supervisor(command, brief.dump(), count, shared)
+            obey_signals(supervisor.stop)
+            await supervisor.run(lambda: click.echo(greeting, nl=False))
+
+        try:
+            asyncio.run(run())
+        finally:
+            if lock is not None:
+                lock.release()
+
+
+def work(lifeline: Lifeline) -> None:
+    """What a worker does from its brief to its end."""
+    brief = lifeline.brief
+    settings, data = brief.settings, brief.data
+    routes = routes_of(settings, brief.demo)
+    joined = None
+    if brief.gateway_lock is not None:
+        joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
+    storage = open_storage(
+        data,
+        settings.ledger,
+        gateway=True,
+        proved=True,
+        joined=joined,
+        url=settings.storage,
+    )
+
+    def ready(_: Master) -> None:
+        lifeline.tell(READY)
+
+    async def run() -> None:
+        master = make_master(settings, storage, routes, data, brief.demo, shared=True)
+        obey_signals(master.stop)
+        loop = asyncio.get_running_loop()
+        lifeline.watch(loop, lambda: None if master.stops else master.stop())
+        await master.run(ready)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run())
+    finally:
+        storage.close()
+
+
+def make_master(
+    settings: Settings,
+    storage: Storage,
+    routes: Mapping[str, tuple[Leg, ...]],
+    data: Path,
+    demo: bool,
+    shared: bool = False,
+) -> Master:
+    """All parts of a serving process; its port is its own, or `shared` with others."""
     app = create_app(storage, settings, demo=demo)
     chain = addons.chain(settings, storage, routes, app)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)
-    master = Master(settings.listen, data, chain, holds.release, render)
+    return Master(settings.listen, data, chain, holds.release, render, shared)
+
+
+def obey_signals(stop: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, master.stop)
-    await master.run(greeter(settings, storage, data, demo))
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def greeter(
-    settings: Settings, storage: Storage, data: Path, demo: bool
-) -> Callable[[Master], None]:
-    """Says where the gateway is, once it serves."""
-
-    def greet(master: Master) -> None:
-        address = settings.listen.public_url or local_address(settings, master)
-        click.echo(HELLO.format(address=address), nl=False)
-        if demo:
-            click.echo(hello_demo(open_demo(storage, settings, data, address)))
-
-    return greet
+def hello(
+    settings: Settings, storage: Storage, data: Path, demo: bool, port: int
+) -> str:
+    """Says where the gateway is, and how to get into the demo."""
+    address = settings.listen.public_url or local_address(settings, port)
+    said = HELLO.format(address=address)
+    if demo:
+        said += hello_demo(open_demo(storage, settings, data, address)) + "\n"
+    return said
 
 
-def local_address(settings: Settings, master: Master) -> str:
+def local_address(settings: Settings, port: int) -> str:
     host = settings.listen.host
     shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    return f"http://{shown}:{master.instance.ports[0]}"
+    return f"http://{shown}:{port}"
 
 
 def hello_demo(demo: Demo) -> str:

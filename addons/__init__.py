@@ -18,6 +18,7 @@ from addons.limits import Limits
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.receipts import Receipts
+from addons.recovering import Recovering
 from addons.routing import Routing
 from addons.upstream.upstream import Upstream
 from config import Settings
@@ -36,7 +37,9 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
-    auditing = Auditing(storage.audit, storage.stop_audit)
+    auditing = Auditing(
+        storage.audit, storage.stop_audit, storage.leads, storage.alarm.reason
+    )
     holds = Holds(
         storage.writer,
         settings.prices,
@@ -61,6 +64,7 @@ def chain(
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
     )
 

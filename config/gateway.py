@@ -26,14 +26,19 @@ from config.values import (
 KIB = 1024
 MIB = 1024 * KIB
 DAY_SECONDS = 86_400.0
+WORKERS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the gateway listens, and what one client may make it wait for or keep."""
+    """Where the gateway listens, and what one client may make it wait for or keep.
+
+    No `workers` is as many as there are cores.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 0
     backlog: int = 2048
     connections_max: int = 4096
     header_bytes: int = 64 * KIB
@@ -50,6 +55,7 @@ class Listen:
 LISTEN: Table = {
     "host": ("host", text),
     "port": ("port", whole(0, 65535)),
+    "workers": ("workers", whole(0, WORKERS_MAX)),
     "backlog": ("backlog", whole(1, 65535)),
     "connections_max": ("connections_max", whole(1)),
     "header_bytes": ("header_size", size),

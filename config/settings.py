@@ -63,13 +63,17 @@ class Settings:
     storage: str = field(default="", repr=False)
 
     def with_overrides(
-        self, host: str | None = None, port: int | None = None
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
     ) -> "Settings":
         """A copy that listens where the command line says."""
         listen = replace(
             self.listen,
             host=self.listen.host if host is None else host,
             port=self.listen.port if port is None else port,
+            workers=self.listen.workers if workers is None else workers,
         )
         return replace(self, listen=listen)
 

@@ -2,9 +2,11 @@
 
 `open_storage` is the way in. The ledger is a SQLite file in the data directory, or a
 PostgreSQL database wherever its address says; the secret is in the directory in either
-case. A gateway opens with gateway=True: it voids what a crash left open and proves the
-ledger, and with SQLite it is the only one on its directory. Commands open with
-gateway=False and may work beside a running gateway.
+case. A gateway opens with gateway=True: it voids what a crash left open, and proves the
+ledger. With SQLite it is the only one on its directory; where it consists of several
+processes, the first one proves, hands over its lock, and each other one joins by it.
+One process leads (`leads`) and does what one must do for all, with PostgreSQL for all
+gateways. Commands open with gateway=False and may work beside a running gateway.
 """
 
 import logging
@@ -13,8 +15,10 @@ from pathlib import Path
 
 from config.gateway import LedgerSettings
 from config.prices import Price
+from storage.alarm import Alarm
 from storage.audit import Finding, dead_boots_hold_nothing, prove
 from storage.checkpoint import BEGINNING
+from storage.checkpoint import read as read_checkpoint
 from storage.checkpoint import write as write_checkpoint
 from storage.clock import Clock, SystemClock
 from storage.directory import Directory
@@ -40,8 +44,9 @@ from storage.statements import FIND_SECRET
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
+GATEWAY_LOCK = "gateway.lock"
 
-__all__ = ["DATABASE", "Storage", "open_storage"]
+__all__ = ["DATABASE", "GATEWAY_LOCK", "Storage", "open_storage"]
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +69,7 @@ class Storage:
         self.ids = ids
         self.boot_id = boot_id
         self.boots = engine.lives()
+        self.alarm = Alarm(data)
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
@@ -83,25 +89,55 @@ class Storage:
         self._closed = False
 
     def audit(self) -> list[Finding]:
-        """Prove what came since the last proof; for a thread, as it may take long."""
+        """Prove what came since the last proof; for a thread, as it may take long.
+
+        Every process of the gateway hears of what it finds by the alarm.
+        """
+        # Whoever dies while this looks has until the next look to be recovered.
+        swept = self.sweep()
         with self.engine.snapshot() as snapshot:
             self._auditing = snapshot
             try:
                 findings, reached = prove(snapshot, self.proved)
-                dead = dead_boots_hold_nothing(snapshot, self.boots.is_dead)
-                findings.extend(dead)
+                findings.extend(dead_boots_hold_nothing(snapshot, swept.__contains__))
             finally:
                 self._auditing = None
-        if not findings:
+        if findings:
+            self.alarm.sound(str(findings[0]))
+        else:
             self.proved = reached
             write_checkpoint(self._data, reached)
         return findings
+
+    def leads(self) -> bool:
+        """Whether this process is the one of its gateway that sweeps and audits.
+
+        Asked now and then by all: it takes over when who led is gone.
+        """
+        return self.engine.leads()
+
+    def sweep(self) -> set[str]:
+        """Void what dead boots hold; which those are. For a thread, as it waits."""
+        wait = self.writer.wait
+        dead = set(filter(self.boots.is_dead, wait(boots_with_open_holds)))
+        voided = recover(wait, dead)
+        if voided:
+            log.warning("%d holds of a crashed gateway were voided", voided)
+        self.recovered += voided
+        return dead
 
     def stop_audit(self) -> None:
         """Ends one that runs in another thread; it raises LedgerUnavailable there."""
         snapshot = self._auditing
         if snapshot is not None:
             snapshot.interrupt()
+
+    def hand_over(self) -> FileLock | None:
+        """Closes all but the gateway's own lock, if the engine needs one, for other
+        processes to join by."""
+        lock = self._locks.pop(0) if self._locks else None
+        self.close()
+        return lock
 
     def close(self) -> None:
         """Answers what waits, then lets go of the ledger and of the locks."""
@@ -124,21 +160,27 @@ def open_storage(
     clock: Clock | None = None,
     ids: Ids | None = None,
     gateway: bool,
+    proved: bool = False,
+    joined: FileLock | None = None,
     prices: Iterable[Price] = (),
     url: str = "",
 ) -> Storage:
     """Open the data directory, made if it is not there. Raises a StorageError.
 
-    The ledger is in PostgreSQL if there is a URL, else in the directory.
+    The ledger is in PostgreSQL if there is a URL, else in the directory. A gateway's
+    further processes know that the first one has `proved` the ledger, and join by the
+    lock that it handed over.
     """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
-    locks = _take_locks(data, boot_id) if gateway and not url else []
+    # On PostgreSQL leases tell who lives, and gateways need not be alone.
+    locks = _take_locks(data, boot_id, joined) if gateway and not url else []
+    first = gateway and not proved
     try:
         engine = engine_at(data, url, ledger.busy_seconds, boot_id if gateway else None)
-        engine.prepare(clock.wall_ns(), checked=gateway)
+        engine.prepare(clock.wall_ns(), checked=first)
         _make_secret(data, engine)
         storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
     except BaseException:
@@ -146,7 +188,16 @@ def open_storage(
         raise
     storage.writer.start()
     try:
-        _begin(storage, prices, gateway)
+        storage.writer.wait(bind_secret, storage.secrets.digest)
+        if gateway:
+            storage.leads()
+            storage.writer.wait(record_boot)
+        if first:
+            storage.boots.sweep()
+            _refuse_broken(storage)
+        if proved:
+            storage.proved = read_checkpoint(data)
+        storage.writer.wait(register_prices, list(prices))
     except BaseException:
         storage.close()
         raise
@@ -161,8 +212,7 @@ def engine_at(
 ) -> Engine:
     """Where the ledger is, not opened yet. A gateway names its boot."""
     if not url:
-        checkpoints = boot_id is not None
-        return SqliteEngine(data / DATABASE, busy_seconds, checkpoints=checkpoints)
+        return SqliteEngine(data / DATABASE, busy_seconds)
     try:
         # Only who keeps the ledger there needs the extra.
         from storage.postgres.engine import PostgresEngine
@@ -173,8 +223,10 @@ def engine_at(
     return PostgresEngine(url, busy_seconds, boot_id)
 
 
-def _take_locks(data: Path, boot_id: str) -> list[FileLock]:
-    gateway = FileLock.try_take(data / "gateway.lock")
+def _take_locks(
+    data: Path, boot_id: str, joined: FileLock | None
+) -> list[FileLock]:
+    gateway = joined or FileLock.try_take(data / GATEWAY_LOCK)
     if gateway is None:
         raise DatabaseInUse(f"another gateway runs on {data}")
     return [gateway, Boots(data).take(boot_id)]
@@ -207,17 +259,4 @@ def _refuse_broken(storage: Storage) -> None:
         log.error("the audit found: %s", found)
     if findings:
         raise LedgerBroken(f"the ledger is broken, nothing is served: {findings[0]}")
-
-
-def _begin(storage: Storage, prices: Iterable[Price], gateway: bool) -> None:
-    wait = storage.writer.wait
-    wait(bind_secret, storage.secrets.digest)
-    if gateway:
-        wait(record_boot)
-        boots = wait(boots_with_open_holds)
-        storage.recovered = recover(wait, boots, storage.boots.is_dead)
-        storage.boots.sweep()
-        _refuse_broken(storage)
-    wait(register_prices, list(prices))
-    if storage.recovered:
-        log.warning("%d holds of a crashed gateway were voided", storage.recovered)
+    storage.alarm.silence()

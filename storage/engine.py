@@ -161,6 +161,13 @@ class Engine(Protocol):
 
     def lives(self) -> Lives: ...
 
+    def leads(self) -> bool:
+        """Whether this process does what one of all must; it may ask at any time.
+
+        Who leads does so until it resigns or dies; then whoever asks next takes over.
+        """
+        ...
+
     def resign(self) -> None:
         """The end of what a gateway has besides its writer."""
         ...

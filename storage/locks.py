@@ -48,6 +48,15 @@ class FileLock:
             # The former holder removed the file meanwhile: this lock guards nothing.
             os.close(descriptor)
 
+    @classmethod
+    def inherited(cls, path: Path, descriptor: int) -> "FileLock":
+        """One that another process took and shares: free when both are dead."""
+        os.set_inheritable(descriptor, False)
+        return cls(path, descriptor)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
     def release(self, remove: bool = False) -> None:
         if remove:
             self.path.unlink(missing_ok=True)

@@ -53,14 +53,10 @@ def void_holds_of(db: Ledgerbase, boot_id: str) -> int:
     return len(found)
 
 
-def recover(
-    wait: Callable[..., int], boots: Iterable[str], is_dead: Callable[[str], bool]
-) -> int:
+def recover(wait: Callable[..., int], dead: Iterable[str]) -> int:
     """Void the open holds of all dead boots; how many. `wait` is the writer's."""
     voided = 0
-    for boot_id in boots:
-        if not is_dead(boot_id):
-            continue
+    for boot_id in dead:
         while some := wait(void_holds_of, boot_id):
             voided += some
     return voided

@@ -6,12 +6,16 @@ wrong moment. WAL lets readers go on while a writer commits; synchronous=FULL me
 acknowledged commit survives a power cut. Both belong to the connection, not the file,
 so there is one function for writers and one class for readers, and no third way in.
 
-Checkpoints happen in the gateway's writer between batches, never by accident inside
-somebody's commit: automatic ones are off everywhere.
+Whoever writes waits for its turn first, in order (storage/turns.py), so that no process
+starves. Checkpoints happen in the writer of the one process that leads, in its turn and
+between batches, never by accident inside somebody's commit: automatic ones are off
+everywhere.
 """
 
 import logging
 import os
+import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +33,10 @@ from storage.errors import (
     StorageError,
     UnsupportedSqlite,
 )
-from storage.locks import Boots, locked
+from storage.locks import Boots, FileLock, locked
 from storage.migrations import migrate
 from storage.statements import LAST_TRANSFER
+from storage.turns import Turns
 
 OLDEST_SQLITE = (3, 51, 3)
 READ_BUSY_SECONDS = 5.0
@@ -61,7 +66,7 @@ log = logging.getLogger(__name__)
 
 
 class SqliteEngine:
-    """One file. With `checkpoints` its writer is the one that keeps the WAL short."""
+    """One file. With `checkpoints`, as leader, its writer keeps the WAL short."""
 
     faults = apsw.Error
     unavailable = UNAVAILABLE
@@ -83,6 +88,8 @@ class SqliteEngine:
         self.wal_pages = 0
         self.checkpoints_done = 0
         self._vfs = vfs
+        self._leader: FileLock | None = None
+        self._electing = threading.Lock()
 
     def prepare(self, now_ns: int, *, checked: bool) -> None:
         """Under a lock of its own: two processes that create a file at once would meet
@@ -129,11 +136,22 @@ class SqliteEngine:
     def lives(self) -> Boots:
         return Boots(self.path.parent)
 
-    def resign(self) -> None:
-        """The locks of its boot are files of the directory's."""
-
     def reads(self) -> "SqliteReads":
         return SqliteReads(self.path)
+
+    def leads(self) -> bool:
+        with self._electing:
+            if self._leader is None:
+                self._leader = FileLock.try_take(self.path.parent / "leader.lock")
+                self.checkpoints = self._leader is not None
+            return self.checkpoints
+
+    def resign(self) -> None:
+        with self._electing:
+            if self._leader is not None:
+                self._leader.release()
+            self._leader = None
+            self.checkpoints = False
 
     def upkeep(self) -> Upkeep:
         return Upkeep(self.checkpoints_done, self.wal_pages)
@@ -142,20 +160,32 @@ class SqliteEngine:
 class SqliteConnection:
     """The one that writes. It is used by one thread and closed by it."""
 
-    __slots__ = ("_connection", "_execute", "_engine", "_checkpoint_above")
+    __slots__ = ("_connection", "_execute", "_engine", "_turns", "_checkpoint_above")
 
     def __init__(self, connection: apsw.Connection, engine: SqliteEngine) -> None:
         connection.set_wal_hook(self._note_wal)
         self._connection = connection
         self._execute = connection.execute
         self._engine = engine
+        self._turns = Turns(engine.path.parent)
         self._checkpoint_above = CHECKPOINT_PAGES
 
     def sql(self, statement: str, params: Params = ()) -> list[Row]:
         return self._execute(statement, params).fetchall()
 
     def begin(self) -> None:
-        self._execute("BEGIN IMMEDIATE")
+        """Waits for the turn and for SQLite's lock, in all no longer than allowed."""
+        started = time.monotonic()
+        if not self._turns.take(self._engine.busy_seconds):
+            raise apsw.BusyError("other processes write, or one was stopped as it did")
+        try:
+            left = started + self._engine.busy_seconds - time.monotonic()
+            # A stranger that knows no turns may have it.
+            self._connection.set_busy_timeout(max(0, int(left * 1000)))
+            self._execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._turns.give()
+            raise
 
     def tip(self) -> Tip | None:
         newest = self.sql(LAST_TRANSFER)
@@ -163,11 +193,15 @@ class SqliteConnection:
 
     def commit(self) -> None:
         self._execute("COMMIT")
+        self._turns.give()
 
     def roll_back(self) -> None:
-        # SQLite itself undoes a transaction after some faults.
-        if self._connection.in_transaction:
-            self._execute("ROLLBACK")
+        try:
+            # SQLite itself undoes a transaction after some faults.
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+        finally:
+            self._turns.give()
 
     def savepoint(self) -> None:
         self._execute("SAVEPOINT operation")
@@ -193,14 +227,19 @@ class SqliteConnection:
             return False
         if not engine.checkpoints:
             return False
+        if not self._turns.take(engine.busy_seconds):
+            return False
         self._checkpoint_above = pages + CHECKPOINT_PAGES
-        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        finally:
+            self._turns.give()
         engine.checkpoints_done += 1
         return True
 
     def close(self) -> None:
         """Leaves an empty WAL, if nobody reads it."""
-        if self._engine.checkpoints:
+        if self._engine.checkpoints and self._turns.take(STOP_BUSY_SECONDS):
             try:
                 self._connection.set_busy_timeout(int(STOP_BUSY_SECONDS * 1000))
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -213,6 +252,7 @@ class SqliteConnection:
             self._connection.close(True)
         except apsw.Error as error:
             log.warning("closing the ledger failed: %s", error)
+        self._turns.close()
 
     def _note_wal(self, _: apsw.Connection, __: str, pages: int) -> int:
         self._engine.wal_pages = pages

@@ -11,7 +11,6 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import pytest
@@ -20,7 +19,7 @@ from click.testing import CliRunner, Result
 import config
 from config import load
 from config.settings import LedgerSettings
-from run_proxy import DefaultToServe, local_address, main
+from run_proxy import DefaultToServe, local_address, main, worker_count
 from storage import open_storage
 
 ROOT = Path(__file__).parents[1]
@@ -215,8 +214,29 @@ def test_an_address_that_cannot_be_had_is_named_and_storage_let_go(
 )
 def test_the_address_is_one_that_can_be_opened(host: str, shown: str) -> None:
     settings = load(CONFIG, {}).with_overrides(host, 0)
-    master = SimpleNamespace(instance=SimpleNamespace(ports=[4711]))
-    assert local_address(settings, master) == f"http://{shown}:4711"
+    assert local_address(settings, 4711) == f"http://{shown}:4711"
+
+
+@pytest.mark.parametrize(
+    ("told", "demo", "count"),
+    [
+        (1, False, 1),
+        (3, False, 3),
+        (3, True, 3),
+        (0, True, 1),
+        (0, False, min(len(os.sched_getaffinity(0)), 8)),
+    ],
+)
+def test_there_are_as_many_workers_as_told_or_as_cores(
+    told: int, demo: bool, count: int
+) -> None:
+    assert worker_count(told, demo) == count
+
+
+def test_a_worker_is_nothing_to_start_by_hand() -> None:
+    result = CliRunner().invoke(main, ["worker", "1", "1"], input="serve")
+    assert result.exit_code == 2
+    assert "started by `serve` only" in result.stderr
 
 
 class Run:
@@ -230,7 +250,13 @@ class Run:
         }
         self.process = subprocess.Popen(
             [sys.executable, ROOT / "run_proxy.py", *arguments],
-            env={**bare, "AUTOLIST_DATA": str(data), "AUTOLIST_PORT": "0", **environ},
+            env={
+                **bare,
+                "AUTOLIST_DATA": str(data),
+                "AUTOLIST_PORT": "0",
+                "AUTOLIST_WORKERS": "1",
+                **environ,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -6,6 +6,7 @@ on connections, and our connection handler.
 """
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -128,6 +129,34 @@ class Instance(AsyncioServerInstance[GatewayMode]):
             self.handlers.discard(handler)
             if not self.handlers:
                 self.emptied.set()
+
+
+def reserve(listen: Listen) -> socket.socket:
+    """A port for several workers, theirs for as long as this socket is open.
+
+    It never listens itself. OSError if somebody else does: sharing a port is for the
+    workers of one gateway, but the kernel would let any two of the same user.
+    """
+    found = socket.getaddrinfo(
+        listen.host or None,
+        listen.port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_PASSIVE,
+    )
+    family, kind, protocol, _, address = found[0]
+    if listen.port:
+        with socket.socket(family, kind, protocol) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(address)
+    reserved = socket.socket(family, kind, protocol)
+    try:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(address)
+    except OSError:
+        reserved.close()
+        raise
+    return reserved
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

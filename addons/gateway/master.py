@@ -36,6 +36,7 @@ class Master(master.Master):
         chain: Sequence[object],
         release: Release,
         render: Render,
+        reuse_port: bool = False,
     ) -> None:
         super().__init__(gateway_options(data))
         self.listen = listen
@@ -45,7 +46,9 @@ class Master(master.Master):
         self.addons.add(core.Core(), server, *chain)
         self.options.update(**PROXY_OPTIONS)
         self.hooks = Hooks(chain, release, self.admission.leave, render)
-        self.instance = Instance(server, self.options, self.hooks, listen, render)
+        self.instance = Instance(
+            server, self.options, self.hooks, listen, render, reuse_port
+        )
         self.stops = 0
         self.hurry = asyncio.Event()
 

@@ -56,5 +56,38 @@ async def test_it_looks_again_and_again_until_the_end() -> None:
         await asyncio.sleep(0)
     auditing.done()
     assert books.stopped == 1
-    await asyncio.gather(auditing.task, return_exceptions=True)
-    assert auditing.task.cancelled()
+    await asyncio.gather(*auditing.tasks, return_exceptions=True)
+    assert all(task.cancelled() for task in auditing.tasks)
+
+
+async def test_who_does_not_lead_audits_nothing() -> None:
+    auditing = Auditing(Books().audit, lambda: None, leads=lambda: False)
+    await auditing.look()
+    assert auditing.broken is None
+
+
+async def test_what_another_found_is_heard_and_kept() -> None:
+    heard = [None, str(WRONG), None]
+    auditing = Auditing(
+        Books().audit,
+        lambda: None,
+        leads=lambda: False,
+        alarm=lambda: heard.pop(0) if heard else None,
+        listen_seconds=0,
+    )
+    auditing.running()
+    while heard:
+        await asyncio.sleep(0)
+    auditing.done()
+    await asyncio.gather(*auditing.tasks, return_exceptions=True)
+    assert auditing.broken == str(WRONG)
+
+
+async def test_an_alarm_that_cannot_be_read_is_no_alarm(caplog) -> None:
+    def alarm() -> str:
+        raise PermissionError("not yours")
+
+    auditing = Auditing(Books().audit, lambda: None, alarm=alarm)
+    await auditing.hear()
+    assert auditing.broken is None
+    assert "cannot be read: not yours" in caplog.text

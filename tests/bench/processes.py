@@ -185,11 +185,13 @@ def has_nginx() -> bool:
 
 
 @contextmanager
-def ours(upstream_port: int, home: Path) -> Iterator[Leg]:
+def ours(upstream_port: int, home: Path, workers: int = 1) -> Iterator[Leg]:
     port = free_port()
     config = unlimited_config(home)
     command = [sys.executable, "run_proxy.py", "serve", "--config", str(config)]
     command += ["--data", str(home / "data"), "--host", HOST, "--port", str(port)]
+    # One process, as the others are.
+    command += ["--workers", str(workers)]
     environ = {
         "OPENAI_BASE_URL": f"http://{HOST}:{upstream_port}/v1",
         "OPENAI_API_KEY": "sk-bench",

@@ -142,7 +142,7 @@ def test_a_key_changes_its_field_only(document, content, record):
         ),
         (
             "listen: 8000",
-            '1: listen: "8000": expected a mapping with host, port, backlog,',
+            '1: listen: "8000": expected a mapping with host, port, workers,',
         ),
         (
             "stores: {}",

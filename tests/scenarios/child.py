@@ -111,6 +111,12 @@ class Child:
         self.process.kill()
         self.process.wait()
 
+    def workers(self) -> list[int]:
+        """The processes that serve, if it was started with several; in no order."""
+        id = self.process.pid
+        text = Path(f"/proc/{id}/task/{id}/children").read_text("ascii")
+        return [int(one) for one in text.split()]
+
     def visitor(self) -> httpx.Client:
         """A program with a cookie jar."""
         return httpx.Client(base_url=self.url, trust_env=False, timeout=STOP_SECONDS)
@@ -131,7 +137,13 @@ def program(*arguments: str) -> list[str]:
 
 def bare(environ: Mapping[str, str]) -> dict[str, str]:
     """What a program needs to run, and what it is told here."""
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environ}
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        # However many cores there are: who wants several says so.
+        "AUTOLIST_WORKERS": "1",
+        **environ,
+    }
 
 
 def command(data: Path, *arguments: str, storage: str = "") -> Any:

@@ -32,9 +32,24 @@ def open_ledger(data, clock, settings, url):
     """Opens the directory as often as a test likes; all is closed at the end."""
     opened = []
 
-    def open_one(gateway=True, clock=clock, settings=settings, data=data, url=url):
+    def open_one(
+        gateway=True,
+        clock=clock,
+        settings=settings,
+        data=data,
+        url=url,
+        joined=None,
+        proved=False,
+    ):
         storage = open_storage(
-            data, settings, clock=clock, gateway=gateway, prices=[PRICE], url=url
+            data,
+            settings,
+            clock=clock,
+            gateway=gateway,
+            proved=proved or joined is not None,
+            joined=joined,
+            prices=[PRICE],
+            url=url,
         )
         opened.append(storage)
         return storage

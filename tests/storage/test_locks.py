@@ -57,6 +57,19 @@ def test_locked_lets_one_in_at_a_time(tmp_path):
     assert set(most) == {1}
 
 
+def test_a_shared_lock_is_free_when_all_who_share_it_have_let_go(tmp_path):
+    path = tmp_path / "x.lock"
+    first = FileLock.take(path)
+    shared = os.dup(first.fileno())
+    os.set_inheritable(shared, True)
+    heir = FileLock.inherited(path, shared)
+    assert not os.get_inheritable(heir.fileno())
+    first.release()
+    assert FileLock.try_take(path) is None
+    heir.release()
+    FileLock.take(path).release()
+
+
 def test_a_boot_lives_while_its_lock_is_held(tmp_path):
     boots = Boots(tmp_path)
     lock = boots.take("boot_a")

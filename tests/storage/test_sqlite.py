@@ -4,7 +4,15 @@ import apsw
 import pytest
 
 from storage.errors import DatabaseDamaged, UnsupportedSqlite
-from storage.sqlite import check, open_reader, open_writer, require_sqlite, uri
+from storage.sqlite import (
+    CHECKPOINT_PAGES,
+    SqliteEngine,
+    check,
+    open_reader,
+    open_writer,
+    require_sqlite,
+    uri,
+)
 
 pytestmark = pytest.mark.usefixtures("only_sqlite")
 
@@ -78,3 +86,84 @@ def test_a_broken_file_does_not_pass(tmp_path):
     with pytest.raises(DatabaseDamaged, match="CHECK"):
         check(connection)
     connection.close()
+
+
+# Several processes on one file.
+
+
+@pytest.fixture
+def engines(tmp_path):
+    """Two, as two processes have them: each with open files of its own."""
+    made = [SqliteEngine(tmp_path / "x.db", 0.05) for _ in range(2)]
+    made[0].prepare(1, checked=False)
+    yield made
+    for engine in made:
+        engine.resign()
+
+
+@pytest.fixture
+def connections(engines):
+    made = [engine.connect() for engine in engines]
+    yield made
+    for connection in made:
+        connection.abandon()
+
+
+def test_who_does_not_get_a_turn_is_told_that_it_is_busy(connections):
+    mine, theirs = connections
+    mine.begin()
+    with pytest.raises(apsw.BusyError, match="other processes write"):
+        theirs.begin()
+    mine.commit()
+    theirs.begin()
+    theirs.roll_back()
+    mine.begin()
+    mine.roll_back()
+
+
+def test_a_transaction_that_cannot_begin_gives_its_turn_back(connections, tmp_path):
+    mine, theirs = connections
+    stranger = open_writer(tmp_path / "x.db", 0)
+    stranger.execute("BEGIN IMMEDIATE")
+    with pytest.raises(apsw.BusyError):
+        mine.begin()
+    stranger.execute("ROLLBACK")
+    stranger.close()
+    theirs.begin()
+    theirs.commit()
+
+
+def test_an_abandoned_connection_keeps_nobody_waiting(connections):
+    mine, theirs = connections
+    mine.begin()
+    mine.abandon()
+    theirs.begin()
+    theirs.commit()
+
+
+def test_the_leader_checkpoints_in_its_turn_only(connections, engines):
+    mine, theirs = connections
+    assert engines[0].leads()
+    mine.begin()
+    mine.sql("CREATE TABLE t (x)")
+    mine.commit()
+    # As if there had been many.
+    engines[0].wal_pages = CHECKPOINT_PAGES
+    theirs.begin()
+    mine.idle()
+    assert engines[0].upkeep().checkpoints == 0
+    theirs.commit()
+    mine.idle()
+    assert engines[0].upkeep().checkpoints == 1
+
+
+def test_one_leads_and_another_takes_over(engines):
+    first, second = engines
+    assert first.leads() and first.leads()
+    assert not second.leads()
+    first.resign()
+    assert second.leads()
+    assert (first.checkpoints, second.checkpoints) == (False, True)
+    assert not first.leads()
+    first.resign()
+    assert second.leads()

@@ -1,5 +1,6 @@
 """Opening and closing a data directory."""
 
+import os
 import stat
 
 import apsw
@@ -11,11 +12,13 @@ from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
     DatabaseTooNew,
+    LedgerBroken,
     LedgerUnavailable,
     StorageError,
     WrongSecret,
 )
 from storage.ledger import Granted, Insufficient
+from storage.locks import FileLock
 from tests.storage.teller import NANO, PRICE, Teller
 
 
@@ -82,7 +85,8 @@ def test_closing_twice_is_closing_once(only_sqlite, open_ledger, data):
     storage.close()
     names = {path.name for path in data.iterdir()}
     files = {DATABASE, "secret", "checkpoint.json"}
-    assert names == files | {"gateway.lock", "schema.lock", "boots"}
+    locks = {f"{name}.lock" for name in ("gateway", "schema", "leader", "next", "turn")}
+    assert names == files | locks | {"boots"}
     assert list((data / "boots").glob("*.lock")) == []
 
 
@@ -216,3 +220,91 @@ def test_the_machines_clock_and_chance_are_the_default(data, settings):
     assert storage.clock.wall_ns() > 10**18
     assert storage.ids.make("x") != storage.ids.make("x")
     storage.close()
+
+
+# Several processes of one gateway.
+
+
+def join(open_ledger, lock):
+    """As a worker does: by a descriptor of its own for the same lock."""
+    return open_ledger(joined=FileLock.inherited(lock.path, os.dup(lock.fileno())))
+
+
+def test_others_join_by_the_lock_that_was_handed_over(open_ledger):
+    lock = open_ledger().hand_over()
+    with pytest.raises(DatabaseInUse):
+        open_ledger()
+    first, second = join(open_ledger, lock), join(open_ledger, lock)
+    lock.release()
+    assert Teller(first).audit() == []
+    first.close()
+    # It is held as long as one of them lives.
+    with pytest.raises(DatabaseInUse):
+        open_ledger()
+    second.close()
+    open_ledger()
+
+
+def test_who_joins_goes_on_where_the_proof_ended(open_ledger):
+    first = open_ledger()
+    Teller(first).caller()
+    assert first.audit() == []
+    proved = first.proved
+    lock = first.hand_over()
+    assert join(open_ledger, lock).proved == proved
+    lock.release()
+
+
+def test_one_leads_until_it_is_gone(open_ledger):
+    lock = open_ledger().hand_over()
+    first, second = join(open_ledger, lock), join(open_ledger, lock)
+    lock.release()
+    assert (first.leads(), second.leads()) == (True, False)
+    first.close()
+    assert second.leads()
+
+
+def test_the_dead_are_swept_and_the_living_left_alone(open_ledger):
+    lock = open_ledger().hand_over()
+    leader, living = join(open_ledger, lock), join(open_ledger, lock)
+    dying = join(open_ledger, lock)
+    lock.release()
+    caller = Teller(leader).caller(NANO)
+    for storage, name in [(leader, "a"), (living, "b"), (dying, "c")]:
+        assert isinstance(Teller(storage).admit(caller, name, 1), Granted)
+    assert leader.sweep() == set()
+    dying.close()
+    assert leader.sweep() == {dying.boot_id}
+    assert leader.recovered == 1
+    assert [hold.id for hold in leader.reader.open_holds()] == ["a", "b"]
+
+
+def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
+    lock = open_ledger().hand_over()
+    leader, dying = join(open_ledger, lock), join(open_ledger, lock)
+    lock.release()
+    caller = Teller(leader).caller(NANO)
+    Teller(dying).admit(caller, "a", 1)
+    dying.close()
+    assert leader.audit() == []
+    assert leader.reader.open_holds() == []
+
+
+def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(open_ledger):
+    lock = open_ledger().hand_over()
+    leader, other = join(open_ledger, lock), join(open_ledger, lock)
+    lock.release()
+    assert other.alarm.reason() is None
+    account = Teller(leader).caller(NANO).account_id
+    wrong = "UPDATE account SET debits_pending = ?2 WHERE id = ?1"
+    leader.writer.wait(lambda db: db.sql(wrong, (account, 5)))
+    (found, *_) = leader.audit()
+    assert other.alarm.reason() == str(found)
+    leader.close()
+    other.close()
+    with pytest.raises(LedgerBroken):
+        open_ledger()
+    beside = open_ledger(gateway=False)
+    beside.writer.wait(lambda db: db.sql(wrong, (account, 0)))
+    beside.close()
+    assert open_ledger().alarm.reason() is None

@@ -16,6 +16,7 @@ from addons.gateway.instance import (
     GatewayMode,
     Instance,
     hang_up,
+    reserve,
 )
 from addons.gateway.master import ProxyOptions
 from addons.gateway.phase import Phase
@@ -217,3 +218,41 @@ def test_the_mode_is_a_reverse_proxy_to_nowhere() -> None:
 def test_nobody_else_makes_its_layers() -> None:
     with pytest.raises(AssertionError):
         instance().make_top_layer(None)
+
+
+# One port for several workers.
+
+
+async def test_a_reserved_port_is_shared_by_those_who_share_it() -> None:
+    with reserve(LISTEN) as reserved:
+        port = reserved.getsockname()[1]
+        workers = [
+            instance(replace(LISTEN, port=port), reuse_port=True) for _ in range(2)
+        ]
+        for worker in workers:
+            await worker.start()
+            assert list(worker.ports) == [port]
+        for worker in workers:
+            await worker.stop_listening()
+            worker.hang_up()
+
+
+async def test_a_port_that_somebody_listens_on_is_not_reserved() -> None:
+    for shared in (True, False):
+        taken = instance(reuse_port=shared)
+        await taken.start()
+        with pytest.raises(OSError, match="in use"):
+            reserve(replace(LISTEN, port=taken.ports[0]))
+        await taken.stop_listening()
+        taken.hang_up()
+
+
+async def test_a_port_that_workers_listen_on_is_not_reserved_again() -> None:
+    with reserve(LISTEN) as reserved:
+        port = replace(LISTEN, port=reserved.getsockname()[1])
+        worker = instance(port, reuse_port=True)
+        await worker.start()
+        with pytest.raises(OSError, match="in use"):
+            reserve(port)
+        await worker.stop_listening()
+        worker.hang_up()
