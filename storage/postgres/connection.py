@@ -29,7 +29,6 @@ WRITER = 0x6175746F_00000002
 _LEASE_NS = LEASE_SECONDS * 10**9
 _QUEUE = f"SELECT pg_advisory_xact_lock({WRITER})"
 _LEAD = f"SELECT pg_try_advisory_lock({LEADER})"
-_RESIGN = f"SELECT pg_advisory_unlock({LEADER})"
 _END_LEASE = "UPDATE boot SET lease_ns = 0 WHERE id = ?1"
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class PostgresConnection:
         self._line = Line(connection, engine.answer_seconds)
         self._engine = engine
         self._tip: list[Row] | None = None
-        self._renewed = float("-inf")
+        self._renewed: float | None = None
         self.sql = self._line.sql
 
     def begin(self) -> None:
@@ -89,9 +88,7 @@ class PostgresConnection:
     def idle(self) -> bool:
         """Renew the lease and ask to lead, when that is due."""
         boot_id = self._engine.boot_id
-        if boot_id is None:
-            return False
-        if time.monotonic() - self._renewed < self._engine.renew_seconds:
+        if boot_id is None or not self._is_due():
             return False
         if not self._engine.leading:
             ((led,),) = self._line.sql(_LEAD)
@@ -100,6 +97,11 @@ class PostgresConnection:
         if self._line.sql(RENEW, (boot_id, _LEASE_NS)):
             self._renewed = time.monotonic()
         return True
+
+    def _is_due(self) -> bool:
+        if self._renewed is None:
+            return True
+        return time.monotonic() - self._renewed >= self._engine.renew_seconds
 
     def close(self) -> None:
         """The lease ends here: what this boot still holds may be voided at once."""

@@ -4,6 +4,7 @@ A cursor's rows come some thousand at a time, so that a table of any size needs 
 memory, and several can be open at once.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -38,4 +39,6 @@ class PostgresSnapshot:
 
     def interrupt(self) -> None:
         self._interrupted.set()
-        self._connection.cancel_safe()
+        # Who has just finished needs no interruption.
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel_safe()

@@ -226,11 +226,29 @@ def test_the_machines_clock_and_chance_are_the_default(data, settings):
 
 
 def join(open_ledger, lock):
-    """As a worker does: by a descriptor of its own for the same lock."""
-    return open_ledger(joined=FileLock.inherited(lock.path, os.dup(lock.fileno())))
+    """As a worker does: by a descriptor of its own for the same lock, if one is needed
+    at all."""
+    own = None
+    if lock is not None:
+        own = FileLock.inherited(lock.path, os.dup(lock.fileno()))
+    return open_ledger(joined=own, proved=True)
 
 
-def test_others_join_by_the_lock_that_was_handed_over(open_ledger):
+@pytest.fixture
+def gateways(open_ledger):
+    """So many processes of one gateway, after the first one has proved the ledger."""
+
+    def open_some(count):
+        lock = open_ledger().hand_over()
+        opened = [join(open_ledger, lock) for _ in range(count)]
+        if lock is not None:
+            lock.release()
+        return opened
+
+    return open_some
+
+
+def test_others_join_by_the_lock_that_was_handed_over(only_sqlite, open_ledger):
     lock = open_ledger().hand_over()
     with pytest.raises(DatabaseInUse):
         open_ledger()
@@ -250,25 +268,19 @@ def test_who_joins_goes_on_where_the_proof_ended(open_ledger):
     Teller(first).caller()
     assert first.audit() == []
     proved = first.proved
-    lock = first.hand_over()
-    assert join(open_ledger, lock).proved == proved
-    lock.release()
+    first.close()
+    assert open_ledger(proved=True).proved == proved
 
 
-def test_one_leads_until_it_is_gone(open_ledger):
-    lock = open_ledger().hand_over()
-    first, second = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_one_leads_until_it_is_gone(only_sqlite, gateways):
+    first, second = gateways(2)
     assert (first.leads(), second.leads()) == (True, False)
     first.close()
     assert second.leads()
 
 
-def test_the_dead_are_swept_and_the_living_left_alone(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, living = join(open_ledger, lock), join(open_ledger, lock)
-    dying = join(open_ledger, lock)
-    lock.release()
+def test_the_dead_are_swept_and_the_living_left_alone(gateways):
+    leader, living, dying = gateways(3)
     caller = Teller(leader).caller(NANO)
     for storage, name in [(leader, "a"), (living, "b"), (dying, "c")]:
         assert isinstance(Teller(storage).admit(caller, name, 1), Granted)
@@ -279,10 +291,8 @@ def test_the_dead_are_swept_and_the_living_left_alone(open_ledger):
     assert [hold.id for hold in leader.reader.open_holds()] == ["a", "b"]
 
 
-def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, dying = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_an_audit_does_not_blame_a_ledger_for_a_death(gateways):
+    leader, dying = gateways(2)
     caller = Teller(leader).caller(NANO)
     Teller(dying).admit(caller, "a", 1)
     dying.close()
@@ -290,10 +300,10 @@ def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
     assert leader.reader.open_holds() == []
 
 
-def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, other = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(
+    gateways, open_ledger
+):
+    leader, other = gateways(2)
     assert other.alarm.reason() is None
     account = Teller(leader).caller(NANO).account_id
     wrong = "UPDATE account SET debits_pending = ?2 WHERE id = ?1"

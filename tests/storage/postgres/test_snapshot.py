@@ -29,8 +29,11 @@ def test_nothing_can_be_written(storage):
 
 def test_a_statement_that_runs_long_can_be_stopped(storage, server):
     def stop(snapshot):
-        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(30%'"
-        while server(running) == [(1,)]:
+        running = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE query LIKE 'FETCH%' AND state = 'active'
+        """
+        while server(running) == [(0,)]:
             pass
         snapshot.interrupt()
 
