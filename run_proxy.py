@@ -20,6 +20,7 @@ import click
 import uvloop
 
 import addons
+from addons.commands import quote
 from addons.exchange import Leg
 from addons.gateway.brief import READY, Brief, Lifeline
 from addons.gateway.instance import reserve
@@ -38,6 +39,8 @@ from storage.commands import (
     Refused,
     backup,
     key_group,
+    receipt_group,
+    refund,
     restore,
     user_group,
     verify,
@@ -340,6 +343,9 @@ for command in (
     user_group,
     key_group,
     voucher_group,
+    refund,
+    quote,
+    receipt_group,
     verify,
     backup,
     restore,

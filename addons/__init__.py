@@ -17,14 +17,19 @@ from addons.keys import Keys
 from addons.limits import Limits
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
+from addons.quotes import Quotes
 from addons.receipts import Receipts
+from addons.records import Records
 from addons.recovering import Recovering
+from addons.replays import Replays
 from addons.routing import Routing
+from addons.standing import Standing
 from addons.upstream.upstream import Upstream
 from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
+from storage.signing import Signer
 
 
 def chain(
@@ -52,8 +57,19 @@ def chain(
         admission,  # is this a request at all, and is there room
         Keys(storage.directory),  # who is asking
         Limits(settings.limits),  # how often they may
-        Asking(settings.models, routes, catalogue),  # what is asked
-        holds,  # can they pay the worst case: reserve it
+        Asking(catalogue),  # what is asked
+        # what it would cost
+        Quotes(
+            catalogue,
+            settings.prices,
+            storage.reader,
+            clock,
+            settings.policies.output_floor_tokens,
+        ),
+        Standing(storage.reader, clock),  # where the caller stands
+        Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
+        Replays(storage.writer),  # under which name, if it is to run once
+        holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Upstream(settings.providers, clock),  # how it gets there, and back
         Metering(settings.policies, clock),  # what was used, what it costs

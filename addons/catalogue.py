@@ -1,10 +1,11 @@
-"""Catalogue: the models as callers see them, with the prices they pay."""
+"""Catalogue: the models as callers see them, and which of them serves an ask."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from addons.exchange import Leg
-from addons.wire.errors import UnknownModel
+from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
+from addons.wire.openai import ChatAsk
 from config import Price, PriceBook
 from config.meters import TOKENS, kind_of, rate_text
 from config.prices import Case
@@ -32,6 +33,13 @@ class Catalogue:
     def listing(self) -> dict[str, Any]:
         return {"object": "list", "data": [self.entry(id) for id in self.models]}
 
+    def serving(self, ask: ChatAsk) -> Model:
+        """The model that serves an ask; what `model_of` raises, or ModelUnavailable."""
+        model = model_of(ask, self.models)
+        if not self.routes.get(model.id):
+            raise ModelUnavailable(model.id)
+        return model
+
     def entry(self, id: str) -> dict[str, Any]:
         """One model; UnknownModel if it is not configured."""
         model = self.models.get(id)
@@ -51,6 +59,20 @@ class Catalogue:
             "max_output_tokens": model.output_tokens,
             "pricing": None if price is None else pricing(price),
         }
+
+
+def model_of(ask: ChatAsk, models: Mapping[str, Model]) -> Model:
+    """The model that an ask names; UnknownModel if there is none, BadParameter if more
+    output is asked for than it makes."""
+    model = models.get(ask.model)
+    if model is None:
+        raise UnknownModel(ask.model)
+    if ask.output_limit is not None and ask.output_limit > model.output_tokens:
+        raise BadParameter(
+            ask.output_limit_name,
+            f"{model.id} answers with {model.output_tokens} at most",
+        )
+    return model
 
 
 def pricing(price: Price) -> dict[str, Any]:

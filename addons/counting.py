@@ -26,5 +26,14 @@ async def count_text(text: str) -> int:
 async def count_input(ask: ChatAsk, model: Model) -> int:
     """The tokens of an ask: its text, what each message adds, and its images, which
     count as what one can cost at most."""
-    counted = await count_text(ask.text)
-    return counted + ask.overhead_tokens + ask.images * model.image_tokens
+    return await count_text(ask.text) + beside_text(ask, model)
+
+
+def count_input_here(ask: ChatAsk, model: Model) -> int:
+    """The same in this thread, which is not the event loop's."""
+    load_vocabulary()
+    return count_tokens(ask.text) + beside_text(ask, model)
+
+
+def beside_text(ask: ChatAsk, model: Model) -> int:
+    return ask.overhead_tokens + ask.images * model.image_tokens

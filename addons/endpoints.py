@@ -19,6 +19,12 @@ class Kind(Enum):
     CHAT = "chat"
     MODELS = "models"
     MODEL = "model"
+    QUOTE = "quote"
+    KEY = "key"
+    CREDITS = "credits"
+    RECEIPT = "receipt"
+    RECEIPT_KEY = "receipt_key"
+    GENERATION = "generation"
     HEALTH = "health"
     READY = "ready"
     WEB = "web"
@@ -43,12 +49,21 @@ class Endpoint:
     name: str = ""
 
     def body_bytes_max(self, listen: Listen) -> int:
-        """Only what is paid for may be large."""
-        return listen.body_bytes if self.paid else listen.form_bytes
+        """Only what is paid for may be large, and what asks what that would cost."""
+        large = self.paid or self.kind is Kind.QUOTE
+        return listen.body_bytes if large else listen.form_bytes
 
 
 CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))
+QUOTE = Endpoint(Kind.QUOTE, api=True, keyed=True, methods=("POST",))
+KEY = Endpoint(Kind.KEY, api=True, keyed=True, methods=("GET", "HEAD"))
+CREDITS = Endpoint(Kind.CREDITS, api=True, keyed=True, methods=("GET", "HEAD"))
 MODELS = Endpoint(Kind.MODELS, api=True, keyed=True, methods=("GET", "HEAD"))
+# Whoever has a receipt may check it: the key is no secret.
+RECEIPT_KEY = Endpoint(Kind.RECEIPT_KEY, api=True, methods=("GET", "HEAD"))
+GENERATION = Endpoint(
+    Kind.GENERATION, api=True, keyed=True, methods=("GET", "HEAD")
+)
 HEALTH = Endpoint(Kind.HEALTH, api=False, methods=("GET", "HEAD"))
 READY = Endpoint(Kind.READY, api=False, methods=("GET", "HEAD"))
 WEB = Endpoint(Kind.WEB, api=False)
@@ -59,11 +74,21 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
     {
         "/api/v1/chat/completions": CHAT,
         "/api/v1/models": MODELS,
+        "/api/v1/quote": QUOTE,
+        "/api/v1/key": KEY,
+        # The older name, which programs written for OpenRouter still use.
+        "/api/v1/auth/key": KEY,
+        "/api/v1/credits": CREDITS,
+        "/api/v1/receipts/key": RECEIPT_KEY,
+        "/api/v1/generation": GENERATION,
         "/healthz": HEALTH,
         "/readyz": READY,
     }
 )
-MODEL_PREFIX = "/api/v1/models/"
+# What is asked for by name, below an address of its own.
+PREFIXES: Mapping[str, Kind] = MappingProxyType(
+    {"/api/v1/models/": Kind.MODEL, "/api/v1/receipts/": Kind.RECEIPT}
+)
 API_PREFIXES = ("/api/v1/", "/v1/")
 
 
@@ -91,11 +116,12 @@ def lookup(path: str) -> Endpoint:
     found = TABLE.get(path)
     if found is not None:
         return found
-    if path.startswith(MODEL_PREFIX):
-        name = path[len(MODEL_PREFIX) :]
-        return Endpoint(
-            Kind.MODEL, api=True, keyed=True, methods=("GET", "HEAD"), name=name
-        )
+    for prefix, kind in PREFIXES.items():
+        if path.startswith(prefix):
+            name = path[len(prefix) :]
+            return Endpoint(
+                kind, api=True, keyed=True, methods=("GET", "HEAD"), name=name
+            )
     return UNKNOWN_API if is_api(path) else WEB
 
 

@@ -10,7 +10,7 @@ addon leaves the record incomplete and the request unserved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from addons.endpoints import Endpoint
@@ -19,10 +19,11 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
 from addons.wire.openai import ChatAsk
 from config import Price
-from config.prices import PLAIN, Situation
+from config.prices import PLAIN, Situation, worst_quantities
 from config.settings import Candidate, Clocks, Credential, Model, Provider
 from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
+from storage.replays import Replayed, ReplayKey
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -46,7 +47,7 @@ class Quote:
     """The worst case of an ask: what is held before anything is sent.
 
     `output_tokens` is the limit for one choice as it is sent upstream; `lowered`
-    says that it is below what the caller asked for, because of the balance.
+    says that it is below what the caller asked for, because of the balance or a cap.
     `situation` is what the rates depend on besides, the same for hold and charge.
     """
 
@@ -57,6 +58,13 @@ class Quote:
     amount_nano: int
     lowered: bool = False
     situation: Situation = PLAIN
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """The tokens it was made for, under the meters that cost most."""
+        return worst_quantities(
+            self.price, self.situation, self.input_tokens, self.output_tokens_all
+        )
 
     @property
     def output_tokens_all(self) -> int:
@@ -77,6 +85,27 @@ class Leg:
     credential: Credential | None
     dialect: Dialect
     clocks: Clocks
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One leg while it is tried. Times are monotonic nanoseconds.
+
+    Whoever breaks it off need not say so: until it ends in another way it was
+    cancelled. `status` is the provider's, 0 before there is one.
+    """
+
+    leg: Leg
+    started_ns: int
+    ended_ns: int | None = None
+    outcome: str = "cancelled"
+    status: int = 0
+    upstream_id: str = ""
+
+    def end(self, now_ns: int, outcome: str) -> None:
+        """The first end stands."""
+        if self.ended_ns is None:
+            self.ended_ns, self.outcome = now_ns, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +130,8 @@ class Exchange:
 
     `held` is true while money is reserved and not yet settled or voided.
     `committed` means that a leg's answer was chosen and no other may follow;
-    `began` that the client has the head of a streamed answer.
+    `began` that the client has the head of a streamed answer. `replay` is the name
+    under which the request runs once, `replayed` that it ran before.
     """
 
     id: str
@@ -111,11 +141,14 @@ class Exchange:
     limits: KeyLimits | None = None
     ask: ChatAsk | None = None
     model: Model | None = None
+    replay: ReplayKey | None = None
+    replayed: Replayed | None = None
     quote: Quote | None = None
     rate: RateState | None = None
     route: tuple[Leg, ...] = ()
     call: "Call | None" = None
     attempts: int = 0
+    trail: list[Attempt] = field(default_factory=list)
     leg: Leg | None = None
     contacted_ns: int | None = None
     first_byte_ns: int | None = None
@@ -171,6 +204,14 @@ class Exchange:
         if self.upstream_since_ns is not None:
             waited_ns += now_ns - self.upstream_since_ns
         return max(0, now_ns - self.started_ns - waited_ns)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer is finished though nobody waits for it.
+
+        A caller that named its request will ask for it again; a stream is not kept.
+        """
+        return self.replay is not None and self.ask is not None and not self.ask.stream
 
     @property
     def admitted(self) -> bool:

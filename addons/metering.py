@@ -22,6 +22,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.counting import count_input, count_text
 from addons.exchange import Charge, Exchange, Quote
+from addons.trails import finish_of, trail_of, upstream_id_of
 from addons.wire.errors import InternalError
 from addons.wire.openai import ChatAsk
 from addons.wire.usage import Invalid, Usage
@@ -150,6 +151,9 @@ class Metering:
             tokens=sum(quantities.values()),
             stream=exchange.ask is not None and exchange.ask.stream,
             conditions=quote.price.facts(quote.situation),
+            upstream_id=upstream_id_of(exchange),
+            finish=finish_of(exchange),
+            trail=trail_of(exchange, now_ns),
         )
 
 
@@ -170,7 +174,7 @@ def ending(exchange: Exchange, client_left: bool) -> End:
         return End.REFUSED
     if exchange.broken is not None:
         return End.BROKEN
-    if not client_left:
+    if not client_left or (exchange.goes_on and exchange.answer is not None):
         return End.COMPLETE
     if exchange.contacted_ns is None:
         return End.LEFT_EARLY

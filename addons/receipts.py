@@ -6,6 +6,8 @@ has a complete answer can already see its charge, and an addon that fails before
 one leaves nothing charged.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from mitmproxy.http import Headers, HTTPFlow, Response
@@ -19,6 +21,7 @@ from addons.wire.usage import Usage
 from config.money import dollars
 from storage.clock import Clock
 from storage.ledger import RateState
+from storage.replays import KeptAnswer, Replayed
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 NANOSECONDS = 1_000_000_000
@@ -31,10 +34,19 @@ PREFLIGHT_HEADERS = {
 }
 
 
+Write = Callable[[int], bytes]
+"""Makes the body of an answer, of what was paid for it in nano-dollars."""
+
+
 class Till(Protocol):
     """Where a hold is settled or voided."""
 
-    async def settle(self, exchange: Exchange, charge: Charge) -> None: ...
+    async def settle(
+        self,
+        exchange: Exchange,
+        charge: Charge,
+        answer: Callable[[int], KeptAnswer] | None,
+    ) -> None: ...
 
     async def void(self, exchange: Exchange, charge: Charge | None) -> None: ...
 
@@ -63,47 +75,53 @@ class Receipts:
 
     async def response(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
+        write = self.writer_of(exchange)
         # Written before the commit: an answer that cannot be written costs nothing.
-        body = self.body_of(exchange)
+        body = None if write is None else write(cost_of(exchange))
         if exchange.held:
-            await self.commit(exchange)
+            await self.commit(exchange, write)
         if flow.response is None:
             return
         if exchange.began:
             exchange.tail = tail_of(exchange)
         elif exchange.refusal is None:
+            if write is not None and is_short(exchange):
+                body = write(cost_of(exchange))
             self.complete(flow.response, exchange, body)
 
     async def error(self, flow: HTTPFlow) -> None:
-        """The client is gone; the charge is not."""
+        """The client is gone; the charge is not, nor an answer that is kept."""
         exchange = Exchange.find(flow)
         if exchange is not None and exchange.held:
-            await self.commit(exchange)
+            await self.commit(exchange, self.writer_of(exchange))
 
-    async def commit(self, exchange: Exchange) -> None:
+    async def commit(self, exchange: Exchange, write: Write | None) -> None:
         charge = exchange.charge
         if charge is None or charge.record.evidence == "none":
             await self.till.void(exchange, charge)
+        elif write is None or not exchange.goes_on:
+            await self.till.settle(exchange, charge, None)
         else:
-            await self.till.settle(exchange, charge)
+            await self.till.settle(exchange, charge, partial(kept, write))
 
-    def body_of(self, exchange: Exchange) -> bytes | None:
-        """A whole answer in the caller's dialect, with its cost; None if there is
-        none."""
-        if exchange.answer is None or exchange.ask is None:
+    def writer_of(self, exchange: Exchange) -> Write | None:
+        """Writes a whole answer in the caller's dialect; None if there is none.
+
+        Whatever else it depends on is fixed here: what is kept in the ledger and what
+        the caller gets are made apart, and are the same to the byte.
+        """
+        answer, ask = exchange.answer, exchange.ask
+        if answer is None or ask is None or exchange.refusal is not None:
             return None
-        if exchange.refusal is not None:
-            return None
-        cost_nano = exchange.paid_nano
-        if cost_nano is None:
-            cost_nano = 0 if exchange.charge is None else exchange.charge.cost_nano
-        return answer_body(
-            exchange.answer.body,
-            exchange.ask.model,
-            dollars(cost_nano),
-            counted_usage(exchange),
+        usage = counted_usage(exchange)
+        created = self.clock.wall_ns() // NANOSECONDS
+        return lambda paid_nano: answer_body(
+            answer.body,
+            ask.model,
+            dollars(paid_nano),
+            usage,
             request_id=exchange.id,
-            created=self.clock.wall_ns() // NANOSECONDS,
+            created=created,
         )
 
     def complete(
@@ -111,13 +129,13 @@ class Receipts:
     ) -> None:
         """The answer in one piece, with its receipt in headers."""
         if body is not None:
-            if exchange.charge is not None and is_short(exchange, exchange.charge):
-                body = self.body_of(exchange) or body
             response.headers = self.receipt_headers(exchange)
             response.headers["content-type"] = JSON
             response.headers["content-length"] = str(len(body))
             response.raw_content = body
         response.headers["x-request-id"] = exchange.id
+        if exchange.replayed is not None:
+            response.headers.update(replayed_fields(exchange.replayed))
         if exchange.endpoint.api:
             allow_any_origin(response.headers)
         if exchange.endpoint.kind is Kind.PREFLIGHT:
@@ -159,9 +177,34 @@ class Receipts:
         )
 
 
-def is_short(exchange: Exchange, charge: Charge) -> bool:
+def cost_of(exchange: Exchange) -> int:
+    """What was paid, or will be unless the balance ends first."""
+    if exchange.paid_nano is not None:
+        return exchange.paid_nano
+    return 0 if exchange.charge is None else exchange.charge.cost_nano
+
+
+def is_short(exchange: Exchange) -> bool:
     """Whether less was paid than it cost: the balance ended first."""
-    return exchange.paid_nano != charge.cost_nano
+    charge = exchange.charge
+    return charge is not None and exchange.paid_nano != charge.cost_nano
+
+
+def kept(write: Write, paid_nano: int) -> KeptAnswer:
+    """A whole answer as it is kept for whoever asks again."""
+    return KeptAnswer(200, JSON, write(paid_nano))
+
+
+def replayed_fields(replayed: Replayed) -> dict[str, str]:
+    """The receipt of the request that got this answer first, as the ledger has it."""
+    return {
+        "x-autolist-replayed": "true",
+        "x-request-id": replayed.request_id,
+        "x-autolist-attempts": str(replayed.attempts),
+        "x-autolist-provider": replayed.provider,
+        "x-autolist-upstream-model": replayed.upstream_model,
+        "x-autolist-cost": dollars(replayed.paid_nano),
+    }
 
 
 def overhead_ms(overhead_ns: int) -> str:

@@ -14,6 +14,8 @@ from mitmproxy.net.http import status_codes
 from addons.endpoints import Endpoint
 from addons.exchange import Exchange
 from addons.wire.errors import ApiError, error_body, error_headers
+from config.money import dollars
+from storage.replays import KeptAnswer
 
 JSON = "application/json; charset=utf-8"
 
@@ -48,6 +50,11 @@ def allow_any_origin(headers: Headers) -> None:
     headers["access-control-expose-headers"] = "*"
 
 
+def amount(nano: int) -> orjson.Fragment:
+    """Dollars as a JSON number, exactly: written digit by digit, never as a float."""
+    return orjson.Fragment(dollars(nano))
+
+
 def json_response(status: int, body: bytes) -> Response:
     """A response in JSON that no cache may keep."""
     headers = Headers(
@@ -59,3 +66,10 @@ def json_response(status: int, body: bytes) -> Response:
     )
     reason = status_codes.RESPONSES.get(status, "").encode()
     return Response(b"HTTP/1.1", status, reason, headers, body, None, 0, 0)
+
+
+def kept_response(answer: KeptAnswer) -> Response:
+    """An answer of before, byte for byte."""
+    response = json_response(answer.status, answer.body)
+    response.headers["content-type"] = answer.media
+    return response

@@ -3,8 +3,12 @@
 A row has a text for each side. A flat price is its rates and nothing else; one with
 cases has them beside its rates, each with its condition. What is read back is made as
 the file's prices are, so its id is the row's id, or the row is not what was written.
+
+Terms are the side of a price that its user sees, in one text with a digest of its own.
+A price's id is no such digest: what a model is bought for could be guessed from it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +32,40 @@ def price_of_texts(model: str, effective_from_ns: int, sell: str, buy: str) -> P
         sold,
         bought,
         [_case(*sides) for sides in cases],
+    )
+
+
+def terms_text(price: Price) -> str:
+    """Model, date and sell side as compact JSON with sorted keys; cases that change
+    nothing for the user are left out."""
+    content = {
+        "model": price.model,
+        "effective_from_ns": price.effective_from_ns,
+        "sell": dict(price.sell),
+        "cases": [
+            {"when": case.when.facts(), "sell": dict(case.sell)}
+            for case in price.cases
+            if case.sell
+        ],
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def terms_id(terms: str) -> str:
+    """The sha256 of the text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(terms.encode()).hexdigest()
+
+
+def price_of_terms(terms: str) -> Price:
+    """A price that sells by these terms, and buys at the same rates for want of any
+    others. A text that is none raises ValueError, LookupError or TypeError."""
+    content = json.loads(terms)
+    sell = content["sell"]
+    cases = [
+        Case(When.of_facts(case["when"]), case["sell"], {}) for case in content["cases"]
+    ]
+    return Price.of(
+        content["model"], content["effective_from_ns"], sell, sell, cases
     )
 
 

@@ -11,9 +11,12 @@ from dashboard.visit import Answer, Visit
 
 @dataclass(frozen=True, slots=True)
 class Action:
+    """What may be asked, and how; `once` if it takes an Idempotency-Key."""
+
     method: str
     run: Callable[[Services, Visit], Answer]
     private: bool = True
+    once: bool = False
 
     @property
     def changes(self) -> bool:
@@ -30,7 +33,7 @@ AUTH: Mapping[str, Action] = {
 USER: Mapping[str, Action] = {
     "profile": Action("GET", account.profile),
     "transactions": Action("GET", transactions.transactions),
-    "charge": Action("POST", topup.charge),
+    "charge": Action("POST", topup.charge, once=True),
     "regenerate_key": Action("POST", keys.regenerate_key),
     "reveal_key": Action("POST", keys.reveal_key),
 }

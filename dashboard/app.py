@@ -38,14 +38,20 @@ from dashboard.refusals import (
 )
 from dashboard.services import Services, make_services
 from dashboard.session import COOKIE, SignedIn, needs_tls
-from dashboard.shapes import envelope
+from dashboard.shapes import JSON_TYPE, envelope
 from dashboard.visit import Answer, Visit
 from storage import Storage
 from storage.errors import LedgerUnavailable
+from storage.replays import (
+    NAME_CHARS_MAX,
+    KeptAnswer,
+    ReplayKey,
+    fingerprint,
+    is_name,
+)
 
 log = logging.getLogger(__name__)
 
-JSON_TYPE = "application/json; charset=utf-8"
 HOME = "/public/dashboard.html"
 AGENT_CHARS_MAX = 200
 FORM_PARTS_MAX = 100
@@ -125,7 +131,19 @@ def read_visit(services: Services, request: Request, action: Action) -> Visit:
         query=request.args.to_dict(),
         fields=read_fields(request) if action.changes else {},
         signed_in=signed_in,
+        replay=replay_key(request) if action.once else None,
     )
+
+
+def replay_key(request: Request) -> ReplayKey | None:
+    """The name under which a request is to happen once, if it has one."""
+    name = request.headers.get("Idempotency-Key")
+    if name is None:
+        return None
+    if not is_name(name):
+        raise BadInput("bad_replay_key", maximum=NAME_CHARS_MAX)
+    path = f"{request.path}?action={request.args['action']}"
+    return ReplayKey(name, fingerprint(request.method, path, request.get_data()))
 
 
 def check_private(signed_in: SignedIn | None) -> None:
@@ -145,6 +163,8 @@ def language_of(request: Request) -> str:
 
 
 def write_answer(services: Services, visit: Visit, answer: Answer) -> Response:
+    if answer.kept is not None:
+        return write_kept(answer.kept)
     message = say(answer.word, visit.language, answer.values)
     response = write_json(200, envelope(True, message, answer.data), visit.language)
     if answer.cookie is not None:
@@ -170,6 +190,14 @@ def write_json(status: int, body: bytes, language: str) -> Response:
     response = Response(body, status, content_type=JSON_TYPE)
     response.headers["Cache-Control"] = PRIVATE
     response.headers["Content-Language"] = language
+    return response
+
+
+def write_kept(kept: KeptAnswer) -> Response:
+    """An answer of before, in the language it had then."""
+    response = Response(kept.body, kept.status, content_type=kept.media)
+    response.headers["Cache-Control"] = PRIVATE
+    response.headers["X-AutoList-Replayed"] = "true"
     return response
 
 

@@ -73,6 +73,10 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "充值金额应在 {minimum} 到 {maximum} 美元之间",
             "The amount must be between {minimum} and {maximum} dollars",
         ),
+        "bad_replay_key": Text(
+            "请求头 Idempotency-Key 应为 1 到 {maximum} 个可打印 ASCII 字符",
+            "Header Idempotency-Key must be 1 to {maximum} printable ASCII characters",
+        ),
         "missing_code": Text("请填写兑换码", "Enter the voucher code"),
         "voucher_unknown": Text(
             "兑换码无效，请检查后再试",
@@ -107,6 +111,10 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         ),
         "voucher_spent": Text(
             "该兑换码已被使用", "That voucher code has already been used"
+        ),
+        "key_reused": Text(
+            "该 Idempotency-Key 已用于其他请求，请更换后再试",
+            "That Idempotency-Key was used for another request; send a new one",
         ),
         "no_key": Text(
             "当前没有可用的 API Key，请重新生成",

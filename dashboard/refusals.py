@@ -11,6 +11,7 @@
     ├── WrongMethod        405  reading with POST or changing with GET
     ├── Conflict           409  somebody was faster: e-mail taken, voucher spent
     ├── TooLarge           413  body above the limit
+    ├── KeyReused          422  the Idempotency-Key came with something else before
     ├── Throttled          429  too many tries; says when to come back
     ├── OurFault           500  an exception nobody expected
     └── Unavailable        503  the ledger cannot write now; nothing has happened
@@ -89,6 +90,11 @@ class Conflict(Refusal):
 class TooLarge(Refusal):
     status = 413
     word = "too_large"
+
+
+class KeyReused(Refusal):
+    status = 422
+    word = "key_reused"
 
 
 class Throttled(Refusal):

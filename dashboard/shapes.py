@@ -16,6 +16,7 @@ from dashboard.messages import say
 from storage.accounts import UserRecord
 from storage.reader import TransactionRecord
 
+JSON_TYPE = "application/json; charset=utf-8"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NANO_PER_MICRO = 1000
 KIND_WORDS = {

@@ -1,28 +1,38 @@
 """Top-up: money comes in, by a method that somebody really offers.
 
 Methods are a table. A voucher carries its own amount; `test` invents money and exists
-only in a demo.
+only in a demo. Each reads what was sent and gives a payment: a verb that moves the
+money, or says why it does not. With an Idempotency-Key the verb and its answer are one
+transaction, so a payment sent twice is one credit and one answer.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from config.money import dollars, parse_nano
 from dashboard.fields import amount_field, text_field
-from dashboard.refusals import BadInput, Conflict
+from dashboard.messages import say
+from dashboard.refusals import BadInput, Conflict, KeyReused, Refusal
 from dashboard.services import Services
-from dashboard.shapes import balance_shape, number
+from dashboard.shapes import JSON_TYPE, balance_shape, envelope, number
 from dashboard.visit import Answer, Visit
+from storage.database import Ledgerbase
 from storage.ledger import Created, topup
+from storage.replays import KeptAnswer, Replayed, once
+from storage.replays import KeyReused as Reused
 from storage.vouchers import Redeemed, VoucherSpent, redeem
 
 TEST_NANO_MIN = parse_nano("0.01")
 TEST_NANO_MAX = parse_nano("1000.00")
 
 
+Payment = Callable[[Ledgerbase], Answer | Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
-    pay: Callable[[Services, Visit], Answer]
+    read: Callable[[Services, Visit], Payment]
     demo_only: bool = False
 
     def offered(self, services: Services) -> bool:
@@ -34,30 +44,69 @@ def charge(services: Services, visit: Visit) -> Answer:
     if method is None or not method.offered(services):
         offered = [name for name, one in METHODS.items() if one.offered(services)]
         raise BadInput("bad_method_of_payment", methods=", ".join(offered))
-    return method.pay(services, visit)
+    paid = pay(services, visit, method.read(services, visit))
+    if isinstance(paid, Refusal):
+        raise paid
+    return paid
 
 
-def pay_by_voucher(services: Services, visit: Visit) -> Answer:
+def pay(services: Services, visit: Visit, payment: Payment) -> Answer | Refusal:
+    """Carry a payment out, unless it was under the same name before."""
+    storage = services.storage
+    if visit.replay is None:
+        return storage.writer.wait(payment)
+    paid = storage.writer.wait(
+        once,
+        visit.user.account_id,
+        visit.replay,
+        storage.ids.make("charge"),
+        payment,
+        partial(kept, visit.language),
+    )
+    if isinstance(paid, Reused):
+        return KeyReused()
+    return Answer(kept=paid.answer) if isinstance(paid, Replayed) else paid
+
+
+def kept(language: str, paid: Answer | Refusal) -> KeptAnswer | None:
+    """The answer as it is kept; nothing of a payment that did not happen."""
+    if isinstance(paid, Refusal):
+        return None
+    body = envelope(True, say(paid.word, language), paid.data)
+    return KeptAnswer(200, JSON_TYPE, body)
+
+
+def read_voucher(services: Services, visit: Visit) -> Payment:
     code = text_field(visit.fields, "code").strip()
     if not code:
         raise BadInput("missing_code")
-    account_id = visit.user.account_id
-    redeemed = services.storage.writer.wait(redeem, account_id, code)
+    return partial(pay_by_voucher, account_id=visit.user.account_id, code=code)
+
+
+def pay_by_voucher(db: Ledgerbase, account_id: int, code: str) -> Answer | Refusal:
+    redeemed = redeem(db, account_id, code)
     if isinstance(redeemed, VoucherSpent):
-        raise Conflict("voucher_own" if redeemed.own else "voucher_spent")
+        return Conflict("voucher_own" if redeemed.own else "voucher_spent")
     if not isinstance(redeemed, Redeemed):
-        raise BadInput("voucher_unknown")
+        return BadInput("voucher_unknown")
     return credited(
         redeemed.transfer_id, redeemed.amount_nano, redeemed.available_nano
     )
 
 
-def pay_by_test(services: Services, visit: Visit) -> Answer:
-    amount_nano = read_test_amount(visit)
-    storage, account_id = services.storage, visit.user.account_id
-    created = storage.writer.wait(
-        topup, account_id, amount_nano, "test", storage.ids.make("test")
+def read_test(services: Services, visit: Visit) -> Payment:
+    return partial(
+        pay_by_test,
+        account_id=visit.user.account_id,
+        amount_nano=read_test_amount(visit),
+        object_id=services.storage.ids.make("test"),
     )
+
+
+def pay_by_test(
+    db: Ledgerbase, account_id: int, amount_nano: int, object_id: str
+) -> Answer:
+    created = topup(db, account_id, amount_nano, "test", object_id)
     # The id is new each time, so it cannot have been credited before.
     assert isinstance(created, Created)
     return credited(created.transfer_id, amount_nano, created.available_nano)
@@ -88,6 +137,6 @@ def credited(transfer_id: str, amount_nano: int, available_nano: int) -> Answer:
 
 
 METHODS = {
-    "voucher": Method(pay_by_voucher),
-    "test": Method(pay_by_test, demo_only=True),
+    "voucher": Method(read_voucher),
+    "test": Method(read_test, demo_only=True),
 }

@@ -11,16 +11,20 @@ from dashboard.fields import Fields
 from dashboard.refusals import NotSignedIn
 from dashboard.session import SignedIn
 from storage.accounts import UserRecord
+from storage.replays import KeptAnswer, ReplayKey
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
+    """`replay` is the name under which what is asked is to happen once."""
+
     address: str
     agent: str
     language: str
     query: Mapping[str, str]
     fields: Fields
     signed_in: SignedIn | None
+    replay: ReplayKey | None = None
 
     @property
     def signed(self) -> SignedIn:
@@ -35,9 +39,13 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success. `cookie` None leaves the cookie alone, empty text removes it."""
+    """A success. `cookie` None leaves the cookie alone, empty text removes it.
+
+    `kept` is the answer that this request got before: it is sent as it was.
+    """
 
     word: str = "done"
     data: Mapping[str, object] | None = None
     cookie: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    kept: KeptAnswer | None = None

@@ -9,7 +9,7 @@ import base64
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from storage import statements as sql
 from storage.database import Ledgerbase, Row
@@ -18,6 +18,9 @@ from storage.secrets import Secrets
 
 PREFIX = "tk_"
 LENGTH_MAX = 128
+LABEL_LENGTH_MAX = 64
+KEYS_MAX = 100
+"""Keys of one account that are not revoked."""
 _ENTROPY_BYTES = 24
 _UNSEALED = b""
 _SHAPE = re.compile(r"tk_[A-Za-z0-9_-]{32,125}", re.ASCII)
@@ -52,6 +55,29 @@ class KeyRecord:
     concurrency: int | None
     created_ns: int
     is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a key may do that differs from the others: its own limits (0 is none, None
+    the gateway's default) and caps (None is none)."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    total_nano: int | None = None
+    day_nano: int | None = None
+    month_nano: int | None = None
+
+
+DEFAULT_TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyKeys:
+    """The account has as many as it may; one must be revoked first."""
+
+    keys_max: int = KEYS_MAX
 
 
 KEEP = -1
@@ -98,7 +124,12 @@ def well_formed(plain: str) -> bool:
 
 
 def add_key(
-    db: Ledgerbase, account_id: int, key: NewKey, label: str, is_default: bool
+    db: Ledgerbase,
+    account_id: int,
+    key: NewKey,
+    label: str,
+    is_default: bool,
+    terms: Terms = DEFAULT_TERMS,
 ) -> int:
     """Part of other verbs; the key's id."""
     ((key_id,),) = db.sql(
@@ -111,10 +142,29 @@ def add_key(
             label,
             int(is_default),
             db.now_ns,
+            *astuple(terms),
         ),
     )
     db.keys_changed()
     return int(key_id)
+
+
+def create_key(
+    db: Ledgerbase, account_id: int, key: NewKey, label: str, terms: Terms
+) -> KeyRecord | TooManyKeys:
+    """One more key, with limits and caps of its own."""
+    if len(label) > LABEL_LENGTH_MAX or not label.isprintable():
+        raise IllegalMove(
+            f"a label is printable and at most {LABEL_LENGTH_MAX} characters long"
+        )
+    again = db.sql(sql.FIND_KEY_BY_HASH, (key.hash,))
+    if again:
+        return _same_account(again[0], account_id)
+    ((keys,),) = db.sql(sql.COUNT_KEYS, (account_id,))
+    if keys >= KEYS_MAX:
+        return TooManyKeys()
+    key_id = add_key(db, account_id, key, label, False, terms)
+    return key_record(db.sql(sql.FIND_KEY, (key_id,))[0])
 
 
 def regenerate_key(db: Ledgerbase, account_id: int, key: NewKey) -> KeyRecord:

@@ -21,33 +21,41 @@ the house from `shortfall`, where an operator sees it.
 """
 
 import json
-from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import lru_cache
 
 from config.prices import METERS
+from storage import replays
 from storage import statements as sql
+from storage.caps import caps_of, days_of, tightest
 from storage.chain import link
 from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
+from storage.replays import Earlier, KeptAnswer, ReplayKey
 from storage.states import Move, State, Step, step
+from storage.trail import (
+    ID_CHARS_MAX,
+    NAME_CHARS_MAX,
+    AttemptRecord,
+    cleaned,
+    trail_text,
+)
 
 CASH, REVENUE, SHORTFALL, PROMO = 1, 2, 3, 4
 ADJUSTMENT, COST, PAYABLE = -1, -2, -3
 REFERENCE_LENGTH_MAX = 255
 CONDITIONS = "conditions"
 """Where usage.other keeps what is no meter."""
-CAPS = ("total", "month", "day")
 REFUNDABLE = ("topup", "promo", "usage", "late")
 _SECOND_NS = 10**9
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a request asks for. A limit of 0 is no limit; tokens count against tpm."""
+    """What a request asks for. A limit of 0 is no limit; tokens count against tpm.
+
+    `replay` is the name under which the request is to run once.
+    """
 
     hold_id: str
     account_id: int
@@ -59,6 +67,7 @@ class Admission:
     rpm: int
     tpm: int
     concurrency: int
+    replay: ReplayKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class OverBudget:
-    """The key's own cap refuses: `limit` is total, month or day."""
+    """The key's own caps refuse: `limit` is the one that leaves least."""
 
     limit: str
     needed_nano: int
@@ -121,6 +130,8 @@ class UsageRecord:
     """What a request used and how it ended; tokens replaces what tpm counted.
 
     `conditions` are the facts that its rates depended on, none for a flat price.
+    `upstream_id` is what the provider calls the request, `finish` the reason it gave
+    for the end, `trail` the attempts of which the last one led here.
     """
 
     model: str
@@ -136,11 +147,18 @@ class UsageRecord:
     tokens: int
     stream: bool
     conditions: Mapping[str, str | int] = field(default_factory=dict)
+    upstream_id: str = ""
+    finish: str = ""
+    trail: tuple[AttemptRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a request cost the user, and what it cost us (buy)."""
+    """What a request cost the user, and what it cost us (buy).
+
+    `answer` makes the answer that is kept of what was paid: that is known only here,
+    and a function of nothing else.
+    """
 
     hold_id: str
     cost_nano: int
@@ -148,6 +166,7 @@ class Settlement:
     record: UsageRecord
     buy_nano: int = 0
     buy_pico: int = 0
+    answer: Callable[[int], KeptAnswer] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +249,22 @@ class _Transfer:
     author: str | None = None
 
 
-Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked
+Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked | Earlier
 
 
 def admit(db: Ledgerbase, ask: Admission) -> Admitted:
-    """Reserve the money and enter the key's limits, or say why not."""
+    """Reserve the money and enter the key's limits, or say why not.
+
+    A request that runs or ran under the same name comes before both: sent again, it
+    costs nothing and counts against nothing.
+    """
     found = db.sql(sql.FIND_HOLD, (ask.hold_id,))
     if found:
         return _admit_again(db, ask, found[0])
+    if ask.replay is not None:
+        earlier = replays.find(db, ask.account_id, ask.replay)
+        if earlier is not None:
+            return _admit_earlier(db, ask, earlier)
     reserved = db.sql(sql.RESERVE, (ask.account_id, ask.amount_nano))
     if not reserved:
         return _account_refusal(db, ask.account_id, ask.amount_nano)
@@ -252,7 +279,7 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
             ask.tpm,
             ask.concurrency,
             ask.amount_nano,
-            *_days(db.now_ns // sql.DAY_NS),
+            *days_of(db.now_ns // sql.DAY_NS),
         ),
     )
     if not entered:
@@ -274,6 +301,8 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
             db.now_ns,
         ),
     )
+    if ask.replay is not None:
+        replays.take(db, ask.account_id, ask.replay, ask.hold_id)
     rate = _rate_state(ask, db.now_ns, window_ns, requests, tokens)
     return Granted(ask.hold_id, reserved[0][0], rate)
 
@@ -468,6 +497,19 @@ def _admit_again(db: Ledgerbase, ask: Admission, row: Row) -> Granted:
     return Granted(ask.hold_id, _available(db, account_id), rate)
 
 
+def _admit_earlier(
+    db: Ledgerbase, ask: Admission, earlier: Earlier
+) -> Earlier | Blocked:
+    """Who may ask nothing new learns nothing old: refused as for a first request."""
+    ((account_status, _),) = db.sql(sql.FIND_ACCOUNT, (ask.account_id,))
+    if account_status != "open":
+        return Blocked("account")
+    found = _key_state(db, ask)
+    if not found:
+        raise IllegalMove(f"key {ask.key_id} is not of account {ask.account_id}")
+    return earlier if found[0][0] == "active" else Blocked("key")
+
+
 def _account_refusal(
     db: Ledgerbase, account_id: int, needed_nano: int
 ) -> Insufficient | Blocked:
@@ -505,17 +547,15 @@ def _key_refusal(
 def _over_budget(
     db: Ledgerbase, key_id: int, amount_nano: int
 ) -> OverBudget | None:
-    """Which of the key's caps refuses an amount, if one does."""
+    """Which of the key's caps leaves least, if that is less than an amount."""
     found = db.sql(sql.FIND_CAPS, _capped(key_id, amount_nano, db.now_ns))
     if not found:
         return None
-    pending, *caps = found[0]
-    pairs = zip(caps[::2], caps[1::2], strict=True)
-    for name, (limit, spent) in zip(CAPS, pairs, strict=True):
-        if limit is not None and spent + pending + amount_nano > limit:
-            left = max(0, limit - spent - pending)
-            return OverBudget(name, amount_nano, left)
-    return None
+    pending, *figures = found[0]
+    cap = tightest(caps_of(pending, figures))
+    if cap is None or cap.left_nano is None or cap.left_nano >= amount_nano:
+        return None
+    return OverBudget(cap.name, amount_nano, cap.left_nano)
 
 
 def _capped(
@@ -523,15 +563,7 @@ def _capped(
 ) -> tuple[int | None, ...]:
     """The parameters of the caps; what the limits take in between is not used."""
     unused = (None,) * 6
-    return (key_id, *unused, amount_nano, *_days(now_ns // sql.DAY_NS))
-
-
-@lru_cache(maxsize=16)
-def _days(day: int) -> tuple[int, int, int]:
-    """A day since 1970, and its month's first and last day, in UTC."""
-    today = _EPOCH + timedelta(days=day)
-    first = day - today.day + 1
-    return day, first, first + monthrange(today.year, today.month)[1] - 1
+    return (key_id, *unused, amount_nano, *days_of(now_ns // sql.DAY_NS))
 
 
 def _key_state(db: Ledgerbase, ask: Admission) -> list[Row]:
@@ -615,6 +647,8 @@ def _charge(
         _write_usage(db, sql.REPLACE_USAGE, hold, settlement, paid)
     if paid:
         db.sql(sql.SPEND, (hold.key_id, db.now_ns // sql.DAY_NS, paid))
+    if settlement.answer is not None:
+        replays.keep(db, hold.id, settlement.answer(paid))
     return Settled(paid, cost - paid, available)
 
 
@@ -804,6 +838,9 @@ def _write_usage(
             db.now_ns,
             str(settlement.buy_pico),
             settlement.buy_nano,
+            cleaned(record.upstream_id, ID_CHARS_MAX),
+            cleaned(record.finish, NAME_CHARS_MAX),
+            trail_text(record.trail),
         ),
     )
 

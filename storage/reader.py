@@ -9,13 +9,18 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from config.prices import METERS
+from config.price_text import price_of_texts
+from config.prices import METERS, Price
 from storage import statements as sql
 from storage.accounts import UserRecord, user_record
+from storage.caps import days_of, monday_of
 from storage.engine import Engine, Row
+from storage.errors import LedgerBroken
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
+from storage.standing import Spending, Standing, spending_of, standing_of
+from storage.trail import attempts_of
 
 ROWS_MAX = 500
 
@@ -39,6 +44,19 @@ _OPEN_HOLDS = """
     FROM hold WHERE state = 'open' ORDER BY id
 """
 _REVISION = "SELECT number FROM revision"
+_USAGE = ", ".join(f"u.{name}" for name in Usage._meta.columns)
+_RECEIPT = f"""
+    SELECT {_USAGE}, a.owner, h.state, h.amount_nano, h.opened_ns, h.closed_ns,
+           p.model, p.effective_from_ns, p.sell, p.buy,
+           t.seq, t.id, t.amount_nano, t.balance_nano, t.at_ns, t.hash
+    FROM usage u
+    JOIN account a ON a.id = u.account_id
+    JOIN hold h ON h.id = u.request_id
+    JOIN price p ON p.id = u.price_id
+    LEFT JOIN transfer t
+        ON t.id = CASE h.state WHEN 'settled' THEN 'usage:' ELSE 'late:' END || h.id
+    WHERE u.request_id = ?1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,33 @@ class UsageReport:
     at_ns: int
     buy_pico: int
     buy_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeTransfer:
+    """The transfer that charged a request."""
+
+    seq: int
+    id: str
+    amount_nano: int
+    balance_nano: int
+    at_ns: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRecord:
+    """All rows about one request; `state` is settled, voided, or late, which is
+    settled after it had been voided. `transfer` is None when nothing was charged."""
+
+    report: UsageReport
+    owner: str
+    state: str
+    held_nano: int
+    opened_ns: int
+    closed_ns: int
+    price: Price
+    transfer: ChargeTransfer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +199,16 @@ class Reader:
         """The newest first, revoked ones included."""
         return [key_record(row) for row in self._rows(_KEYS, (account_id, ROWS_MAX))]
 
+    def standing(self, key_id: int, now_ns: int) -> Standing | None:
+        """What a key may still spend now, and its account's money."""
+        rows = self._rows(sql.KEY_STANDING, (key_id, *_calendar(now_ns)))
+        return _one(standing_of, rows)
+
+    def spending(self, account_id: int, now_ns: int) -> list[Spending]:
+        """What each key of an account spent until now, in the order of `keys`."""
+        params = (account_id, *_calendar(now_ns), ROWS_MAX)
+        return [spending_of(row) for row in self._rows(sql.KEY_SPENDING, params)]
+
     def revision(self) -> int:
         """Changes whenever a key or an account's status does, in any process."""
         return int(self._rows(_REVISION)[0][0])
@@ -197,9 +252,20 @@ class Reader:
         query = Usage.select().where(Usage.request_id == request_id)
         return _one(_usage_report, self._query(query))
 
+    def receipt(self, request_id: str) -> ReceiptRecord | None:
+        """What a request's receipt is made of; None while it runs. LedgerBroken if its
+        price is not what it was."""
+        return _one(_receipt_record, self._rows(_RECEIPT, (request_id,)))
+
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows are allowed."""
         return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
+
+
+def _calendar(now_ns: int) -> tuple[int, int, int, int]:
+    """The day, its week's first day, and its month's first and last."""
+    day, first, last = days_of(now_ns // sql.DAY_NS)
+    return day, monday_of(day), first, last
 
 
 def _bounded(limit: int) -> int:
@@ -240,11 +306,43 @@ def _transaction(account_id: int, row: Row) -> TransactionRecord:
     )
 
 
+def _receipt_record(row: Row) -> ReceiptRecord:
+    columns = len(Usage._meta.columns)
+    report, row = _usage_report(row[:columns]), row[columns:]
+    owner, state, held_nano, opened_ns, closed_ns = row[:5]
+    transfer = ChargeTransfer(*row[9:]) if row[9] is not None else None
+    if state == "voided" and transfer is not None:
+        state = "late"
+    return ReceiptRecord(
+        report,
+        owner,
+        state,
+        held_nano,
+        opened_ns,
+        closed_ns,
+        _price(report.price_id, *row[5:9]),
+        transfer,
+    )
+
+
+def _price(
+    price_id: str, model: str, effective_from_ns: int, sell: str, buy: str
+) -> Price:
+    try:
+        price = price_of_texts(model, effective_from_ns, sell, buy)
+    except (ValueError, LookupError, TypeError) as error:
+        raise LedgerBroken(f"price {price_id} is none: {error}") from None
+    if price.id != price_id:
+        raise LedgerBroken(f"price {price_id} is not what it was")
+    return price
+
+
 def _usage_report(row: Row) -> UsageReport:
     request_id, account_id, key_id, price_id, model, provider, upstream = row[:7]
     evidence, input_, cache_read, cache_write, output, other, pico = row[7:14]
     cost, paid, shortfall, outcome, status, attempts = row[14:20]
     first_byte_ms, total_ms, tokens, stream, at_ns, buy_pico, buy_nano = row[20:27]
+    upstream_id, finish, trail = row[27:30]
     quantities = _quantities((input_, cache_read, cache_write, output), other)
     record = UsageRecord(
         model,
@@ -260,6 +358,9 @@ def _usage_report(row: Row) -> UsageReport:
         tokens,
         bool(stream),
         _conditions(other),
+        upstream_id,
+        finish,
+        attempts_of(trail),
     )
     return UsageReport(
         request_id,

@@ -181,6 +181,39 @@ FIND_CAPS = f"""
     FROM "key" WHERE id = ?1
 """
 
+# Where a key stands on day ?2: its week began on ?3, its month is from ?4 to ?5.
+_SPENDING = """
+    k.id,
+    coalesce((SELECT sum(s.spent_nano) FROM spending s
+        WHERE s.key_id = k.id AND s.day BETWEEN ?3 AND ?3 + 6), 0),
+    k.pending_nano, k.limit_nano, k.spent_nano, k.limit_month_nano,
+    coalesce((SELECT sum(s.spent_nano) FROM spending s
+        WHERE s.key_id = k.id AND s.day BETWEEN ?4 AND ?5), 0),
+    k.limit_day_nano,
+    coalesce((SELECT s.spent_nano FROM spending s
+        WHERE s.key_id = k.id AND s.day = ?2), 0)
+"""
+
+# The welcome money is found by its name, so that no list of transfers is read.
+KEY_STANDING = f"""
+    SELECT a.credits_posted - a.debits_posted, a.debits_pending,
+        (SELECT coalesce(sum(o.spent_nano), 0) FROM "key" o
+            WHERE o.account_id = a.id),
+        a.credits_posted,
+        coalesce((SELECT t.amount_nano FROM transfer t
+            WHERE t.id = 'promo:welcome:' || u.id), 0),
+        {_SPENDING}
+    FROM "key" k
+    JOIN account a ON a.id = k.account_id
+    JOIN "user" u ON u.account_id = k.account_id
+    WHERE k.id = ?1
+"""
+
+KEY_SPENDING = f"""
+    SELECT {_SPENDING} FROM "key" k
+    WHERE k.account_id = ?1 ORDER BY k.id DESC LIMIT ?6
+"""
+
 SET_CAPS = """
     UPDATE "key" SET
         limit_nano = CASE WHEN ?2 = -1 THEN limit_nano ELSE ?2 END,
@@ -196,9 +229,15 @@ FIND_KEY_STATE = """
 """
 
 INSERT_KEY = """
-    INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns,
+                       rpm, tpm, concurrency, limit_nano, limit_day_nano,
+                       limit_month_nano)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     RETURNING id
+"""
+
+COUNT_KEYS = """
+    SELECT count(*) FROM "key" WHERE account_id = ?1 AND status <> 'revoked'
 """
 
 # A revoked key shows in no page, so its sealed text has no more use.
@@ -254,9 +293,9 @@ INSERT_USAGE = """
                        upstream_model, evidence, input, cache_read, cache_write, output,
                        other, cost_pico, cost_nano, paid_nano, shortfall_nano, outcome,
                        status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns,
-                       buy_pico, buy_nano)
+                       buy_pico, buy_nano, upstream_id, finish, trail)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)
+            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
 """
 
 # A late settle replaces what the void wrote; the primary key makes it the same row.
@@ -266,12 +305,62 @@ REPLACE_USAGE = """
         cache_write = ?11, output = ?12, other = ?13, cost_pico = ?14, cost_nano = ?15,
         paid_nano = ?16, shortfall_nano = ?17, outcome = ?18, status = ?19,
         attempts = ?20, first_byte_ms = ?21, total_ms = ?22, tokens = ?23, stream = ?24,
-        at_ns = ?25, buy_pico = ?26, buy_nano = ?27
+        at_ns = ?25, buy_pico = ?26, buy_nano = ?27, upstream_id = ?28, finish = ?29,
+        trail = ?30
     WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
       AND model = ?5
 """
 
 FIND_PAYMENT = "SELECT paid_nano, shortfall_nano FROM usage WHERE request_id = ?1"
+
+# Replays. Writing an account's row as it is puts all who ask for it in line.
+
+LOCK_ACCOUNT = """
+    UPDATE account SET debits_pending = debits_pending
+    WHERE id = ?1
+"""
+
+# Most names are new and no row is old: these two find that out at a tenth of the cost.
+HAS_REPLAY = "SELECT 1 FROM replay WHERE account_id = ?1 AND name = ?2"
+HAS_OLD_REPLAY = "SELECT 1 FROM replay WHERE opened_ns <= ?1 LIMIT 1"
+
+# A charge of money has neither hold nor usage: its answer was kept when it was made.
+FIND_REPLAY = """
+    SELECT r.fingerprint, r.request_id, r.opened_ns, coalesce(h.state, ''),
+           CASE WHEN EXISTS (
+               SELECT 1 FROM transfer t WHERE t.id = 'late:' || r.request_id
+           ) THEN 1 ELSE 0 END,
+           coalesce(u.stream, 0), r.status, r.media, r.body, coalesce(u.paid_nano, 0),
+           coalesce(u.provider, ''), coalesce(u.upstream_model, ''),
+           coalesce(u.attempts, 0)
+    FROM replay r
+    LEFT JOIN hold h ON h.id = r.request_id
+    LEFT JOIN usage u ON u.request_id = r.request_id
+    WHERE r.account_id = ?1 AND r.name = ?2
+"""
+
+TAKE_REPLAY = """
+    INSERT INTO replay (account_id, name, fingerprint, request_id, opened_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (account_id, name) DO UPDATE SET
+        fingerprint = excluded.fingerprint, request_id = excluded.request_id,
+        opened_ns = excluded.opened_ns, status = NULL, media = NULL, body = NULL
+"""
+
+KEEP_ANSWER = """
+    UPDATE replay SET status = ?2, media = ?3, body = ?4 WHERE request_id = ?1
+"""
+
+PURGE_REPLAYS = """
+    DELETE FROM replay WHERE request_id IN (
+        SELECT r.request_id FROM replay r
+        WHERE r.opened_ns <= ?1 AND NOT EXISTS (
+            SELECT 1 FROM hold h WHERE h.id = r.request_id AND h.state = 'open'
+        )
+        ORDER BY r.opened_ns, r.account_id, r.name LIMIT ?2
+    )
+    RETURNING request_id
+"""
 
 # Users and sessions.
 

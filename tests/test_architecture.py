@@ -22,7 +22,17 @@ PROVIDERS = WIRE | {"addons.providers"}
 # addons of the chain talk; they do not import each other.
 VOCABULARY = frozenset({"addons.exchange", "addons.endpoints"})
 # What several addons do alike: plain functions and classes without a hook.
-SHARED = frozenset({"addons.catalogue", "addons.counting", "addons.rendering"})
+SHARED = frozenset(
+    {
+        "addons.bodies",
+        "addons.catalogue",
+        "addons.counting",
+        "addons.estimate",
+        "addons.quoting",
+        "addons.rendering",
+        "addons.trails",
+    }
+)
 CLOCKS = frozenset({"time", "datetime", "random", "secrets", "uuid"})
 LOOP = frozenset({"asyncio"})
 NETWORK = frozenset({"asyncio", "socket", "ssl", "selectors", "http", "urllib.request"})
@@ -112,6 +122,11 @@ TABLE = (
         | SHARED
         | {"addons.upstream", "addons.gateway", "storage", "config"},
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
+    ),
+    Package(
+        "addons.commands",
+        PROVIDERS | VOCABULARY | SHARED | {"config"},
+        frozenset({"click", "orjson"}),
     ),
     Package(
         "dashboard",
@@ -223,7 +238,7 @@ def test_a_wrong_import_is_found(path: str, line: str) -> None:
         ("config/settings.py", "import yaml, os.path"),
         ("config/commands.py", "import click\nfrom config import load"),
         ("storage/writer.py", "import asyncio\nfrom storage import errors"),
-        ("storage/commands.py", "import click"),
+        ("storage/commands/keys.py", "import click"),
         ("addons/wire/sse.py", "import orjson\nfrom . import errors"),
         ("addons/wire/__init__.py", "from .sse import SseDecoder"),
         ("addons/wire/sse.py", "from urllib.parse import urlsplit"),

@@ -6,6 +6,7 @@ that takes OpenAI's bodies as they are needs no file here, only a line of YAML t
 names the dialect `openai`.
 """
 
+from addons.providers.anthropic import ANTHROPIC
 from addons.providers.base import Answer, Dialect, UpstreamRequest
 from addons.providers.dashscope import DASHSCOPE
 from addons.providers.deepseek import DEEPSEEK
@@ -16,6 +17,7 @@ __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
 
 REGISTRY: dict[str, Dialect] = {
     "openai": OPENAI,
+    "anthropic": ANTHROPIC,
     "dashscope": DASHSCOPE,
     "deepseek": DEEPSEEK,
     "demo": DEMO,

@@ -1,8 +1,13 @@
 """Dialect: how one provider wants to be asked, and how it answers.
 
 A dialect is data: a record of rules that the functions below apply, the same ones for
-every provider that takes OpenAI's chat bodies. When a provider's file needs an `if`,
-this record is missing a field.
+every provider that takes OpenAI's chat bodies. When such a provider's file needs an
+`if`, this record is missing a field.
+
+A provider with shapes of its own has three more functions, at the edges: `compose`
+makes its request of a body that the rules were applied to, `unwrap` makes OpenAI's
+answer of its own, and `translator` makes OpenAI's chunks of its stream's events. What
+is between, checks and usage and errors and the end of a stream, is the same for all.
 
 The contract, which the tests hold every dialect in the registry to:
 
@@ -26,7 +31,12 @@ from typing import Any
 
 import orjson
 
-from addons.wire.chat_stream import ChatStream, message_text
+from addons.wire.chat_stream import (
+    ChatStream,
+    Translator,
+    message_text,
+    native_finish,
+)
 from addons.wire.checks import unsupported, wrong_value
 from addons.wire.errors import ApiError, UpstreamFailed, UpstreamOverloaded
 from addons.wire.openai import ChatAsk, usage_object
@@ -34,6 +44,12 @@ from addons.wire.usage import OPENAI_PATHS, Reported, Usage, UsagePaths, read_us
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
 
 Rewrite = Callable[[Any], Any]
+# A body by OpenAI's names in, the provider's own out, with what it had to leave out.
+Compose = Callable[[dict[str, Any], ChatAsk], tuple[dict[str, Any], tuple[str, ...]]]
+# A provider's answer in, OpenAI's out, its usage still in the provider's words. What is
+# no answer comes back as it is; LookupError, TypeError or ValueError for one that
+# makes no sense.
+Unwrap = Callable[[dict[str, Any]], dict[str, Any]]
 Script = Iterator[tuple[float, bytes]]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -65,11 +81,13 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. `body` is in OpenAI's shape, `text` is what must be counted."""
+    """A whole answer. `body` is in OpenAI's shape, `text` is what must be counted,
+    `finish` the reason the provider gave for its end, in its own word."""
 
     body: dict[str, Any]
     usage: Reported
     text: str
+    finish: str = ""
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -87,27 +105,34 @@ class Dialect:
     name: str
     auth: Callable[[str], dict[str, str]] = bearer
     path: str = "/chat/completions"
+    headers: Mapping[str, str] = NOTHING
 
     # The request: fields left out, fields rewritten, fields always sent.
     drops: frozenset[str] = frozenset()
     rewrites: Mapping[str, Rewrite] = NOTHING
     constants: Mapping[str, Any] = NOTHING
+    # Empty for a provider that reports usage unasked.
     stream_options: Mapping[str, Any] = MappingProxyType({"include_usage": True})
     output_limit_field: str = "max_tokens"
     end_user_field: str | None = None
     # Rewrites that see more than one field: the body in, the body out.
     adapt: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
+    compose: Compose | None = None
 
     # What the provider cannot do, so that the caller learns it from us.
     choices_max: int = 128
     choices_max_with_tools: int = 128
     images: bool = True
     refused: Mapping[str, frozenset[str]] = NOTHING
+    # Parts of an answer that it never has: asked for, they cannot be missed.
+    lacking: frozenset[str] = frozenset()
 
     # The answer.
     usage: UsagePaths = OPENAI_PATHS
     verdicts: Verdicts = COMMON
     fatal_finishes: frozenset[str] = frozenset()
+    unwrap: Unwrap | None = None
+    translator: Callable[[], Translator] | None = None
 
     # A provider that is played in this process instead of being called.
     reply: Callable[[Mapping[str, Any]], Script] | None = None
@@ -124,6 +149,9 @@ class Dialect:
             value = ask.body.get(name)
             if type(value) is str and value in values:
                 raise unsupported(name, f"this model does not support '{value}'.")
+        for name in self.lacking:
+            if ask.body.get(name):
+                raise unsupported(name, "this model's answers do not have it.")
 
     def chat_request(
         self,
@@ -150,21 +178,29 @@ class Dialect:
             body[self.end_user_field] = end_user
         if streams:
             body["stream"] = True
-            body["stream_options"] = dict(self.stream_options)
+            if self.stream_options:
+                body["stream_options"] = dict(self.stream_options)
         for adapt in self.adapt:
             body = adapt(body)
+        dropped = tuple(name for name in ask.body if name in self.drops)
+        if self.compose is not None:
+            body, left_out = self.compose(body, ask)
+            dropped += left_out
+        headers = STREAM_HEADERS if streams else JSON_HEADERS
         return UpstreamRequest(
             method="POST",
             path=self.path,
-            headers=STREAM_HEADERS if streams else JSON_HEADERS,
+            headers={**headers, **self.headers} if self.headers else headers,
             body=orjson.dumps(body),
             stream=streams,
-            dropped=tuple(name for name in ask.body if name in self.drops),
+            dropped=dropped,
         )
 
     def read_answer(self, raw: bytes) -> Answer:
         """The answer in a body that came with status 200."""
         answer = _parsed(raw)
+        if self.unwrap is not None:
+            answer = _unwrapped(self.unwrap, answer)
         choices = answer.get("choices")
         if not choices or "error" in answer:
             error = error_in(answer)
@@ -182,7 +218,12 @@ class Dialect:
         body["choices"] = choices
         if isinstance(usage, Usage):
             body["usage"] = usage_object(usage)
-        return Answer(body=body, usage=usage, text="\n".join(texts))
+        return Answer(
+            body=body,
+            usage=usage,
+            text="\n".join(texts),
+            finish=native_finish(answer, choices[0].get("finish_reason") or ""),
+        )
 
     def open_stream(
         self,
@@ -203,6 +244,7 @@ class Dialect:
             created=created,
             judge=partial(judge_object, verdicts=self.verdicts),
             fatal_finishes=self.fatal_finishes,
+            translator=None if self.translator is None else self.translator(),
         )
 
     def read_error(
@@ -240,6 +282,14 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if type(answer) is not dict:
         raise _malformed("no object")
     return answer
+
+
+def _unwrapped(unwrap: Unwrap, answer: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return unwrap(answer)
+    except (LookupError, TypeError, ValueError):
+        # An argument nested too deeply to be written again is a TypeError.
+        raise _malformed("an answer that makes no sense") from None
 
 
 def _check_depth(raw: bytes, choices: list[Any]) -> None:

@@ -41,7 +41,8 @@ class UpstreamEvent(events.ConnectionEvent):
 class Call:
     """One request on its way to a provider; `task` is the coroutine that serves it.
 
-    `ended` says that the whole answer was fed in: nothing may follow it. A piece is
+    `ended` says that the whole answer was fed in: nothing may follow it. `unheard`
+    that the client has left: its flow is over, and takes nothing more. A piece is
     never empty, because an empty chunk is the end of a chunked body.
     """
 
@@ -51,6 +52,7 @@ class Call:
     inlet: Inlet
     task: asyncio.Task[None] | None = None
     ended: bool = False
+    unheard: bool = False
 
     async def whole(self, status: int) -> None:
         """Answer in one piece. The body is set by the addons in `response`."""
@@ -76,7 +78,8 @@ class Call:
         await self._feed(ResponseEndOfMessage(self.stream_id))
 
     async def _feed(self, *batch: HttpEvent) -> None:
-        await self.inlet.server_event(UpstreamEvent(self.server, list(batch)))
+        if not self.unheard:
+            await self.inlet.server_event(UpstreamEvent(self.server, list(batch)))
 
 
 def bare_response(status: int) -> http.Response:

@@ -7,7 +7,8 @@ provider judged the request itself. After the first byte there is no way back: t
 stream ends with an error frame, because a cut stream must never look like success.
 
 The coroutine belongs to its flow. When the client leaves, `error` cancels it, and
-with it the provider's connection.
+with it the provider's connection; but an answer that will be asked for again (it goes
+on) is waited for, because it is kept.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from contextlib import suppress
 
 from mitmproxy.http import HTTPFlow
 
-from addons.exchange import Exchange, Leg
+from addons.exchange import Attempt, Exchange, Leg
 from addons.providers.base import UpstreamRequest
 from addons.upstream.call import Call
 from addons.upstream.transport import (
@@ -50,7 +51,10 @@ NANOSECONDS = 1_000_000_000
 
 CUT_SHORT = "The provider cut its answer short."
 NO_CONTENT = "The provider's answer was empty."
+COMPLETE = "complete"
 RUNAWAY = "The provider did not keep to the output limit."
+# How providers name a request in an answer's head.
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
 # What a stream may say before its first content.
 EARLY_BYTES = 64 * 1024
 # No text has longer tokens on average; a stream beyond that ignores its limit.
@@ -83,13 +87,19 @@ class Upstream:
         for transport in self.transports.values():
             await transport.close()
 
-    def error(self, flow: HTTPFlow) -> None:
-        """The client left: stop asking the provider."""
+    async def error(self, flow: HTTPFlow) -> None:
+        """The client left: stop asking the provider, or hear it out for later."""
         exchange = Exchange.find(flow)
         if exchange is None or exchange.call is None:
             return
-        if exchange.call.task is not None:
-            exchange.call.task.cancel("client left")
+        call = exchange.call
+        if call.task is None:
+            return
+        call.unheard = True
+        if exchange.goes_on:
+            await asyncio.wait([call.task])
+        else:
+            call.task.cancel("client left")
 
     def cut_all(self) -> None:
         """End every running answer now; what was delivered is charged."""
@@ -128,6 +138,7 @@ class Upstream:
         if call.ended:
             # The answer was complete; what failed is the end of its connection.
             return
+        self.end_attempt(exchange, error.code or error.type)
         if exchange.committed:
             exchange.broken = error
             await call.end()
@@ -146,14 +157,20 @@ class Upstream:
         for leg in exchange.route:
             exchange.attempts += 1
             exchange.leg = leg
+            exchange.trail.append(Attempt(leg, self.clock.monotonic_ns()))
             try:
                 return await self.attempt(call, exchange, leg)
             except ApiError as error:
+                self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
                 if exchange.committed or not may_follow(error):
                     raise
                 last = error
         raise last
+
+    def end_attempt(self, exchange: Exchange, outcome: str) -> None:
+        if exchange.trail:
+            exchange.trail[-1].end(self.clock.monotonic_ns(), outcome)
 
     async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
         request = translate(exchange, leg)
@@ -174,6 +191,9 @@ class Upstream:
     async def receive(
         self, call: Call, exchange: Exchange, leg: Leg, reply: Reply, watch: Watch
     ) -> None:
+        attempt = exchange.trail[-1]
+        attempt.status = reply.status
+        attempt.upstream_id = request_id(reply.headers)
         if reply.status != 200:
             body = await read_start(reply, ERROR_BYTES)
             raise leg.dialect.read_error(reply.status, reply.headers, body)
@@ -185,6 +205,8 @@ class Upstream:
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.heard_upstream(exchange.first_byte_ns)
         exchange.answer = leg.dialect.read_answer(body)
+        # Before the answer goes on, for with it goes its charge.
+        self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
     async def pass_on(
@@ -220,6 +242,7 @@ class Upstream:
         if not exchange.committed:
             # Its only event had no blank line after it.
             await self.begin(call, exchange, early, watch)
+        self.end_attempt(exchange, COMPLETE)
         await call.end()
         await release(pieces)
 
@@ -247,6 +270,14 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
     if leg.credential is None:
         return request
     return request.with_headers(leg.dialect.auth(leg.credential.secret))
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """What the provider calls this request; empty if it does not say."""
+    for name in REQUEST_ID_HEADERS:
+        if found := headers.get(name):
+            return found
+    return ""
 
 
 def characters_max(exchange: Exchange) -> int:

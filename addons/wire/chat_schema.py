@@ -58,9 +58,9 @@ DROPPED_MAX = 16
 # What providers' templates wrap around each thing, generously.
 MESSAGE_OVERHEAD_TOKENS = 16
 TOOLS_OVERHEAD_TOKENS = 512
-TOOL_OVERHEAD_TOKENS = 16
-# A schema may travel as a message of its own.
-FORMAT_OVERHEAD_TOKENS = 128
+TOOL_OVERHEAD_TOKENS = 32
+# A schema may travel as a message of its own, or as a tool; so may JSON without one.
+FORMAT_OVERHEAD_TOKENS = TOOLS_OVERHEAD_TOKENS + 128
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _IMAGE_ADDRESS = re.compile(r"(?:https?://|data:image/)", re.ASCII | re.IGNORECASE)
@@ -68,11 +68,15 @@ _IMAGE_ADDRESS = re.compile(r"(?:https?://|data:image/)", re.ASCII | re.IGNORECA
 
 @dataclass(slots=True)
 class Tally:
-    """What checking finds out on the way: bytes of text, images, fields not sent."""
+    """What checking finds out on the way: bytes of text, images, fields not sent.
+
+    `tools` says that the conversation needs tools: some are offered or were called.
+    """
 
     bytes: int = 0
     tokens: int = 0
     images: int = 0
+    tools: bool = False
     dropped: list[str] = field(default_factory=list)
 
     def weigh(self, value: str) -> None:
@@ -121,6 +125,9 @@ def check_messages(value: Any, tally: Tally) -> list[dict[str, Any]]:
     checked = [
         _message(message, index, tally) for index, message in enumerate(messages)
     ]
+    if tally.tools:
+        # Calls of the past need tools too, offered any more or not.
+        tally.tokens += TOOLS_OVERHEAD_TOKENS
     if tally.images > IMAGES_MAX:
         raise BadParameter("messages", f"there are more than {IMAGES_MAX} images.")
     return checked
@@ -221,6 +228,7 @@ def _weighed_text(value: Any, param: str, tally: Tally) -> str:
 
 def _tool_calls(value: Any, param: str, tally: Tally) -> list[dict[str, Any]]:
     calls = _calls(value, param)
+    tally.tools = True
     tally.tokens += TOOL_OVERHEAD_TOKENS * len(calls)
     return [
         _tool_call(call, f"{param}[{index}]", tally)
@@ -304,7 +312,9 @@ def _tools(value: Any, param: str, tally: Tally) -> list[dict[str, Any]]:
         for index, tool in enumerate(_tools_length(value, param))
     ]
     tally.bytes += len(orjson.dumps(tools))
-    tally.tokens += TOOLS_OVERHEAD_TOKENS + TOOL_OVERHEAD_TOKENS * len(tools)
+    tally.tokens += TOOL_OVERHEAD_TOKENS * len(tools)
+    if not tally.tools:
+        tally.tokens += TOOLS_OVERHEAD_TOKENS
     return tools
 
 
@@ -338,6 +348,8 @@ def _tool_choice(value: Any, param: str, tally: Tally) -> Any:
 def _response_format(value: Any, param: str, tally: Tally) -> dict[str, Any]:
     found = only(mapping(value, param), _FORMAT_KEYS, param, tally)
     kind = _format_type(_required(found, "type", param), f"{param}.type")
+    if kind != "text":
+        tally.tokens += FORMAT_OVERHEAD_TOKENS
     if kind != "json_schema":
         return {"type": kind}
     param = f"{param}.json_schema"
@@ -349,7 +361,6 @@ def _response_format(value: Any, param: str, tally: Tally) -> dict[str, Any]:
     _optional(schema, "schema", shallow, param)
     _optional(schema, "strict", flag, param)
     tally.bytes += len(orjson.dumps(schema))
-    tally.tokens += FORMAT_OVERHEAD_TOKENS
     return {"type": kind, "json_schema": schema}
 
 

@@ -1,8 +1,10 @@
 """ChatStream: a provider's stream of chat chunks in, the caller's stream out.
 
-Both sides speak OpenAI's dialect, yet the bytes are not passed through. Each chunk is
-parsed once, read, and written again under our id and model name, with nothing in it
-but what the dialect defines. That costs a few microseconds and makes three things
+A provider whose events are not OpenAI's chunks has a translator put in front, which
+makes chunks of them one event at a time; from there on all providers are alike. And
+even where both sides speak OpenAI's dialect the bytes are not passed through. Each
+chunk is parsed once, read, and written again under our id and model name, with nothing
+in it but what the dialect defines. That costs a few microseconds and makes three things
 true: what is metered is what is delivered, a malformed chunk never reaches a caller,
 and nothing a provider adds (its model name, its usage, its obfuscation) leaks.
 
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -33,7 +35,12 @@ from addons.wire.verdicts import error_in, judge_object
 
 CHOICES_MAX = 128
 DONE = b"data: [DONE]\n\n"
+# A comment: it tells a caller's connection that the provider still works.
+PING = b": ping\n\n"
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal")
+# Where a translated answer carries the provider's own word for why it ends; callers
+# get OpenAI's.
+NATIVE_FINISH = "native_finish_reason"
 # A caller that indexes choices[0] must find something there.
 EMPTY_CHOICES = b'[{"index":0,"delta":{},"finish_reason":null}]'
 
@@ -43,8 +50,10 @@ class Reading:
     """What a stream has shown so far.
 
     `events` counts the chunks with content or a finish that were handed on, `skipped`
-    the malformed ones that were not. `finished` is true when every choice has its
-    finish_reason, or at [DONE]: a stream that ends without it was cut.
+    the malformed and the unknown ones that were not. `finished` is true when every
+    choice has its finish_reason, or at [DONE]: a stream that ends without it was cut.
+    `upstream_id` and `finish` are the provider's own words: what it calls this answer,
+    and the reason it gave first for an end.
     """
 
     usage: Reported = None
@@ -53,10 +62,28 @@ class Reading:
     skipped: int = 0
     finished: bool = False
     fault: ApiError | None = None
+    upstream_id: str = ""
+    finish: str = ""
 
 
-class _Malformed(ValueError):
-    """A chunk that is not one."""
+class Malformed(ValueError):
+    """A chunk that is not one, or an event nobody knows."""
+
+
+class Translator(Protocol):
+    """Makes chunks of a provider's events. It has seen all events before this one."""
+
+    # Nothing that may still come matters.
+    finished: bool
+
+    def feed(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        """The chunks an event makes, an error as it came; Malformed if it is none."""
+
+    def is_ping(self, event: dict[str, Any]) -> bool:
+        """Whether an event says only that the provider lives."""
+
+    def is_end(self, event: dict[str, Any]) -> bool:
+        """Whether an event ends its stream well."""
 
 
 class ChatStream:
@@ -78,6 +105,7 @@ class ChatStream:
         "_model",
         "_paths",
         "_seen",
+        "_translator",
         "ended",
         "reading",
     )
@@ -93,6 +121,7 @@ class ChatStream:
         created: int = 0,
         judge: Callable[[Mapping[str, Any]], ApiError] = judge_object,
         fatal_finishes: frozenset[str] = frozenset(),
+        translator: Translator | None = None,
     ) -> None:
         self.reading = Reading()
         # Nothing that may still come matters: [DONE] was seen, or a fault.
@@ -101,6 +130,7 @@ class ChatStream:
         self._paths = paths
         self._judge = judge
         self._fatal = fatal_finishes
+        self._translator = translator
         self._include_usage = include_usage
         self._model = model
         self._id = request_id
@@ -146,7 +176,7 @@ class ChatStream:
             self._fail(UpstreamFailed(detail=str(overflow)))
             return
         for event in events:
-            if self.reading.finished or _ends(event.data):
+            if self.reading.finished or self._ends(event.data):
                 self._late += self._one(event)
 
     def tail(self, usage: Mapping[str, Any] | None, cost: str | None) -> bytes:
@@ -180,10 +210,23 @@ class ChatStream:
         except orjson.JSONDecodeError:
             return self._not_json(event.data)
         try:
-            return self._chunk(chunk, event.event)
-        except _Malformed:
+            if self._translator is None:
+                return self._chunk(chunk, event.event)
+            return self._translated(self._translator, chunk)
+        except Malformed:
             self.reading.skipped += 1
             return b""
+
+    def _translated(self, translator: Translator, event: Any) -> bytes:
+        if type(event) is not dict:
+            raise Malformed
+        if translator.is_ping(event):
+            return PING
+        out = b"".join([self._chunk(chunk, "") for chunk in translator.feed(event)])
+        if translator.finished:
+            self.reading.finished = True
+            self.ended = True
+        return out
 
     def _not_json(self, data: bytes) -> bytes:
         text = data.strip()
@@ -196,7 +239,7 @@ class ChatStream:
 
     def _chunk(self, chunk: Any, event: str) -> bytes:
         if type(chunk) is not dict:
-            raise _Malformed
+            raise Malformed
         choices = chunk.get("choices")
         if not choices or event or "error" in chunk:
             error = error_in(chunk)
@@ -210,19 +253,19 @@ class ChatStream:
         if not choices:
             # Usage alone is no content, and an empty list is somebody's preamble.
             if choices is None and "usage" not in chunk:
-                raise _Malformed
+                raise Malformed
             return b""
         return self._content(chunk, choices)
 
     def _content(self, chunk: dict[str, Any], choices: Any) -> bytes:
         if type(choices) is not list:
-            raise _Malformed
+            raise Malformed
         texts = [_choice_text(choice) for choice in choices]
         try:
             # First, so that what cannot be handed on is not metered either.
             encoded = orjson.dumps(choices)
         except orjson.JSONEncodeError:
-            raise _Malformed from None
+            raise Malformed from None
         ends = False
         for choice in choices:
             index, reason = choice["index"], choice.get("finish_reason")
@@ -232,6 +275,9 @@ class ChatStream:
                     return b""
                 ends = True
                 self._finished.add(index)
+                self.reading.finish = self.reading.finish or native_finish(
+                    chunk, reason
+                )
             self._seen.add(index)
         reading = self.reading
         started = ends
@@ -263,6 +309,8 @@ class ChatStream:
         created = chunk.get("created")
         if not self._head and type(created) is int and created > 0:
             self._created = created
+        if not self._head and type(chunk.get("id")) is str:
+            self.reading.upstream_id = chunk["id"]
         fingerprint = chunk.get("system_fingerprint")
         self._fingerprint = fingerprint if type(fingerprint) is str else None
         self._head = self._frame_head()
@@ -287,28 +335,44 @@ class ChatStream:
         self.reading.fault = fault
         self.ended = True
 
+    def _ends(self, data: bytes) -> bool:
+        """Whether an event that nothing closed ends its stream well all the same."""
+        if self._translator is None:
+            return _ends(data)
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return False
+        return type(event) is dict and self._translator.is_end(event)
+
 
 def _choice_text(choice: Any) -> str:
-    """All a choice's delta says, for the meter; _Malformed if it is no choice."""
+    """All a choice's delta says, for the meter; Malformed if it is no choice."""
     if type(choice) is not dict:
-        raise _Malformed
+        raise Malformed
     index = choice.setdefault("index", 0)
     if type(index) is not int or not 0 <= index < CHOICES_MAX:
-        raise _Malformed
+        raise Malformed
     reason = choice.get("finish_reason")
     if not reason:
         choice["finish_reason"] = None
     elif type(reason) is not str:
-        raise _Malformed
+        raise Malformed
     delta = choice.get("delta")
     if delta is None:
         delta = choice["delta"] = {}
     if type(delta) is not dict:
-        raise _Malformed
+        raise Malformed
     content = delta.get("content")
     if len(delta) == 1 and type(content) is str:
         return content
     return message_text(delta)
+
+
+def native_finish(answer: Mapping[str, Any], reason: str) -> str:
+    """Why a chunk or an answer ends, in the provider's word where one is known."""
+    found = answer.get(NATIVE_FINISH)
+    return found if type(found) is str and found else reason
 
 
 def message_text(message: Mapping[str, Any]) -> str:
@@ -319,7 +383,7 @@ def message_text(message: Mapping[str, Any]) -> str:
     parts = [message[name] for name in TEXT_FIELDS if message.get(name)]
     calls = message.get("tool_calls") or ()
     if type(calls) not in (list, tuple):
-        raise _Malformed
+        raise Malformed
     for call in calls:
         function = call.get("function") if type(call) is dict else None
         if type(function) is dict:
@@ -327,11 +391,11 @@ def message_text(message: Mapping[str, Any]) -> str:
     try:
         return "".join(parts)
     except TypeError:
-        raise _Malformed from None
+        raise Malformed from None
 
 
 def _ends(data: bytes) -> bool:
-    """Whether an event that nothing closed ends its stream well all the same."""
+    """Whether the data of an event ends a stream of chunks."""
     if data.strip() == b"[DONE]":
         return True
     try:

@@ -16,7 +16,11 @@ ApiError                        never raised itself
 │   └── UnknownRoute
 ├── MethodNotAllowed        405
 ├── RequestTimeout          408 the caller took too long to send
+├── Conflict                409 the request ran before, or runs, under its name
+│   ├── IdempotencyKeyInUse     its answer comes soon: ask again
+│   └── AnswerNotKept           charged, and nothing is left to answer with
 ├── BodyTooLarge            413
+├── IdempotencyKeyReused    422 the name is another request's
 ├── RateLimited             429 a limit of ours
 ├── UpstreamThrottled       429 a limit of the provider's, after our own retries
 ├── HeadersTooLarge         431
@@ -208,12 +212,59 @@ class RequestTimeout(ApiError):
     text = "The request did not arrive in time."
 
 
+class Conflict(ApiError):
+    status = 409
+    type = "idempotency_error"
+    code = "conflict"
+    text = "The request is not the first with its Idempotency-Key."
+
+
+class IdempotencyKeyInUse(Conflict):
+    code = "idempotency_key_in_use"
+    retry_after = 1
+    should_retry = True
+
+    def __init__(self, first_id: str) -> None:
+        super().__init__(
+            f"A request with this Idempotency-Key is running ({first_id}). "
+            "Send it again to get its answer."
+        )
+        self.extra = {"request_id": first_id}
+
+
+class AnswerNotKept(Conflict):
+    code = "idempotency_answer_not_kept"
+    should_retry = False
+
+    def __init__(self, first_id: str, streamed: bool) -> None:
+        why = "it was a stream" if streamed else "it was too large"
+        super().__init__(
+            f"A request with this Idempotency-Key ran and was charged ({first_id}). "
+            f"Its answer was not kept, because {why}. To run it anew, send another key."
+        )
+        self.extra = {"request_id": first_id}
+
+
 class BodyTooLarge(ApiError):
     status = 413
     code = "body_too_large"
 
     def __init__(self, bytes_max: int) -> None:
         super().__init__(f"The body is larger than {bytes_max} bytes.")
+
+
+class IdempotencyKeyReused(ApiError):
+    status = 422
+    type = "idempotency_error"
+    code = "idempotency_key_reused"
+    should_retry = False
+
+    def __init__(self, first_id: str) -> None:
+        super().__init__(
+            "This Idempotency-Key belongs to a request that asked for something else "
+            f"({first_id}). Send another key."
+        )
+        self.extra = {"request_id": first_id}
 
 
 class HeadersTooLarge(ApiError):

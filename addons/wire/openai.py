@@ -30,6 +30,8 @@ from addons.wire.errors import BadJson
 from addons.wire.usage import Usage
 
 TEMPERATURE = 0.7
+TEMPERATURE_ALONE = frozenset({"temperature"})
+NONE: frozenset[str] = frozenset()
 PROMPT_OVERHEAD_TOKENS = 16
 # What a message and the start of a reply really cost: for counting, not for bounds.
 MESSAGE_TOKENS = 3
@@ -63,7 +65,8 @@ class ChatAsk:
 
     `input_tokens_max` bounds the input from above, images not included: no tokenizer
     makes more tokens of a text than it has bytes. `dropped` names fields not sent on,
-    `output_limit_name` the field that the output limit was sent in.
+    `output_limit_name` the field that the output limit was sent in, `defaulted` what is
+    in `body` only because the caller said nothing about it.
     """
 
     model: str
@@ -76,6 +79,7 @@ class ChatAsk:
     input_tokens_max: int
     images: int
     output_limit_name: str = "max_tokens"
+    defaulted: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -95,7 +99,11 @@ class ChatAsk:
 
 def read_chat(raw: bytes) -> ChatAsk:
     """The ask in a request's body; BadJson or BadParameter if there is none."""
-    sent = _parsed(raw)
+    return chat_of(parsed(raw))
+
+
+def chat_of(sent: Mapping[str, Any]) -> ChatAsk:
+    """The ask in an object that was a body, or stood in one."""
     model = sent.get("model")
     if model is None:
         raise missing("model")
@@ -128,6 +136,7 @@ def read_chat(raw: bytes) -> ChatAsk:
         input_tokens_max=tally.bytes + tally.tokens + PROMPT_OVERHEAD_TOKENS,
         images=tally.images,
         output_limit_name=output_limit_name,
+        defaulted=NONE if sent.get("temperature") is not None else TEMPERATURE_ALONE,
     )
 
 
@@ -203,7 +212,8 @@ def usage_object(usage: Usage, cost: str | None = None) -> dict[str, Any]:
     return shape
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def parsed(raw: bytes) -> dict[str, Any]:
+    """A body as the JSON object it must be; BadJson if it is none."""
     if not raw:
         raise BadJson("The body is empty; it must be a JSON object.")
     try:

@@ -30,6 +30,8 @@ class UsagePaths:
     """Where a provider's answer holds each total; the first that is there counts.
 
     `cache_write_1h` is what is kept for an hour, and no part of `cache_write`.
+    `cache_written` is both together: what of it the other two do not name belongs to
+    `cache_write`.
     """
 
     input: tuple[Pointer, ...]
@@ -37,6 +39,7 @@ class UsagePaths:
     cache_read: tuple[Pointer, ...] = ()
     cache_write: tuple[Pointer, ...] = ()
     cache_write_1h: tuple[Pointer, ...] = ()
+    cache_written: tuple[Pointer, ...] = ()
     reasoning: tuple[Pointer, ...] = ()
     # Whether the input figure holds the cached tokens already.
     input_holds_cache: bool = True
@@ -152,6 +155,8 @@ def _input(
     cache_read = _figure(answer, paths.cache_read) or 0
     cache_write = _figure(answer, paths.cache_write) or 0
     cache_write_1h = _figure(answer, paths.cache_write_1h) or 0
+    cache_written = _figure(answer, paths.cache_written) or 0
+    cache_write = max(cache_write, cache_written - cache_write_1h)
     cached = cache_read + cache_write + cache_write_1h
     if not paths.input_holds_cache:
         prompt += cached

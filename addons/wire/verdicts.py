@@ -2,9 +2,11 @@
 
 Providers differ in codes, agree on statuses, and put both in OpenAI's envelope, in a
 flat object, or in nothing parsable. So a verdict is looked up by the most telling
-thing there is: the code, the code's family (`Throttling.RateQuota` → `Throttling`),
-the type, and last the status. Codes go first because a status lies more often: an
-unpaid bill arrives as 400 at one provider and as 429 at another.
+thing there is: words of the message, the code, the code's family
+(`Throttling.RateQuota` → `Throttling`), the type, and last the status. Codes go before
+it because a status lies more often: an unpaid bill arrives as 400 at one provider and
+as 429 at another. Words go before all, but only those that a provider's own file names:
+they are for the few errors that have nothing else to be told by.
 
 Two rules hold for all. What concerns our account with the provider becomes a 502 with
 a text of ours. What concerns the caller's request keeps the provider's words, because
@@ -158,12 +160,13 @@ def _verdict(
     retry_after: int | None,
     verdicts: Verdicts,
 ) -> ApiError:
-    code, kind = _name(error.get("code")), _name(error.get("type"))
+    code, kind = _code(error), _name(error.get("type"))
     message = error.get("message")
     message = without_private(message) if isinstance(message, str) else ""
     detail = f"status {status}, {code or kind or 'no code'}: {message}"
     verdict = (
-        verdicts.get(code or "")
+        _by_words(message, verdicts)
+        or verdicts.get(code or "")
         or verdicts.get((code or "").partition(".")[0])
         or verdicts.get(kind or "")
         or BY_STATUS.get(status, UpstreamFailed)
@@ -175,6 +178,22 @@ def _verdict(
     if issubclass(verdict, BadRequest):
         return verdict(message or None, detail=detail)
     return verdict(retry_after=retry_after, detail=detail)
+
+
+def _by_words(message: str, verdicts: Verdicts) -> type[ApiError] | None:
+    """The verdict of a message that says what no code does: keys with a space."""
+    said = message.lower()
+    for words, verdict in verdicts.items():
+        if " " in words and words in said:
+            return verdict
+    return None
+
+
+def _code(error: Mapping[str, Any]) -> str | None:
+    """The error's code, which some providers keep among its details."""
+    details = error.get("details")
+    inner = details.get("error_code") if isinstance(details, dict) else None
+    return _name(error.get("code")) or _name(inner)
 
 
 def _parsed(body: bytes) -> object:

@@ -19,7 +19,7 @@ ROUTED = {"gpt-4o": (exchanges.leg(),)}
 
 def asking(routes=ROUTED) -> Asking:
     prices = PriceBook([exchanges.PRICE])
-    return Asking(MODELS, routes, Catalogue(MODELS, routes, prices, FakeClock()))
+    return Asking(Catalogue(MODELS, routes, prices, FakeClock()))
 
 
 async def ask(

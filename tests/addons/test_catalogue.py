@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from addons.catalogue import Catalogue, pricing
-from addons.wire.errors import UnknownModel
+from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
 from config import Price, PriceBook
 from config.prices import Case, When
 from tests.fakes import exchanges
@@ -115,3 +115,22 @@ def test_a_piece_is_shown_by_what_it_is_billed_by(sell, shown) -> None:
 def test_prices_are_exact(pico: int, shown: str) -> None:
     price = Price.of("m", 0, {"input": pico, "output": 0}, {"input": 0, "output": 0})
     assert pricing(price)["input"] == shown
+
+
+def test_an_ask_is_served_by_the_model_it_names() -> None:
+    ask = exchanges.ask(max_tokens=16_384)
+    assert catalogue(SINCE).serving(ask) is exchanges.MODEL
+
+
+@pytest.mark.parametrize(
+    ("fields", "routed", "error"),
+    [
+        ({"model": "gpt-2"}, True, UnknownModel),
+        ({}, False, ModelUnavailable),
+        ({"max_tokens": 16_385}, True, BadParameter),
+        ({"max_completion_tokens": 16_385}, True, BadParameter),
+    ],
+)
+def test_an_ask_that_nobody_serves_says_why(fields, routed: bool, error) -> None:
+    with pytest.raises(error):
+        catalogue(SINCE, routed=routed).serving(exchanges.ask(**fields))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from addons.counting import INLINE_CHARS, count_input, count_text
+from addons.counting import INLINE_CHARS, count_input, count_input_here, count_text
 from addons.wire.tokens import count_tokens, load_vocabulary
 from tests.fakes import exchanges
 
@@ -28,3 +28,11 @@ async def test_an_image_counts_as_what_it_can_cost_at_most() -> None:
     bare = await count_input(exchanges.ask(), exchanges.MODEL)
     counted = await count_input(ask, exchanges.MODEL)
     assert 2_000 + bare <= counted <= 2_000 + bare + 2
+
+
+@pytest.mark.parametrize("text", ["Hello there", "余额 " * INLINE_CHARS])
+async def test_a_thread_counts_the_same_as_the_loop(text: str) -> None:
+    parts = [{"type": "text", "text": text}, PIXEL]
+    ask = exchanges.ask(messages=[{"role": "user", "content": parts}])
+    here = count_input_here(ask, exchanges.MODEL)
+    assert here == await count_input(ask, exchanges.MODEL)

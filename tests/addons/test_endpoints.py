@@ -5,6 +5,8 @@ import pytest
 from addons.endpoints import Endpoint, Kind, find
 from config.settings import Listen
 
+POSTED = ("/v1/chat/completions", "/v1/quote")
+
 
 @pytest.mark.parametrize(
     ("method", "target", "kind"),
@@ -17,6 +19,17 @@ from config.settings import Listen
         ("HEAD", "/v1/models", Kind.MODELS),
         ("GET", "/v1/models/", Kind.MODELS),
         ("GET", "/api/v1/models/gpt-4o", Kind.MODEL),
+        ("POST", "/api/v1/quote", Kind.QUOTE),
+        ("GET", "/api/v1/quote", Kind.WRONG_METHOD),
+        ("GET", "/api/v1/key", Kind.KEY),
+        ("GET", "/v1/auth/key", Kind.KEY),
+        ("HEAD", "/v1/credits", Kind.CREDITS),
+        ("POST", "/v1/credits", Kind.WRONG_METHOD),
+        ("GET", "/api/v1/receipts/req_1", Kind.RECEIPT),
+        ("HEAD", "/v1/receipts/req_1/", Kind.RECEIPT),
+        ("GET", "/v1/receipts/key", Kind.RECEIPT_KEY),
+        ("GET", "/v1/generation?id=req_1", Kind.GENERATION),
+        ("GET", "/v1/generation/", Kind.GENERATION),
         ("GET", "/healthz", Kind.HEALTH),
         ("GET", "/readyz", Kind.READY),
         ("GET", "/", Kind.WEB),
@@ -28,6 +41,8 @@ from config.settings import Listen
         ("GET", "/api/v1", Kind.NOTHING),
         ("GET", "/v1", Kind.NOTHING),
         ("GET", "/v1/", Kind.NOTHING),
+        ("GET", "/v1/receipts", Kind.NOTHING),
+        ("GET", "/v1/generation/req_1", Kind.NOTHING),
         ("POST", "/v1/embeddings", Kind.NOTHING),
         ("POST", "/v1/../healthz", Kind.NOTHING),
         ("POST", "/v1/chat/completions//", Kind.NOTHING),
@@ -36,6 +51,9 @@ from config.settings import Listen
         ("GET", "/api/v1/chat/completions", Kind.WRONG_METHOD),
         ("POST", "/v1/models", Kind.WRONG_METHOD),
         ("DELETE", "/v1/models/gpt-4o", Kind.WRONG_METHOD),
+        ("POST", "/v1/receipts/req_1", Kind.WRONG_METHOD),
+        ("DELETE", "/v1/receipts/key", Kind.WRONG_METHOD),
+        ("POST", "/v1/generation?id=req_1", Kind.WRONG_METHOD),
         ("POST", "/healthz", Kind.WRONG_METHOD),
         ("OPTIONS", "/v1/chat/completions", Kind.PREFLIGHT),
         ("OPTIONS", "/v1/nothing", Kind.PREFLIGHT),
@@ -51,6 +69,12 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
         ("/v1/chat/completions", {"api", "keyed", "paid"}),
         ("/v1/models", {"api", "keyed"}),
         ("/v1/models/x", {"api", "keyed"}),
+        ("/v1/quote", {"api", "keyed"}),
+        ("/v1/key", {"api", "keyed"}),
+        ("/v1/credits", {"api", "keyed"}),
+        ("/v1/receipts/x", {"api", "keyed"}),
+        ("/v1/receipts/key", {"api"}),
+        ("/v1/generation", {"api", "keyed"}),
         ("/v1/nothing", {"api"}),
         ("/healthz", set()),
         ("/api/user.php", set()),
@@ -59,7 +83,7 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
 def test_only_the_programs_api_wants_keys_and_only_chat_money(
     target: str, rules: set[str]
 ) -> None:
-    endpoint = find("POST" if "chat" in target else "GET", target)
+    endpoint = find("POST" if target in POSTED else "GET", target)
     assert {name for name in ("api", "keyed", "paid") if getattr(endpoint, name)} == (
         rules
     )
@@ -100,14 +124,16 @@ def test_a_model_is_named_by_its_address(target: str, name: str) -> None:
     ("target", "limit"),
     [
         ("/v1/chat/completions", 1000),
+        ("/v1/quote", 1000),
         ("/v1/models", 10),
+        ("/v1/key", 10),
         ("/v1/nothing", 10),
         ("/healthz", 10),
         ("/api/user.php", 10),
     ],
 )
-def test_only_what_is_paid_for_may_be_large(target: str, limit: int) -> None:
-    endpoint = find("POST" if "chat" in target else "GET", target)
+def test_only_what_is_paid_for_or_quoted_may_be_large(target: str, limit: int) -> None:
+    endpoint = find("POST" if target in POSTED else "GET", target)
     assert endpoint.body_bytes_max(Listen(body_bytes=1000, form_bytes=10)) == limit
 
 

@@ -4,7 +4,10 @@ import pytest
 
 from addons.exchange import Exchange, Quote
 from addons.wire.errors import Draining, UnknownKey
+from storage.replays import ReplayKey
 from tests.fakes import exchanges
+
+NAMED = ReplayKey("order-1", b"fingerprint")
 
 
 def test_a_flow_without_a_record_has_none() -> None:
@@ -46,6 +49,19 @@ def test_only_held_money_and_a_route_let_a_request_out(
     if refused:
         record.refuse(UnknownKey())
     assert record.admitted is admitted
+
+
+@pytest.mark.parametrize(
+    ("parts", "goes_on"),
+    [
+        ({"replay": NAMED, "ask": exchanges.ask()}, True),
+        ({"replay": NAMED, "ask": exchanges.ask(stream=True)}, False),
+        ({"replay": NAMED}, False),
+        ({"ask": exchanges.ask()}, False),
+    ],
+)
+def test_only_a_whole_answer_under_a_name_outlives_its_client(parts, goes_on) -> None:
+    assert exchanges.exchange(**parts).goes_on is goes_on
 
 
 def test_a_fresh_record_is_not_admitted() -> None:

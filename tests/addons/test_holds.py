@@ -2,42 +2,29 @@
 
 import asyncio
 import logging
-from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from addons.counting import count_input
-from addons.exchange import Charge, Exchange, KeyLimits, Quote
-from addons.holds import (
-    least_input,
-    TRIES,
-    Holds,
-    affordable,
-    lowered,
-    quote_of,
-    with_margin,
-    worst_case,
-)
+from addons.exchange import Charge, Exchange, KeyLimits
+from addons.holds import TRIES, Holds
+from addons.quoting import quote_of, with_margin, worst_case
 from addons.wire.errors import UnknownKey
 from config import Price, PriceBook
-from config.meters import INPUT_METERS
 from config.money import dollars
-from config.prices import (
-    Case,
-    Situation,
-    When,
-    cost_nano,
-    dearest,
-    input_tokens,
-    moment_ns,
-)
+from config.prices import Case, Situation, When, moment_ns
 from storage.accounts import set_account_status
 from storage.errors import LedgerBusy
 from storage.keys import Caps, revoke_key, set_caps
-from storage.ledger import Granted, Insufficient, RateState, Settled, UsageRecord
-from tests.config.priced import few_tokens, prices, quantities, situations
+from storage.ledger import (
+    Granted,
+    Insufficient,
+    OverBudget,
+    RateState,
+    Settled,
+    UsageRecord,
+)
+from storage.replays import KeptAnswer, ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.loop import leap
@@ -73,124 +60,7 @@ def balance(storage, caller):
     return storage.reader.balance(caller.key.account_id)
 
 
-# The worst case.
-
-
-@pytest.mark.parametrize(
-    ("fields", "extra_input", "output", "choices"),
-    [
-        ({}, 0, 16_384, 1),
-        ({"max_tokens": 5}, 0, 5, 1),
-        ({"max_completion_tokens": 6}, 0, 6, 1),
-        ({"max_tokens": 16_384}, 0, 16_384, 1),
-        ({"n": 3, "max_tokens": 5}, 0, 5, 3),
-        ({"n": 128}, 0, 16_384, 128),
-        (
-            {"messages": [{"role": "user", "content": [PIXEL, PIXEL]}]},
-            2_000,
-            16_384,
-            1,
-        ),
-    ],
-)
-def test_the_worst_case_is_all_input_and_the_whole_output_limit(
-    fields, extra_input: int, output: int, choices: int
-) -> None:
-    ask = exchanges.ask(**fields)
-    quote = worst_case(ask, exchanges.MODEL, exchanges.PRICE)
-    assert quote.input_tokens == ask.input_tokens_max + extra_input
-    assert (quote.output_tokens, quote.choices) == (output, choices)
-    pico = 2_500_000 * quote.input_tokens + 10_000_000 * output * choices
-    assert quote.amount_nano == pico // 1000
-    assert not quote.lowered
-
-
-async def test_no_text_has_more_tokens_than_its_worst_case() -> None:
-    for text in ("价" * 50, "a b c d e f g", "\u200d🧑🏽‍🚀" * 20, "0123456789" * 9):
-        ask = exchanges.ask(messages=[{"role": "user", "content": text}])
-        quote = worst_case(ask, exchanges.MODEL, exchanges.PRICE)
-        assert quote.input_tokens >= await count_input(ask, exchanges.MODEL)
-
-
-def test_no_input_is_larger_than_the_models_context() -> None:
-    small = replace(exchanges.MODEL, context_tokens=10)
-    assert worst_case(exchanges.ask(), small, exchanges.PRICE).input_tokens == 10
-
-
-@pytest.mark.parametrize(
-    ("rates", "meter"),
-    [
-        ({"input": 2, "cache_read": 1, "cache_write": 2}, "input"),
-        ({"input": 2, "cache_read": 1, "cache_write": 3}, "cache_write"),
-        ({"input": 1, "cache_read": 9, "cache_write": 1}, "cache_read"),
-        ({"input": 1}, "input"),
-    ],
-)
-def test_input_is_held_at_the_dearest_rate_it_can_cost(rates, meter: str) -> None:
-    assert dearest(rates, INPUT_METERS) == meter
-
-
-def test_a_hold_is_never_empty() -> None:
-    free = Price.of("m", 0, {"input": 0, "output": 0}, {"input": 0, "output": 0})
-    assert quote_of(free, 100, 100, 1).amount_nano == 1
-
-
-@pytest.mark.parametrize(("counted", "margin"), [(0, 0), (1, 1), (10, 13), (100, 130)])
-def test_counted_input_has_a_margin(counted: int, margin: int) -> None:
-    assert with_margin(counted) == margin
-
-
-rates = st.integers(0, 10**9)
-
-
-@st.composite
-def quotes(draw) -> Quote:
-    sell = {meter: draw(rates) for meter in ("input", "cache_write", "output")}
-    price = Price.of("m", 0, sell, sell)
-    return quote_of(
-        price,
-        draw(st.integers(0, 10**6)),
-        draw(st.integers(1, 10**6)),
-        draw(st.integers(1, 128)),
-    )
-
-
-@settings(derandomize=True, deadline=None)
-@given(first=quotes(), input_tokens=st.integers(0, 10**6), share=st.integers(0, 1000))
-def test_the_lowered_limit_is_the_largest_that_is_affordable(
-    first: Quote, input_tokens: int, share: int
-) -> None:
-    available = first.amount_nano * share // 500
-    found = lowered(first, input_tokens, available)
-    if found is None:
-        assert not affordable(first, input_tokens, 1, available)
-        return
-    assert found.amount_nano <= available
-    assert 1 <= found.output_tokens <= first.output_tokens
-    assert (found.input_tokens, found.choices) == (input_tokens, first.choices)
-    assert found.lowered is (found.output_tokens < first.output_tokens)
-    if found.lowered:
-        more = found.output_tokens + 1
-        assert not affordable(first, input_tokens, more, available)
-
-
-@settings(derandomize=True, deadline=None)
-@given(
-    price=prices(),
-    situation=situations,
-    used=quantities,
-    spare=few_tokens,
-    choices=st.integers(1, 4),
-)
-def test_a_hold_covers_every_charge_within_the_ask(
-    price: Price, situation: Situation, used, spare: int, choices: int
-) -> None:
-    output = used.get("output", 0) + used.get("reasoning", 0)
-    limit = -(-output // choices) + spare
-    quote = quote_of(
-        price, input_tokens(used) + spare, limit, choices, situation=situation
-    )
-    assert cost_nano(price, used, quote.situation) <= quote.amount_nano
+# Admission at the till.
 
 
 async def test_the_moment_of_the_hold_decides_its_rates() -> None:
@@ -205,26 +75,6 @@ async def test_the_moment_of_the_hold_decides_its_rates() -> None:
     assert dear.quote.situation == Situation(moment_ns("2026-11-23T01:00Z"))
     spent = dear.quote.amount_nano - cheap.quote.amount_nano
     assert spent == 1000 * (10**9 - 10_000_000) // 1000
-
-
-def test_a_tier_that_the_input_can_reach_is_held_and_no_other() -> None:
-    tier = Case(When(input_above=100), {"input": 10**9, "output": 10**9}, {})
-    price = Price.of("m", 0, exchanges.SELL, exchanges.SELL, [tier])
-    assert quote_of(price, 100, 1, 1).amount_nano == 100 * 2500 + 10_000
-    assert quote_of(price, 101, 1, 1).amount_nano == 102 * 10**6
-
-
-@settings(derandomize=True, deadline=None)
-@given(first=quotes(), more=st.integers(1, 10**6))
-def test_a_larger_limit_never_costs_less(first: Quote, more: int) -> None:
-    assume(first.output_tokens + more <= 10**6)
-    larger = quote_of(
-        first.price, first.input_tokens, first.output_tokens + more, first.choices
-    )
-    assert larger.amount_nano >= first.amount_nano
-
-
-# Admission at the till.
 
 
 async def test_a_caller_with_money_is_held_for_the_worst_case(storage, caller) -> None:
@@ -295,6 +145,10 @@ def insufficient(available_nano: int) -> Insufficient:
     return Insufficient(10**9, available_nano)
 
 
+def over(available_nano: int) -> OverBudget:
+    return OverBudget("day", 10**9, available_nano)
+
+
 @pytest.mark.parametrize(
     ("answers", "tries", "refused"),
     [
@@ -303,6 +157,9 @@ def insufficient(available_nano: int) -> Insufficient:
         ([insufficient(10**7 - step) for step in range(9)], 1 + TRIES, True),
         ([insufficient(10**7), insufficient(10**6)], 2, True),
         ([insufficient(0)], 1, True),
+        ([insufficient(10**7), over(10**7 - 1), Granted("req_1", 0, RATE)], 3, False),
+        ([over(10**7), insufficient(10**7 - 1), Granted("req_1", 0, RATE)], 3, False),
+        ([over(10**7 - step) for step in range(9)], 1 + TRIES, True),
     ],
 )
 async def test_a_balance_that_shrinks_meanwhile_is_followed_for_a_while(
@@ -389,6 +246,87 @@ async def test_a_ledger_that_does_not_add_up_holds_nothing() -> None:
     assert (record.refusal.code, writer.asked) == ("ledger_unavailable", [])
 
 
+def capped(storage, caller_with, nano: int, **caps: int):
+    caller = caller_with(nano)
+    storage.writer.wait(set_caps, caller.key.id, Caps(**caps))
+    return caller
+
+
+@pytest.mark.parametrize("cap", ["total_nano", "day_nano", "month_nano"])
+@pytest.mark.parametrize(
+    ("affords", "short_nano", "output", "is_lowered"),
+    [(1000, 0, 1000, False), (1000, 1, 999, True), (FLOOR, 0, FLOOR, True)],
+)
+async def test_the_output_is_lowered_to_what_a_cap_leaves(
+    storage, caller_with, cap, affords, short_nano, output, is_lowered
+) -> None:
+    room = await cost_of(asking(max_tokens=1000), affords) - short_nano
+    caller = capped(storage, caller_with, 10**10, **{cap: room})
+    record = await request(holds(storage.writer), asking(caller, max_tokens=1000))
+    assert record.refusal is None
+    assert (record.quote.output_tokens, record.quote.lowered) == (output, is_lowered)
+    assert balance(storage, caller).pending_nano == record.quote.amount_nano <= room
+
+
+@pytest.mark.parametrize(
+    ("money", "total", "day", "output", "limit"),
+    [
+        (700, 600, 500, 500, None),
+        (700, 500, 600, 500, None),
+        (500, 700, 600, 500, None),
+        (700, 600, FLOOR, FLOOR, None),
+        (700, 600, FLOOR - 1, None, "day"),
+        (700, FLOOR - 1, 600, None, "total"),
+        (700, FLOOR - 2, FLOOR - 1, None, "total"),
+        (FLOOR, FLOOR - 1, 600, None, "total"),
+        (FLOOR - 1, 700, 600, None, "balance"),
+        (FLOOR - 1, 1, 1, None, "balance"),
+    ],
+)
+async def test_the_smallest_of_balance_and_caps_decides(
+    storage, caller_with, money, total, day, output, limit
+) -> None:
+    cost = [await cost_of(asking(), tokens) for tokens in (money, total, day)]
+    caller = capped(
+        storage, caller_with, cost[0], total_nano=cost[1], day_nano=cost[2]
+    )
+    record = await request(holds(storage.writer), asking(caller))
+    if output is not None:
+        assert record.refusal is None
+        assert (record.quote.output_tokens, record.quote.lowered) == (output, True)
+        return
+    assert balance(storage, caller).pending_nano == 0
+    code = "insufficient_balance" if limit == "balance" else "key_budget_exceeded"
+    assert (record.refusal.status, record.refusal.code) == (402, code)
+    needed = worst_case(record.ask, exchanges.MODEL, exchanges.PRICE).amount_nano
+    left = {"balance": cost[0], "total": cost[1], "day": cost[2]}[limit]
+    said = {"needed": dollars(needed), "available": dollars(left)}
+    named = {} if limit == "balance" else {"limit": limit}
+    assert record.refusal.extra == said | named
+
+
+@pytest.mark.parametrize("cap", ["total_nano", "day_nano", "month_nano"])
+async def test_a_cap_is_used_up_to_the_last_nano_dollar(
+    storage, caller_with, cap: str
+) -> None:
+    """Exactly what is left is admitted; the smallest of asks afterwards is not."""
+    ask = exchanges.ask(max_tokens=300)
+    first = worst_case(ask, exchanges.MODEL, exchanges.PRICE).amount_nano
+    caller = capped(storage, caller_with, 10**10, **{cap: 2 * first})
+    addon = holds(storage.writer)
+    for number in (1, 2):
+        record = asking(caller, id=f"req_{number}", max_tokens=300)
+        await request(addon, record)
+        assert (record.held, record.quote.output_tokens) == (True, 300)
+        assert not record.quote.lowered
+        await addon.settle(record, charge(record.quote.amount_nano))
+    budget = storage.writer.wait(set_caps, caller.key.id, Caps())
+    assert budget.spent_nano == 2 * first
+    record = await request(addon, asking(caller, id="req_3", max_tokens=1))
+    assert record.refusal.code == "key_budget_exceeded"
+    assert record.refusal.extra["available"] == "0.00"
+
+
 async def test_a_key_over_its_cap_is_told_what_is_left(storage, caller) -> None:
     storage.writer.wait(set_caps, caller.key.id, Caps(day_nano=5))
     record = await request(holds(storage.writer), asking(caller, max_tokens=100))
@@ -396,6 +334,86 @@ async def test_a_key_over_its_cap_is_told_what_is_left(storage, caller) -> None:
     assert (refusal.status, refusal.code) == (402, "key_budget_exceeded")
     assert refusal.extra["available"] == "0.000000005"
     assert refusal.extra["limit"] == "day"
+
+
+# A request under a name.
+
+NAME = ReplayKey("order-1", b"what was asked")
+KEPT = KeptAnswer(200, "application/json", b'{"id":"req_1"}')
+
+
+async def named(addon: Holds, caller, id: str, key: ReplayKey = NAME):
+    """An ask under a name, and its flow."""
+    record = asking(caller, id=id, max_tokens=100)
+    record.replay = key
+    flow = exchanges.travelling(record)
+    await addon.request(flow)
+    return record, flow
+
+
+async def test_a_name_runs_once_at_a_time(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    second, flow = await named(addon, caller, "req_2")
+    assert (first.held, second.held, flow.response) == (True, False, None)
+    assert second.refusal.code == "idempotency_key_in_use"
+    assert second.refusal.extra == {"request_id": "req_1"}
+    await addon.release(first)
+    third, _ = await named(addon, caller, "req_3")
+    assert third.held
+    await addon.release(third)
+
+
+async def test_what_ran_before_is_answered_with_what_was_kept(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    await addon.settle(first, charge(1000), lambda paid_nano: KEPT)
+    again, flow = await named(addon, caller, "req_2")
+    assert (again.held, again.refusal, again.quote) == (False, None, None)
+    assert flow.response.raw_content == KEPT.body
+    assert (again.replayed.request_id, again.replayed.paid_nano) == ("req_1", 1000)
+    assert balance(storage, caller).available_nano == 10**10 - 1000
+
+
+async def test_what_ran_before_and_was_not_kept_says_so(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    await addon.settle(first, charge(1000))
+    again, flow = await named(addon, caller, "req_2")
+    assert (again.refusal.code, flow.response) == ("idempotency_answer_not_kept", None)
+
+
+async def test_a_name_is_not_lent_to_another_ask(storage, caller) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    other, _ = await named(addon, caller, "req_2", ReplayKey("order-1", b"other"))
+    assert other.refusal.code == "idempotency_key_reused"
+    await addon.release(first)
+
+
+async def test_an_ask_that_is_lowered_keeps_its_name(storage, caller_with) -> None:
+    caller = caller_with(4_000_000)
+    addon = holds(storage.writer)
+    record = asking(caller, id="req_1")
+    record.replay = NAME
+    await request(addon, record)
+    assert record.quote.lowered
+    second, _ = await named(addon, caller, "req_2")
+    assert second.refusal.code == "idempotency_key_in_use"
+    await addon.release(record)
+
+
+@pytest.mark.parametrize("written_anyway", [False, True])
+async def test_a_settle_that_is_tried_again_keeps_its_answer(
+    storage, caller, written_anyway: bool
+) -> None:
+    addon = holds(storage.writer)
+    first, _ = await named(addon, caller, "req_1")
+    addon.writer = FailingWriter(storage.writer, 2, written=written_anyway)
+    await addon.settle(first, charge(1000), lambda paid_nano: KEPT)
+    await written(addon)
+    again, _ = await named(addon, caller, "req_2")
+    assert again.replayed.answer == KEPT
 
 
 # Closing.
@@ -472,12 +490,6 @@ async def test_a_cost_above_the_balance_is_the_houses_and_is_logged(
         await addon.settle(record, charge(10**10 + 5))
     assert (record.paid_nano, record.available_nano) == (10**10, 0)
     assert "shortfall of $0.000000005" in caplog.text
-
-
-@pytest.mark.parametrize("text", ["word " * 20_000, "余额" * 9_000, "x " * 30_000])
-async def test_no_text_has_fewer_tokens_than_its_least(text: str) -> None:
-    ask = exchanges.ask(messages=[{"role": "user", "content": text}])
-    assert least_input(ask) < await count_input(ask, exchanges.MODEL)
 
 
 # A ledger that cannot be written.

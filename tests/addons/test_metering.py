@@ -16,6 +16,7 @@ from addons.wire.usage import Invalid, Usage
 from config import Price
 from config.prices import Case, Situation, When, cost_pico
 from config.settings import Policies
+from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 
@@ -61,6 +62,9 @@ async def meter(
 
 # How it ended.
 
+ANSWERED = Answer({}, None, "")
+WAITED_FOR = {"contacted_ns": 1, "replay": ReplayKey("order-1", b"")}
+
 
 @pytest.mark.parametrize(
     ("parts", "client_left", "end"),
@@ -75,6 +79,16 @@ async def meter(
         ({}, True, End.LEFT_EARLY),
         ({"contacted_ns": 1}, True, End.LEFT_WAITING),
         ({"contacted_ns": 1, "committed": True}, True, End.LEFT_READING),
+        # A named request goes on without its client, and ends like any other.
+        ({**WAITED_FOR, "answer": ANSWERED}, True, End.COMPLETE),
+        ({**WAITED_FOR, "refusal": UpstreamFailed()}, True, End.REFUSED),
+        (WAITED_FOR, True, End.LEFT_WAITING),
+        ({"contacted_ns": 1, "answer": ANSWERED}, True, End.LEFT_WAITING),
+        (
+            {**WAITED_FOR, "committed": True, "ask": exchanges.ask(stream=True)},
+            True,
+            End.LEFT_READING,
+        ),
     ],
 )
 def test_a_flow_ends_in_one_way(parts, client_left: bool, end: End) -> None:

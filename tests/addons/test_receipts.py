@@ -1,6 +1,7 @@
 """Receipts: the charge is written first, and only then is the caller told."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import UnknownKey, UpstreamFailed
 from addons.wire.usage import Usage
 from storage.ledger import RateState, UsageRecord
+from storage.replays import KeptAnswer, Replayed, ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import START_NS, FakeClock
 
@@ -42,9 +44,16 @@ class Till:
 
     def __init__(self) -> None:
         self.committed: list[tuple[str, Charge | None]] = []
+        self.kept: KeptAnswer | None = None
 
-    async def settle(self, exchange: Exchange, charge: Charge) -> None:
+    async def settle(
+        self,
+        exchange: Exchange,
+        charge: Charge,
+        answer: Callable[[int], KeptAnswer] | None,
+    ) -> None:
         self.commit("settle", exchange, charge, charge.cost_nano)
+        self.kept = None if answer is None else answer(charge.cost_nano)
 
     async def void(self, exchange: Exchange, charge: Charge | None) -> None:
         self.commit("void", exchange, charge, 0)
@@ -132,6 +141,79 @@ async def test_what_holds_nothing_is_not_committed(hook: str) -> None:
     addon = receipts()
     await getattr(addon, hook)(exchanges.answered(complete(held=False)))
     assert addon.till.committed == []
+
+
+# An answer that is kept.
+
+NAMED = ReplayKey("order-1", b"fingerprint")
+
+
+@pytest.mark.parametrize("hook", ["response", "error"])
+async def test_a_named_answer_is_kept_with_its_charge_as_it_is_sent(hook: str) -> None:
+    addon = receipts()
+    flow = exchanges.answered(complete(replay=NAMED))
+    await getattr(addon, hook)(flow)
+    kept = addon.till.kept
+    assert (kept.status, kept.media) == (200, "application/json; charset=utf-8")
+    assert json.loads(kept.body)["usage"]["cost"] == 0.000001234
+    if hook == "response":
+        assert kept.body == flow.response.raw_content
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        complete(),
+        complete(replay=NAMED, refusal=UpstreamFailed()),
+        complete(replay=NAMED, answer=None),
+        streamed(replay=NAMED),
+    ],
+    ids=["unnamed", "refused", "nothing came", "streamed"],
+)
+async def test_other_answers_are_not_kept(record: Exchange) -> None:
+    addon = receipts()
+    await addon.response(exchanges.answered(record))
+    assert addon.till.kept is None
+    assert addon.till.committed != []
+
+
+async def test_what_is_kept_is_what_is_sent_when_time_passes_in_between() -> None:
+    class SlowTill(Till):
+        async def settle(self, exchange, charge, answer):
+            addon.clock.advance(5)
+            await super().settle(exchange, charge, answer)
+            # The balance ended first, so the answer is written once more.
+            exchange.paid_nano = 1000
+            self.kept = answer(1000)
+
+    addon = receipts()
+    addon.till = SlowTill()
+    dateless = Answer({**BODY, "created": 0}, None, "")
+    flow = exchanges.answered(complete(replay=NAMED, answer=dateless))
+    await addon.response(flow)
+    assert flow.response.raw_content == addon.till.kept.body
+    assert json.loads(flow.response.raw_content)["usage"]["cost"] == 0.000001
+
+
+async def test_an_answer_of_before_has_the_receipt_of_before() -> None:
+    answer = KeptAnswer(200, "application/json", b"{}")
+    before = Replayed("req_0", answer, 1234, "openai", "gpt-4o-2024", 2)
+    record = exchanges.held(id="req_9", held=False, replayed=before)
+    flow = exchanges.answered(record)
+    flow.response.raw_content = b"{}"
+    await receipts().response(flow)
+    assert flow.response.raw_content == b"{}"
+    told = {
+        "x-autolist-replayed": "true",
+        "x-request-id": "req_0",
+        "x-autolist-cost": "0.000001234",
+        "x-autolist-provider": "openai",
+        "x-autolist-upstream-model": "gpt-4o-2024",
+        "x-autolist-attempts": "2",
+        "access-control-allow-origin": "*",
+    }
+    assert {name: flow.response.headers[name] for name in told} == told
+    assert "x-autolist-balance" not in flow.response.headers
 
 
 async def test_a_flow_that_nobody_admitted_ends_without_a_word() -> None:

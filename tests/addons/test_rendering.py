@@ -2,10 +2,11 @@
 
 import json
 
+import orjson
 import pytest
 
 from addons import endpoints
-from addons.rendering import Render, body_of, json_response
+from addons.rendering import Render, amount, body_of, json_response, kept_response
 from addons.wire.errors import (
     InsufficientBalance,
     InternalError,
@@ -13,6 +14,7 @@ from addons.wire.errors import (
     RateLimited,
     UnknownKey,
 )
+from storage.replays import KeptAnswer
 from tests.fakes import exchanges
 
 render = Render(lambda prefix: f"{prefix}_new")
@@ -76,3 +78,19 @@ def test_the_body_is_as_long_as_it_says() -> None:
 @pytest.mark.parametrize("status", [200, 402, 431, 599])
 def test_a_response_may_have_any_status(status: int) -> None:
     assert json_response(status, b"{}").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"),
+    [(0, "0.00"), (1, "0.000000001"), (2**63 - 1, "9223372036.854775807")],
+)
+def test_an_amount_is_a_number_digit_by_digit(nano: int, text: str) -> None:
+    assert orjson.dumps({"cost": amount(nano)}).decode() == '{"cost":%s}' % text
+
+
+def test_a_kept_answer_is_sent_as_it_was() -> None:
+    response = kept_response(KeptAnswer(202, "application/x", b"{ }"))
+    assert (response.status_code, response.raw_content) == (202, b"{ }")
+    assert response.headers["content-type"] == "application/x"
+    assert response.headers["content-length"] == "3"
+    assert response.headers["cache-control"] == "no-store"

@@ -18,7 +18,13 @@ def directory(shipped: Path, tmp_path: Path) -> Path:
 def run(*args: object, **environ: str | None) -> Result:
     group = {"config": config_group, "prices": prices_group}[str(args[0])]
     unset = dict.fromkeys(
-        ("OPENAI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "AUTOLIST_CONFIG")
+        (
+            "ANTHROPIC_API_KEY",
+            "AUTOLIST_CONFIG",
+            "DASHSCOPE_API_KEY",
+            "DEEPSEEK_API_KEY",
+            "OPENAI_API_KEY",
+        )
     )
     return CliRunner().invoke(group, list(map(str, args[1:])), env=unset | environ)
 
@@ -35,12 +41,22 @@ def test_config_check_says_what_would_be_served(directory):
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["openai", "https://api.openai.com/v1", "OPENAI_API_KEY"] in lines
-    assert lines[3][2:] == ["none", "(set", "DEEPSEEK_API_KEY)"]
+    assert lines[4][2:] == ["none", "(set", "DEEPSEEK_API_KEY)"]
     assert ["gpt-4o", "openai/gpt-4o", "available"] in lines
     states = {line[0]: line[2:] for line in lines if line and "/" in line[1]}
     assert states["qwen-plus"] == states["demo-chat"] == ["only", "with", "--demo"]
-    assert ["claude-3.5-sonnet", "nobody", "only", "with", "--demo"] in lines
+    assert states["claude-3.5-sonnet"] == ["only", "with", "--demo"]
     assert "sk-secret" not in result.output
+
+
+def test_config_check_says_which_model_nobody_serves(directory):
+    candidate = "\n      - {provider: anthropic, model: claude-sonnet-4-6}"
+    change(directory / "providers.yaml", candidate, " []")
+
+    lines = run("config", "check", "--config", directory).stdout.splitlines()
+
+    nobody = ["claude-3.5-sonnet", "nobody", "only", "with", "--demo"]
+    assert nobody in [line.split() for line in lines]
 
 
 def test_prices_check_prints_every_price(directory):

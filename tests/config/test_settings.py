@@ -29,7 +29,13 @@ def test_the_shipped_files_load_without_any_variable(shipped):
     settings = load(shipped, {})
 
     assert settings.listen == Listen()
-    assert list(settings.providers) == ["openai", "dashscope", "deepseek", "demo"]
+    assert list(settings.providers) == [
+        "openai",
+        "anthropic",
+        "dashscope",
+        "deepseek",
+        "demo",
+    ]
     assert [item.name for item in settings.providers.values() if item.ready] == ["demo"]
 
 
@@ -38,7 +44,7 @@ def test_the_shipped_files_load_without_any_variable(shipped):
     [
         ("gpt-4o", "OpenAI", [("openai", "gpt-4o")]),
         ("gpt-4o-mini", "OpenAI", [("openai", "gpt-4o-mini")]),
-        ("claude-3.5-sonnet", "Anthropic", []),
+        ("claude-3.5-sonnet", "Anthropic", [("anthropic", "claude-sonnet-4-6")]),
         ("qwen-plus", "阿里云", [("dashscope", "qwen-plus")]),
         ("deepseek-v3", "DeepSeek", [("deepseek", "deepseek-flash")]),
         ("demo-chat", "AutoList Token", [("demo", "demo-chat")]),
@@ -138,6 +144,7 @@ def test_every_shipped_model_is_priced_and_losses_are_one_line_each(shipped):
     ("variable", "provider"),
     [
         ("OPENAI_BASE_URL", "openai"),
+        ("ANTHROPIC_BASE_URL", "anthropic"),
         ("DASHSCOPE_BASE_URL", "dashscope"),
         ("DEEPSEEK_BASE_URL", "deepseek"),
     ],
@@ -157,6 +164,7 @@ def test_a_conventional_variable_moves_a_provider(shipped, variable, provider):
     ("variable", "provider"),
     [
         ("OPENAI_API_KEY", "openai"),
+        ("ANTHROPIC_API_KEY", "anthropic"),
         ("DASHSCOPE_API_KEY", "dashscope"),
         ("DEEPSEEK_API_KEY", "deepseek"),
     ],

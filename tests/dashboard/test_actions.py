@@ -20,6 +20,10 @@ def test_all_but_the_door_is_private() -> None:
     assert {name for name, action in ALL.items() if not action.private} == PUBLIC
 
 
+def test_only_money_that_comes_in_takes_a_name() -> None:
+    assert [name for name, action in ALL.items() if action.once] == ["charge"]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_an_action_is_found(method: str) -> None:
     assert find_action(AUTH, "me", method) is AUTH["me"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from werkzeug.test import TestResponse
 
 from config import Settings
 from config.money import parse_nano
@@ -13,6 +14,7 @@ from dashboard.passwords import Passwords
 from storage import Storage
 from storage.vouchers import create_vouchers, new_code
 from tests.dashboard.visitor import Visitor
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture
@@ -174,3 +176,99 @@ def test_outside_a_demo_there_is_no_test_money(
     assert answer.status_code == 400
     assert answer.get_json()["message"] == "不支持该充值方式，可用：voucher"
     assert someone.balance() == "10.00"
+
+
+# Under a name.
+
+
+def pay(user: Visitor, fields: dict[str, object], name: str) -> TestResponse:
+    return user.post("user", "charge", fields, {"Idempotency-Key": name})
+
+
+def test_a_payment_that_is_sent_again_is_answered_again(
+    user: Visitor, code: str
+) -> None:
+    fields = {"method": "voucher", "code": code}
+    first = pay(user, fields, "payment-1")
+    again = pay(user, fields, "payment-1")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.data == again.data
+    assert first.content_type == again.content_type
+    assert "X-AutoList-Replayed" not in first.headers
+    assert again.headers["X-AutoList-Replayed"] == "true"
+    assert again.headers["Cache-Control"] == "no-store"
+    assert user.balance() == "35.00"
+
+
+def test_the_answer_of_before_keeps_its_language(user: Visitor) -> None:
+    fields = {"method": "test", "amount": "5"}
+    first = pay(user, fields, "payment-1")
+    english = {"Idempotency-Key": "payment-1", "Accept-Language": "en"}
+    again = user.post("user", "charge", fields, english)
+    assert again.data == first.data
+    assert "Content-Language" not in again.headers
+
+
+def test_a_name_is_not_lent_to_another_payment(user: Visitor) -> None:
+    pay(user, {"method": "test", "amount": "5"}, "payment-1")
+    answer = pay(user, {"method": "test", "amount": "6"}, "payment-1")
+    assert answer.status_code == 422
+    message = "该 Idempotency-Key 已用于其他请求，请更换后再试"
+    assert answer.get_json() == {"success": False, "message": message, "data": None}
+    assert user.balance() == "15.00"
+
+
+def test_a_refused_payment_leaves_its_name_free(user: Visitor, code: str) -> None:
+    assert pay(user, {"method": "test", "amount": "0"}, "payment-1").status_code == 400
+    wrong = {"method": "voucher", "code": "no such code"}
+    assert pay(user, wrong, "payment-1").status_code == 400
+    right = {"method": "voucher", "code": code}
+    assert pay(user, right, "payment-1").status_code == 200
+    spent = pay(user, right, "payment-2")
+    assert (spent.status_code, spent.get_json()["message"]) == (
+        409,
+        "您已使用过该兑换码",
+    )
+    assert pay(user, {"method": "test", "amount": "5"}, "payment-2").status_code == 200
+    assert user.balance() == "40.00"
+
+
+def test_names_are_an_accounts_own(
+    user: Visitor, visitor: Callable[[], Visitor]
+) -> None:
+    other = visitor()
+    other.register("other@example.com")
+    for someone in (user, other):
+        assert pay(someone, {"method": "test", "amount": "5"}, "one").status_code == 200
+        assert someone.balance() == "15.00"
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("n", 200), ("n" * 255, 200), ("n" * 256, 400), ("", 400)]
+)
+def test_a_name_has_a_length(user: Visitor, name: str, status: int) -> None:
+    answer = pay(user, {"method": "test", "amount": "5"}, name)
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.get_json()["message"] == (
+            "请求头 Idempotency-Key 应为 1 到 255 个可打印 ASCII 字符"
+        )
+
+
+@pytest.mark.parametrize("name", ["n\x7f", "caf\xe9"])
+def test_a_name_is_printable_ascii(user: Visitor, name: str) -> None:
+    assert pay(user, {"method": "test", "amount": "5"}, name).status_code == 400
+    assert user.balance() == "10.00"
+
+
+def test_a_name_means_nothing_where_no_money_comes_in(user: Visitor) -> None:
+    name = {"Idempotency-Key": "n" * 999}
+    assert user.post("user", "regenerate_key", {}, name).status_code == 200
+
+
+def test_a_name_is_free_again_after_a_day(user: Visitor, clock: FakeClock) -> None:
+    fields = {"method": "test", "amount": "5"}
+    for seconds, balance in [(0, "15.00"), (86_399, "15.00"), (1, "20.00")]:
+        clock.advance(seconds)
+        assert pay(user, fields, "payment-1").status_code == 200
+        assert user.balance() == balance

@@ -17,3 +17,7 @@ def test_nobody_has_no_user() -> None:
 
 def test_a_plain_answer_leaves_the_cookie_alone() -> None:
     assert (Answer().word, Answer().data, Answer().cookie) == ("done", None, None)
+
+
+def test_what_has_no_name_was_not_answered_before() -> None:
+    assert (NOBODY.replay, Answer().kept) == (None, None)

@@ -1,321 +1,98 @@
-"""FakeOpenAI: a chat completions server on a real socket, as good or bad as told.
+"""FakeOpenAI: a chat completions server. What it shares with other fakes, scripts
+above all, is in provider_server.py.
 
-It runs in a thread and event loop of its own, so that it answers while the test or
-the gateway under test is busy, and it keeps what it received. Without a script it is
-an honest OpenAI (its official SDK is the judge, in test_openai_server.py):
-
-    with FakeOpenAI() as fake:
-        fake.script(Status(500), Answer("Bonjour"))    # first this, then that
-        ...                                            # then honest again
-        (first, second) = fake.requests
-
-A behaviour may also be a function of the received request. Requests without the
-right key are refused before the script is asked.
+Without a script it is an honest OpenAI (its official SDK is the judge, in
+test_openai_server.py). Requests without the right key are refused before the script
+is asked.
 """
 
-import asyncio
-import itertools
 import json
-import socket
-import struct
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from types import TracebackType
-from typing import Any, Self
 
 from aiohttp import web
 
 from tests.fakes import openai_model
-from tests.fakes.openai_script import (
-    Answer,
-    Behaviour,
-    End,
-    Endless,
-    Gate,
-    Raw,
-    Silence,
-    Status,
-    Step,
+from tests.fakes.openai_script import Answer, Behaviour, Status
+from tests.fakes.provider_server import (
+    FakeProvider,
+    Received,
+    Script,
+    event_stream,
+    json_answer,
+    whole_answer,
+    write,
 )
 
-HOST = "127.0.0.1"
-BACKLOG = 2048
-BODY_BYTES = 64 * 2**20
-# A write that takes this long is stopped by the reader, not by the machine.
-BLOCKED_SECONDS = 0.3
-WAIT_SECONDS = 20.0
-# At the end nobody is waited for; aiohttp takes 0 for "as long as it takes".
-PATIENCE_SECONDS = 0.01
+__all__ = ["FakeOpenAI", "Received"]
+
 MODELS = ("gpt-4o", "gpt-4o-mini")
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-type Script = Behaviour | Callable[["Received"], Behaviour]
+HONEST: Script[Behaviour] = Answer()
 
 
-class Received:
-    """One request as it arrived, and what became of its answer."""
-
-    def __init__(self, number: int, request: web.Request, body: bytes) -> None:
-        self.number = number
-        self.method = request.method
-        self.path = request.path
-        self.headers: Mapping[str, str] = request.headers
-        self.body = body
-        transport = request.transport
-        self.peer = transport.get_extra_info("peername") if transport else None
-        # Body bytes handed to the socket; the last 64 KiB or so may still wait.
-        self.sent_bytes = 0
-        self.finished = threading.Event()
-        self.disconnected = threading.Event()
-        self.blocked = threading.Event()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class FakeOpenAI:
+class FakeOpenAI(FakeProvider[Behaviour]):
     def __init__(self, *, api_key: str | None = "sk-fake") -> None:
-        self.api_key = api_key
-        self.port = 0
-        self.requests: list[Received] = []
-        self._arrival = threading.Condition()
-        self._numbers = itertools.count(1)
-        self._script: deque[Script] = deque()
-        self._otherwise: Script = Answer()
-        self._started: Future[int] = Future()
-        self._closing = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = self._started.result(WAIT_SECONDS)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        raised: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join(WAIT_SECONDS)
+        super().__init__(HONEST, api_key)
 
     @property
     def base_url(self) -> str:
-        return f"http://{HOST}:{self.port}/v1"
+        return f"{self.address}/v1"
 
-    @property
-    def connections(self) -> int:
-        """How many connections the requests came over."""
-        return len({one.peer for one in self.requests})
-
-    def script(self, *behaviours: Script) -> None:
-        """One for each of the next requests, in this order."""
-        self._script.extend(behaviours)
-
-    def always(self, behaviour: Script) -> None:
-        """For every request that no script was left for."""
-        self._otherwise = behaviour
-
-    def wait_for(self, count: int) -> list[Received]:
-        """The first requests, as soon as there are so many."""
-        with self._arrival:
-            if not self._arrival.wait_for(
-                lambda: len(self.requests) >= count, WAIT_SECONDS
-            ):
-                raise TimeoutError(f"{len(self.requests)} of {count} requests came")
-            return self.requests[:count]
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        app = web.Application(client_max_size=BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(
-            app,
-            handler_cancellation=True,
-            access_log=None,
-            shutdown_timeout=PATIENCE_SECONDS,
-        )
-        await runner.setup()
-        await web.TCPSite(runner, HOST, 0, backlog=BACKLOG).start()
-        self._started.set_result(runner.addresses[0][1])
-        await self._closing.wait()
-        await runner.cleanup()
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        received = Received(next(self._numbers), request, await request.read())
-        if self.api_key and request.headers.get("Authorization") != self._expected:
-            return plain(received, Status(401))
+    def route(
+        self, request: web.Request, received: Received
+    ) -> web.StreamResponse | None:
+        expected = f"Bearer {self.api_key}"
+        if self.api_key and request.headers.get("Authorization") != expected:
+            return self.plain(received, Status(401))
         if "/models" in request.path:
-            return models(received)
+            return self.models(received)
         if request.method != "POST" or not request.path.endswith("/chat/completions"):
             text = f"Invalid URL ({request.method} {request.path})"
-            return plain(received, Status(404, text, code="unknown_url"))
-        self._record(received)
-        return await play(request, received, self._next(received))
+            return self.plain(received, Status(404, text, code="unknown_url"))
+        return None
 
-    @property
-    def _expected(self) -> str:
-        return f"Bearer {self.api_key}"
+    async def answer(
+        self, request: web.Request, received: Received, behaviour: Behaviour
+    ) -> web.StreamResponse:
+        if isinstance(behaviour, Status):
+            return self.plain(received, behaviour)
+        assert isinstance(behaviour, Answer)
+        try:
+            body = received.json
+            completion = behaviour.completion(body, received.number)
+        except openai_model.Refusal as refusal:
+            status = Status(400, str(refusal), code=refusal.code, param=refusal.param)
+            return self.plain(received, status)
+        except ValueError:
+            text = "We could not parse the JSON body."
+            return self.plain(received, Status(400, text))
+        headers = {**self.standard(received), **behaviour.headers}
+        if body.get("stream"):
+            steps = behaviour.frames(completion)
+            return await write(request, received, event_stream(headers), steps)
+        said = openai_model.answer(completion)
+        whole = json.dumps(said, ensure_ascii=False).encode()
+        response = whole_answer(headers, whole)
+        return await write(request, received, response, behaviour.halves(whole))
 
-    def _record(self, received: Received) -> None:
-        with self._arrival:
-            self.requests.append(received)
-            self._arrival.notify_all()
+    def standard(self, received: Received) -> dict[str, str]:
+        return {
+            "x-request-id": f"req_fake{received.number}",
+            "openai-processing-ms": "12",
+            "openai-version": "2020-10-01",
+        }
 
-    def _next(self, received: Received) -> Behaviour:
-        script = self._script.popleft() if self._script else self._otherwise
-        return script(received) if callable(script) else script
+    def plain(self, received: Received, status: Status) -> web.Response:
+        headers = {**self.standard(received), **status.headers}
+        return json_answer(status.status, headers, status.body)
 
-
-async def play(
-    request: web.Request, received: Received, behaviour: Behaviour
-) -> web.StreamResponse:
-    try:
-        response = await begin(request, received, behaviour)
-    except (asyncio.CancelledError, ConnectionError):
-        received.disconnected.set()
-        raise
-    received.finished.set()
-    return response
-
-
-async def begin(
-    request: web.Request, received: Received, behaviour: Behaviour
-) -> web.StreamResponse:
-    match behaviour:
-        case Status():
-            return plain(received, behaviour)
-        case Silence(end):
-            await finish(request, end)
-            return web.Response()
-        case Endless(frame):
-            response = event_stream(received, {})
-            return await write(request, received, response, itertools.repeat(frame))
-        case Raw(body, status, content_type, headers):
-            response = web.StreamResponse(status=status, headers=headers)
-            response.content_type = content_type
-            response.content_length = len(body)
-            steps = behaviour.steps()
-            return await write(request, received, response, steps)
-        case Answer():
-            return await honest(request, received, behaviour)
-
-
-async def honest(
-    request: web.Request, received: Received, answer: Answer
-) -> web.StreamResponse:
-    try:
-        body = received.json
-        completion = answer.completion(body, received.number)
-    except openai_model.Refusal as refusal:
-        return plain(
-            received,
-            Status(400, str(refusal), code=refusal.code, param=refusal.param),
-        )
-    except ValueError:
-        return plain(received, Status(400, "We could not parse the JSON body."))
-    if body.get("stream"):
-        response = event_stream(received, answer.headers)
-        steps = answer.frames(completion)
-        return await write(request, received, response, steps)
-    whole = json.dumps(openai_model.answer(completion), ensure_ascii=False).encode()
-    response = web.StreamResponse(headers={**standard(received), **answer.headers})
-    response.content_type = "application/json"
-    response.content_length = len(whole)
-    return await write(request, received, response, answer.halves(whole))
-
-
-async def write(
-    request: web.Request,
-    received: Received,
-    response: web.StreamResponse,
-    steps: Iterator[Step],
-) -> web.StreamResponse:
-    await response.prepare(request)
-    for step in steps:
-        match step:
-            case End():
-                await finish(request, step)
-                return response
-            case Gate():
-                await step.pass_through()
-            case bytes():
-                await write_bytes(received, response, step)
-    await response.write_eof()
-    return response
-
-
-async def write_bytes(
-    received: Received, response: web.StreamResponse, data: bytes
-) -> None:
-    loop = asyncio.get_running_loop()
-    alarm = loop.call_later(BLOCKED_SECONDS, received.blocked.set)
-    try:
-        await response.write(data)
-    finally:
-        alarm.cancel()
-    received.sent_bytes += len(data)
-    # A writer that is never made to wait would starve everybody else here.
-    await asyncio.sleep(0)
-
-
-async def finish(request: web.Request, end: End) -> None:
-    transport = request.transport
-    if transport is None:
-        return
-    if end is End.SILENCE:
-        await asyncio.get_running_loop().create_future()
-    if end is End.RST:
-        raw: socket.socket = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        transport.abort()
-    transport.close()
-
-
-def standard(received: Received) -> dict[str, str]:
-    """The headers that every answer of OpenAI carries."""
-    return {
-        "x-request-id": f"req_fake{received.number}",
-        "openai-processing-ms": "12",
-        "openai-version": "2020-10-01",
-    }
-
-
-def event_stream(
-    received: Received, headers: Mapping[str, str]
-) -> web.StreamResponse:
-    response = web.StreamResponse(headers={**standard(received), **headers})
-    response.headers["content-type"] = "text/event-stream; charset=utf-8"
-    return response
-
-
-def plain(received: Received, status: Status) -> web.Response:
-    headers = {**standard(received), **status.headers}
-    return web.Response(
-        body=status.body,
-        status=status.status,
-        headers=headers,
-        content_type="application/json",
-    )
-
-
-def models(received: Received) -> web.Response:
-    known = [
-        {"id": name, "object": "model", "created": openai_model.CREATED}
-        | {"owned_by": "system"}
-        for name in MODELS
-    ]
-    wanted = received.path.rpartition("/models")[2].removeprefix("/")
-    found = [model for model in known if model["id"] == wanted]
-    if wanted and not found:
-        return plain(received, Status(404))
-    answer = found[0] if wanted else {"object": "list", "data": known}
-    return web.json_response(answer, headers=standard(received))
+    def models(self, received: Received) -> web.Response:
+        known = [
+            {"id": name, "object": "model", "created": openai_model.CREATED}
+            | {"owned_by": "system"}
+            for name in MODELS
+        ]
+        wanted = received.path.rpartition("/models")[2].removeprefix("/")
+        found = [model for model in known if model["id"] == wanted]
+        if wanted and not found:
+            return self.plain(received, Status(404))
+        answer = found[0] if wanted else {"object": "list", "data": known}
+        return web.json_response(answer, headers=self.standard(received))

@@ -26,6 +26,7 @@ from dashboard.passwords import Passwords
 from storage import Storage, open_storage
 from storage.accounts import NewUser, Registered, register
 from storage.audit import audit
+from storage.clock import Clock
 from storage.engine import Snapshot
 from storage.keys import mint
 from storage.reader import UsageReport
@@ -58,8 +59,10 @@ class Gateway:
         change: Change = lambda settings: settings,
         wrap: Callable[[tuple[object, ...]], None] = lambda chain: None,
         demo: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.data = data
+        self.clock = clock
         settings = load(CONFIG, environ).with_overrides("127.0.0.1", 0)
         self.settings = change(settings)
         self.wrap = wrap
@@ -72,6 +75,7 @@ class Gateway:
         self.storage = open_storage(
             self.data,
             self.settings.ledger,
+            clock=self.clock,
             gateway=True,
             prices=self.settings.prices,
             url=self.settings.storage,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.holds import worst_case
+from addons.quoting import worst_case
 from addons.wire.openai import read_chat
 from config.money import dollars
 from tests.fakes.openai_script import Answer, Gate, after

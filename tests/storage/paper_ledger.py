@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 WINDOW_NS = 60 * 10**9
+DAY_NS = 86_400 * 10**9
+FORGOTTEN_WITH_EACH = 4
 ILLEGAL = ("IllegalMove",)
 CAPS = ("total", "month", "day")
 
@@ -37,6 +39,14 @@ class PaperKey:
 
 
 @dataclass
+class PaperName:
+    asked: bytes
+    first: str
+    opened: int
+    answer: tuple | None = None
+
+
+@dataclass
 class PaperLedger:
     posted: dict = field(default_factory=dict)
     status: dict = field(default_factory=dict)
@@ -44,6 +54,7 @@ class PaperLedger:
     holds: dict = field(default_factory=dict)
     booked: dict = field(default_factory=dict)
     moved: dict = field(default_factory=dict)
+    names: dict = field(default_factory=dict)
     revenue: int = 0
     shortfall: int = 0
     adjusted: int = 0
@@ -57,13 +68,18 @@ class PaperLedger:
     def running(self, key):
         return sum(h.key == key and h.state == "open" for h in self.holds.values())
 
-    def admit(self, now, hold_id, account, key, amount, tokens, rpm, tpm, most):
+    def admit(
+        self, now, hold_id, account, key, amount, tokens, rpm, tpm, most, named=None
+    ):
         ask = (account, key, amount, tokens)
         hold = self.holds.get(hold_id)
         if hold is not None:
             if hold.state != "open" or hold.ask != ask:
                 return ILLEGAL
             return self.granted(now, account, key, rpm, tpm)
+        earlier = named and self.earlier(now, account, key, *named)
+        if earlier:
+            return earlier
         if self.status[account] != "open":
             return ("Blocked", "account")
         if self.available(account) < amount:
@@ -88,19 +104,56 @@ class PaperLedger:
             return ("RateLimited", "concurrency", 1)
         it.window, it.requests, it.tokens = window, requests + 1, used + tokens
         self.holds[hold_id] = PaperHold(ask, account, key, amount, tokens, window)
+        if named:
+            self.names[account, named[0]] = PaperName(named[1], hold_id, now)
+            self.forget(now)
         return self.granted(now, account, key, rpm, tpm)
 
+    def earlier(self, now, account, key, name, asked):
+        """What became of the first with this name; None if this one is the first."""
+        found = self.names.get((account, name))
+        if found is None:
+            return None
+        hold = self.holds[found.first]
+        over = hold.charged is None or now - found.opened >= DAY_NS
+        if hold.state != "open" and over:
+            return None
+        if self.status[account] != "open":
+            return ("Blocked", "account")
+        if self.keys[key].account != account:
+            return ILLEGAL
+        if self.keys[key].status != "active":
+            return ("Blocked", "key")
+        if found.asked != asked:
+            return ("KeyReused", found.first)
+        if hold.state == "open":
+            return ("InFlight", found.first)
+        if found.answer is None:
+            return ("NotKept", found.first)
+        return ("Replayed", found.first, *found.answer)
+
+    def forget(self, now):
+        """The oldest few of those whose day is over; not what still runs."""
+        old = sorted(
+            (one.opened, *where)
+            for where, one in self.names.items()
+            if now - one.opened >= DAY_NS and self.holds[one.first].state != "open"
+        )
+        for _, *where in old[:FORGOTTEN_WITH_EACH]:
+            del self.names[tuple(where)]
+
     def over(self, now, key, amount):
-        """Total, month and day; what is held counts in each of them."""
+        """Total, month and day; what is held counts in each, and the least decides."""
         it, moment = self.keys[key], date_of(now)
         opened = [h for h in self.holds.values() if h.state == "open"]
         held = sum(h.amount for h in opened if h.key == key)
         spans = (lambda d: True, lambda d: d[:2] == moment[:2], lambda d: d == moment)
+        found = []
         for name, cap, within in zip(CAPS, it.caps, spans, strict=True):
             spent = sum(paid for day, paid in it.spent if within(day))
             if cap is not None and spent + held + amount > cap:
-                return ("OverBudget", name, amount, max(0, cap - spent - held))
-        return None
+                found.append(("OverBudget", name, amount, max(0, cap - spent - held)))
+        return min(found, key=lambda refusal: refusal[3], default=None)
 
     def granted(self, now, account, key, rpm, tpm):
         it = self.keys[key]
@@ -124,7 +177,7 @@ class PaperLedger:
         hold.amount += extra
         return ("Extended", hold.amount, free - extra)
 
-    def settle(self, now, hold_id, cost, tokens):
+    def settle(self, now, hold_id, cost, tokens, kept=False):
         hold = self.holds.get(hold_id)
         if hold is None:
             return ILLEGAL
@@ -135,6 +188,9 @@ class PaperLedger:
             paid = min(cost, self.available(hold.account))
             hold.charged = (paid, cost - paid)
             self.posted[hold.account] -= paid
+            for one in self.names.values():
+                if one.first == hold_id and kept:
+                    one.answer = (paid, b"%d" % paid)
             self.revenue += cost
             self.bought += cost
             self.shortfall += cost - paid

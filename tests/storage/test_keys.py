@@ -1,11 +1,24 @@
 """Keys at birth and at their end."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from storage.errors import IllegalMove
-from storage.keys import adopt, mint, regenerate_key, revoke_key, well_formed
+from storage.keys import (
+    KEYS_MAX,
+    LABEL_LENGTH_MAX,
+    Terms,
+    TooManyKeys,
+    adopt,
+    create_key,
+    mint,
+    regenerate_key,
+    revoke_key,
+    well_formed,
+)
+from storage.ledger import OverBudget
 from tests.storage.teller import Teller
 
 
@@ -64,3 +77,48 @@ def test_no_plain_key_is_in_the_file(only_sqlite, open_ledger):
     stored = storage.engine.path.read_bytes()
     assert caller.key.hash in stored
     assert caller.key.plain.encode() not in stored
+
+
+def test_a_key_is_made_with_limits_and_caps_of_its_own(teller, storage):
+    caller, key = teller.caller(), mint(storage.secrets)
+    terms = Terms(rpm=1, tpm=0, total_nano=50, day_nano=40, month_nano=30)
+    made = teller.do(create_key, caller.account_id, key, "ci", terms)
+    assert (made.label, made.is_default, made.status) == ("ci", False, "active")
+    assert (made.rpm, made.tpm, made.concurrency) == (1, 0, None)
+    assert storage.reader.key_by_hash(key.hash) == made
+    used = replace(caller, key_id=made.id)
+    assert teller.admit(used, "r1", 31) == OverBudget("month", 31, 30)
+    # The default key stays, and stays the default one.
+    record, _ = storage.reader.default_key(caller.account_id)
+    assert record.id == caller.key_id
+
+
+def test_creating_the_same_key_again_is_the_same(teller, storage):
+    caller, key = teller.caller(), mint(storage.secrets)
+    first = teller.do(create_key, caller.account_id, key, "", Terms())
+    assert teller.do(create_key, caller.account_id, key, "", Terms()) == first
+    bob = teller.caller(email="bob@example.com")
+    with pytest.raises(IllegalMove, match="another account"):
+        teller.do(create_key, bob.account_id, key, "", Terms())
+
+
+def test_an_account_has_only_so_many_keys(teller, storage):
+    caller = teller.caller()
+
+    def create():
+        key = mint(storage.secrets)
+        return teller.do(create_key, caller.account_id, key, "", Terms())
+
+    made = [create() for _ in range(KEYS_MAX - 1)]
+    assert create() == TooManyKeys()
+    teller.do(revoke_key, made[0].id)
+    assert create().status == "active"
+
+
+@pytest.mark.parametrize("label", ["x" * (LABEL_LENGTH_MAX + 1), "a\nb", "\x1b[31m"])
+def test_a_label_is_a_short_line(teller, storage, label):
+    caller = teller.caller()
+    with pytest.raises(IllegalMove, match="a label is printable"):
+        teller.do(
+            create_key, caller.account_id, mint(storage.secrets), label, Terms()
+        )

@@ -45,6 +45,7 @@ from storage.ledger import (
     topup,
 )
 from storage.recovery import register_prices
+from storage.trail import AttemptRecord
 from tests.storage.teller import NANO, RATES, USED, ask, settlement, used
 
 TEN = 10 * NANO
@@ -320,6 +321,34 @@ def test_usage_keeps_the_conditions_of_its_rates_apart_from_meters(teller, stora
     teller.void("r1", "refused", record)
 
     assert storage.reader.usage("r1").record == record
+
+
+TRAIL = (
+    AttemptRecord("a", "m1", "upstream_timeout", 0, 0, 5),
+    AttemptRecord("b", "m2", "complete", 200, 5, 7),
+)
+
+
+def test_usage_keeps_the_attempts_and_the_providers_words(teller, storage):
+    told = {"upstream_id": "req_9", "finish": "stop", "trail": TRAIL}
+    caller = teller.caller()
+    teller.admit(caller, "a", NANO)
+    teller.settle("a", 1, replace(USED, **told))
+    teller.admit(caller, "b", NANO)
+    teller.void("b", "recovered")
+    assert storage.reader.usage("b").record.trail == ()
+    teller.settle("b", 1, replace(USED, **told))
+    for name in ("a", "b"):
+        kept = storage.reader.usage(name).record
+        assert (kept.upstream_id, kept.finish, kept.trail) == ("req_9", "stop", TRAIL)
+
+
+def test_a_providers_words_have_a_limit_in_the_ledger_too(teller, storage):
+    teller.admit(teller.caller(), "a", NANO)
+    long = "x" * 10_000 + "\n"
+    teller.settle("a", 1, replace(USED, upstream_id=long, finish='st"op\n'))
+    kept = storage.reader.usage("a").record
+    assert (len(kept.upstream_id), kept.finish) == (128, "stop")
 
 
 def test_a_bill_is_rated_again_from_its_rows_alone(teller, storage):

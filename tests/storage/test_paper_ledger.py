@@ -14,6 +14,7 @@ from storage import ledger
 from storage.accounts import set_account_status
 from storage.errors import IllegalMove
 from storage.keys import Caps, add_key, mint, revoke_key, set_caps
+from storage.replays import KeptAnswer, NotKept, Replayed, ReplayKey
 from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
 from tests.storage.teller import PRICE, USED, settlement
 
@@ -23,7 +24,8 @@ ACCOUNTS = 3
 KINDS = (
     "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
     "RateLimited/concurrency OverBudget/total OverBudget/month OverBudget/day Extended "
-    "Closed Settled Voided Created Exists Excessive Adjusted IllegalMove"
+    "Closed InFlight Replayed NotKept KeyReused Settled Voided Created Exists "
+    "Excessive Adjusted IllegalMove"
 ).split()
 
 
@@ -56,6 +58,10 @@ def plain(answer):
             return (name, answer)
         case ledger.Created(_, available):
             return (name, available)
+        case NotKept(first):
+            return (name, first)
+        case Replayed(first, answer, paid):
+            return (name, first, paid, answer.body)
         case ledger.Adjusted(_, amount, shortfall, available):
             return (name, amount, shortfall, available)
     return (name, *[getattr(answer, field) for field in answer.__slots__])
@@ -128,6 +134,7 @@ class Story:
             draw.choice([0, 2, 4, 10]),
             draw.choice([0, 50, 80, 200]),
             draw.choice([0, 2, 5]),
+            self.name(),
         )
         answer = self.paper.admit(
             self.clock.wall_ns(),
@@ -139,17 +146,28 @@ class Story:
             ask.rpm,
             ask.tpm,
             ask.concurrency,
+            ask.replay and (ask.replay.name, ask.replay.fingerprint),
         )
         return lambda db: ledger.admit(db, ask), answer
+
+    def name(self):
+        """Few names, so that they meet each other; most requests have none."""
+        if self.draw.random() < 0.5:
+            return None
+        asked = self.draw.choice([b"this", b"this", b"this", b"that"])
+        return ReplayKey(f"n{self.draw.randrange(9)}", asked)
 
     def settle(self):
         hold_id, cost = self.hold_id(), self.draw.choice([0, 1, 6, 50, 400])
         tokens = self.draw.choice([0, 3, 50])
         record = replace(USED, tokens=tokens)
         final = settlement(hold_id, cost, record)
+        kept = self.draw.random() < 0.5
+        if kept:
+            final = replace(final, answer=written)
         return (
             lambda db: ledger.settle(db, final),
-            self.paper.settle(self.clock.wall_ns(), hold_id, cost, tokens),
+            self.paper.settle(self.clock.wall_ns(), hold_id, cost, tokens, kept),
         )
 
     def void(self):
@@ -227,6 +245,10 @@ class Story:
     def wait(self):
         """Time is the same for a whole batch, so it passes between batches."""
         return None
+
+
+def written(paid):
+    return KeptAnswer(200, "text/plain", b"%d" % paid)
 
 
 def booked(original):

@@ -6,10 +6,11 @@ import apsw
 import pytest
 
 from storage.accounts import set_account_status
-from storage.errors import LedgerUnavailable
+from storage.errors import LedgerBroken, LedgerUnavailable
 from storage.ledger import topup
-from storage.reader import ROWS_MAX, Balance
-from tests.storage.teller import NANO, used
+from storage.reader import ROWS_MAX, Balance, ChargeTransfer
+from storage.statements import INSERT_PRICE
+from tests.storage.teller import NANO, PRICE, used
 
 
 def test_a_balance_is_what_is_posted_less_what_is_held(teller, storage):
@@ -138,3 +139,53 @@ def test_each_thread_has_its_own_connection_and_all_are_closed(only_sqlite, stor
 def read_again(storage):
     """In this thread, whose connection was closed with the others'."""
     storage.reader.revision()
+
+
+# Receipts.
+
+
+def test_a_receipt_is_all_rows_of_a_request(teller, storage, clock):
+    caller = teller.caller()
+    teller.admit(caller, "req_1", NANO)
+    opened_ns = clock.wall_ns()
+    clock.advance(3)
+    teller.settle("req_1", 7)
+    found = storage.reader.receipt("req_1")
+    assert found.report == storage.reader.usage("req_1")
+    assert (found.state, found.owner) == ("settled", f"user:{caller.user_id}")
+    assert (found.held_nano, found.opened_ns) == (NANO, opened_ns)
+    assert found.closed_ns == clock.wall_ns()
+    assert found.price == PRICE
+    ((seq, digest),) = teller.sql("SELECT seq, hash FROM transfer WHERE code = 'usage'")
+    assert found.transfer == ChargeTransfer(
+        seq, "usage:req_1", 7, 10 * NANO - 7, clock.wall_ns(), digest
+    )
+
+
+def test_a_receipt_of_a_void_has_no_transfer_until_its_usage_arrives(teller, storage):
+    teller.admit(teller.caller(), "req_1", NANO)
+    assert storage.reader.receipt("req_1") is None
+    teller.void("req_1")
+    found = storage.reader.receipt("req_1")
+    assert (found.state, found.transfer) == ("voided", None)
+    teller.settle("req_1", 5)
+    found = storage.reader.receipt("req_1")
+    assert (found.state, found.transfer.id) == ("late", "late:req_1")
+
+
+def test_a_shortfall_is_not_taken_for_the_charge(teller, storage):
+    teller.admit(teller.caller(NANO), "req_1", NANO)
+    teller.settle("req_1", 3 * NANO)
+    found = storage.reader.receipt("req_1")
+    assert (found.transfer.id, found.transfer.amount_nano) == ("usage:req_1", NANO)
+    assert found.report.shortfall_nano == 2 * NANO
+
+
+@pytest.mark.parametrize("sell", ['{"input":1,"output":1}', "{}", "no"])
+def test_there_is_no_receipt_by_a_price_that_is_not_its_id(teller, storage, sell):
+    row = ("f00d", "gpt-4o", 0, sell, '{"input":1,"output":1}', 0)
+    teller.sql(INSERT_PRICE, row)
+    teller.admit(teller.caller(), "req_1", NANO, price_id="f00d")
+    teller.void("req_1")
+    with pytest.raises(LedgerBroken, match="f00d"):
+        storage.reader.receipt("req_1")

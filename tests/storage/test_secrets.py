@@ -57,7 +57,14 @@ def test_each_purpose_has_its_own_key():
     secrets = Secrets(b"m" * 32)
     keys = {secrets.signing("session"), secrets.signing("csrf"), (b"m" * 32).hex()}
     keys.add(secrets.key_hash("session").hex())
-    assert len(keys) == 4
+    keys |= {secrets.seed("session").hex(), secrets.seed("csrf").hex()}
+    assert len(keys) == 6
+
+
+def test_a_seed_is_the_same_for_the_same_secret_and_label():
+    seed = Secrets(b"m" * 32).seed("x")
+    assert (len(seed), Secrets(b"m" * 32).seed("x")) == (32, seed)
+    assert Secrets(b"o" * 32).seed("x") != seed
 
 
 @pytest.mark.parametrize("plain", ["", "tk_a", "钥匙", "\udc80", "x" * 10_000])

@@ -26,6 +26,9 @@ HOT = [
     "SPEND",
     "EXTEND_KEY",
     "FIND_CAPS",
+    "KEY_STANDING",
+    "KEY_SPENDING",
+    "COUNT_KEYS",
     "REVERSED",
     "INSERT_TRANSFER",
     "INSERT_USAGE",
@@ -34,6 +37,13 @@ HOT = [
     "FIND_KEY_BY_HASH",
     "OPEN_HOLDS_OF_BOOT",
     "FIND_TRANSFER",
+    "LOCK_ACCOUNT",
+    "HAS_REPLAY",
+    "HAS_OLD_REPLAY",
+    "FIND_REPLAY",
+    "TAKE_REPLAY",
+    "KEEP_ANSWER",
+    "PURGE_REPLAYS",
 ]
 
 

@@ -17,7 +17,7 @@ from addons.providers.base import (
     schema_as_instruction,
     without,
 )
-from addons.wire.errors import BadParameter, UpstreamOverloaded
+from addons.wire.errors import BadParameter, UpstreamFailed, UpstreamOverloaded
 from addons.wire.openai import ChatAsk, read_chat
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -128,6 +128,16 @@ def test_an_answer_is_filled_up_with_what_clients_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("reasons", "finish"),
+    [(["stop"], "stop"), (["length", "stop"], "length"), ([None], "")],
+)
+def test_an_answer_keeps_the_providers_reason_for_its_end(reasons, finish) -> None:
+    choices = [{"message": {}, "finish_reason": reason} for reason in reasons]
+    found = Dialect(name="x").read_answer(orjson.dumps({"choices": choices}))
+    assert found.finish == finish
+
+
 def test_many_brackets_are_fine_if_they_are_shallow() -> None:
     message = {"content": "{" * 2 * BRACKETS_SAFE}
     raw = orjson.dumps({"choices": [{"message": message}]})
@@ -191,3 +201,49 @@ def test_a_schema_becomes_an_instruction_where_it_is_unknown() -> None:
     assert '{"type":"object"}' in found["messages"][0]["content"]
     for other in ({"messages": HELLO}, {"response_format": {"type": "text"}}):
         assert schema_as_instruction(other) is other
+
+
+def test_a_provider_s_own_request_is_composed_last() -> None:
+    def compose(body: dict[str, Any], asked: ChatAsk) -> Any:
+        return {"said": body["messages"], "hot": body["temperature"]}, ("top_p",)
+
+    dialect = Dialect(
+        name="x",
+        compose=compose,
+        headers={"version": "1"},
+        rewrites={"temperature": clamp(0, 1)},
+        drops=frozenset({"seed"}),
+        stream_options={},
+    )
+    request = dialect.chat_request(ask(seed=7, temperature=2, stream=True), "m", 9)
+    assert orjson.loads(request.body) == {"said": HELLO, "hot": 1}
+    assert request.dropped == ("seed", "top_p")
+    assert (request.headers["version"], request.stream) == ("1", True)
+    assert "version" not in Dialect(name="y").chat_request(ask(), "m", 9).headers
+
+
+def test_usage_is_not_asked_for_where_it_comes_anyway() -> None:
+    body = sent(Dialect(name="x", stream_options={}), stream=True)
+    assert (body["stream"], "stream_options" in body) == (True, False)
+
+
+@pytest.mark.parametrize("value", [True, 3])
+def test_what_answers_never_have_is_refused_when_asked_for(value: Any) -> None:
+    dialect = Dialect(name="x", lacking=frozenset({"logprobs", "top_logprobs"}))
+    name = "logprobs" if value is True else "top_logprobs"
+    with pytest.raises(BadParameter) as caught:
+        sent(dialect, **{name: value})
+    assert (caught.value.param, caught.value.code) == (name, "unsupported_parameter")
+    assert sent(dialect, **{name: type(value)(0)})
+
+
+def test_a_provider_s_own_answer_is_unwrapped_first() -> None:
+    def unwrap(answer: dict[str, Any]) -> dict[str, Any]:
+        return {"choices": [{"message": {"content": answer["said"] + ""}}]}
+
+    dialect = Dialect(name="x", unwrap=unwrap)
+    assert dialect.read_answer(b'{"said":"hi"}').text == "hi"
+    for raw in (b"{}", b'{"said":7}'):
+        with pytest.raises(UpstreamFailed) as caught:
+            dialect.read_answer(raw)
+        assert "malformed" in caught.value.detail

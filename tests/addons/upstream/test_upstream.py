@@ -26,6 +26,7 @@ from addons.wire.errors import (
     UpstreamTimeout,
 )
 from config.settings import Clocks
+from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.inlet import RecordingInlet
@@ -396,6 +397,67 @@ def test_a_bug_of_ours_is_a_500_and_not_followed() -> None:
     )
 
 
+# The trail.
+
+
+def ends(served: Served) -> list[tuple[str, int]]:
+    assert all(attempt.ended_ns is not None for attempt in served.record.trail)
+    return [(attempt.outcome, attempt.status) for attempt in served.record.trail]
+
+
+@pytest.mark.parametrize(
+    ("replies", "stream", "trail"),
+    [
+        ([ScriptedReply(GOOD)], True, [("complete", 200)]),
+        ([ScriptedReply([completion()])], False, [("complete", 200)]),
+        (
+            [UpstreamFailed(), ScriptedReply([b"{}"], 429), ScriptedReply(GOOD)],
+            True,
+            [
+                ("upstream_error", 0),
+                ("rate_limit_exceeded", 429),
+                ("complete", 200),
+            ],
+        ),
+        ([ScriptedReply([b"{}"], 400)], False, [("upstream_refused", 400)]),
+        ([ScriptedReply(GOOD[:1])], True, [("upstream_error", 200)]),
+        ([ScriptedReply([STUCK])], True, [("upstream_timeout", 200)]),
+        ([ZeroDivisionError()], True, [("internal_error", 0)]),
+    ],
+)
+def test_every_attempt_leaves_its_end(replies, stream: bool, trail) -> None:
+    assert ends(serve(*replies, stream=stream)) == trail
+
+
+def test_an_attempt_that_was_cut_off_was_cancelled() -> None:
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.record.committed)
+        served.record.call.task.cancel()
+
+    served = serve(ScriptedReply([chunk("a"), STUCK]), meanwhile=leave)
+    (attempt,) = served.record.trail
+    assert (attempt.outcome, attempt.status) == ("cancelled", 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"x-request-id": "req_a", "request-id": "req_b"}, "req_a"),
+        ({"request-id": "req_b"}, "req_b"),
+        ({"x-ds-trace-id": "abc"}, "abc"),
+        ({"x-request-id": ""}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_providers_name_for_a_request_is_noted(
+    headers, found: str, status: int
+) -> None:
+    served = serve(ScriptedReply(GOOD, status, headers))
+    (attempt,) = served.record.trail
+    assert attempt.upstream_id == found
+
+
 # The clocks.
 
 
@@ -480,7 +542,7 @@ def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -
 
     async def leave(upstream: Upstream, served: Served) -> None:
         await until(lambda: reply.taken == len(pieces))
-        upstream.error(served.record.call.flow)
+        await upstream.error(served.record.call.flow)
 
     served = serve(reply, meanwhile=leave)
     assert isinstance(served.failure, asyncio.CancelledError)
@@ -489,10 +551,61 @@ def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -
 
 
 @pytest.mark.parametrize("record", [None, exchanges.held()])
-def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
+async def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
     upstream = Upstream({}, FakeClock())
     flow = exchanges.travelling(record) if record else exchanges.flow()
-    upstream.error(flow)
+    await upstream.error(flow)
+
+
+NAMED = ReplayKey("order-1", b"fingerprint")
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [([9.0, completion("Hello")], None), ([9.0, b"<html>"], "upstream_error")],
+)
+def test_an_answer_that_will_be_asked_for_again_is_waited_for(body, refusal) -> None:
+    record = exchange_for(legs(), stream=False)
+    record.replay = NAMED
+    reply = ScriptedReply(body)
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        await upstream.error(record.call.flow)
+        assert upstream.calls == set()
+
+    served = serve(reply, record=record, meanwhile=leave)
+    assert (served.failure, code(record.refusal)) == (None, refusal)
+    assert (record.answer is None) is (refusal is not None)
+    # Its flow is over, and must not begin a second life.
+    assert served.inlet.events == []
+
+
+def test_a_stream_is_not_waited_for_under_whatever_name() -> None:
+    record = exchange_for(legs(), stream=True)
+    record.replay = NAMED
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        await upstream.error(record.call.flow)
+
+    served = serve(ScriptedReply([STUCK]), record=record, meanwhile=leave)
+    assert isinstance(served.failure, asyncio.CancelledError)
+
+
+def test_a_drain_cuts_also_what_nobody_waits_for() -> None:
+    record = exchange_for(legs(), stream=False)
+    record.replay = NAMED
+
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: record.contacted_ns is not None)
+        left = asyncio.create_task(upstream.error(record.call.flow))
+        await asyncio.sleep(0)
+        upstream.cut_all()
+        await left
+
+    serve(ScriptedReply([STUCK]), record=record, meanwhile=leave)
+    assert code(record.refusal) == "draining"
 
 
 @pytest.mark.parametrize(

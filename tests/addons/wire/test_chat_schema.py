@@ -8,8 +8,11 @@ from addons.wire.chat_schema import (
     BIASES_MAX,
     DROPPED_MAX,
     FIELDS,
+    FORMAT_OVERHEAD_TOKENS,
     IMAGES_MAX,
     MESSAGE_OVERHEAD_TOKENS,
+    TOOL_OVERHEAD_TOKENS,
+    TOOLS_OVERHEAD_TOKENS,
     Tally,
     check_messages,
 )
@@ -392,3 +395,24 @@ def test_a_bottomless_schema_is_refused(name: str) -> None:
         value = {"type": "json_schema", "json_schema": {"name": "x", "schema": deep}}
     with pytest.raises(BadParameter, match="nested"):
         FIELDS[name](value, name, Tally())
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens"),
+    [("text", 0), ("json_object", FORMAT_OVERHEAD_TOKENS)],
+)
+def test_a_promised_form_has_room_for_what_makes_it(kind: str, tokens: int) -> None:
+    tally = Tally()
+    FIELDS["response_format"]({"type": kind}, "response_format", tally)
+    assert tally.tokens == tokens
+
+
+def test_tools_have_room_once_offered_or_called() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    _, plain = checked({"role": "user", "content": "abc"})
+    _, tally = checked(called)
+    assert tally.tokens - plain.tokens == TOOLS_OVERHEAD_TOKENS + TOOL_OVERHEAD_TOKENS
+    FIELDS["tools"]([TOOL], "tools", tally)
+    assert tally.tokens - plain.tokens == (
+        TOOLS_OVERHEAD_TOKENS + 2 * TOOL_OVERHEAD_TOKENS
+    )

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.wire.chat_stream import CHOICES_MAX, DONE, ChatStream, message_text
+from addons.wire.chat_stream import (
+    CHOICES_MAX,
+    DONE,
+    PING,
+    ChatStream,
+    Malformed,
+    message_text,
+)
 from addons.wire.errors import (
     ContentRefused,
     UpstreamBilling,
@@ -134,6 +141,24 @@ def test_the_reading_of_a_good_stream() -> None:
     assert reading.usage == FOUND
     assert (reading.skipped, reading.finished, reading.fault) == (0, True, None)
     assert stream.ended
+
+
+def test_a_reading_keeps_the_providers_words() -> None:
+    stream = open_stream()
+    for id, reason in (("theirs", None), ("later", "length"), ("last", "stop")):
+        choice = {"index": 0, "delta": {"content": "a"}, "finish_reason": reason}
+        stream.feed(frame({"id": id, "choices": [choice]}))
+    assert (stream.reading.upstream_id, stream.reading.finish) == ("theirs", "length")
+
+
+@pytest.mark.parametrize(
+    ("native", "kept"), [("max_tokens", "max_tokens"), ("", "stop"), (7, "stop")]
+)
+def test_a_translated_end_is_kept_in_the_providers_word(native, kept: str) -> None:
+    stream = open_stream()
+    choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    stream.feed(frame({"choices": [choice], "native_finish_reason": native}))
+    assert stream.reading.finish == kept
 
 
 @pytest.mark.parametrize(
@@ -498,3 +523,80 @@ def test_any_chunking_gives_the_same_bytes_and_the_same_reading(
     assert outcome(include_usage, pieces_of_raw) == whole
     assert outcome(include_usage, [raw[i : i + 1] for i in range(len(raw))]) == whole
     chunks(whole[0] + whole[1])
+
+
+class Words:
+    """A provider whose events are words: one is a chunk, END ends, PING is life."""
+
+    def __init__(self) -> None:
+        self.finished = False
+
+    def feed(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        if "error" in event:
+            return [event]
+        word = event["word"]
+        if not isinstance(word, str):
+            raise Malformed
+        self.finished = self.is_end(event)
+        if self.finished:
+            return [{"choices": [ends()], "usage": USAGE}]
+        return [{"choices": [says(letter)]} for letter in word]
+
+    def is_ping(self, event: dict[str, Any]) -> bool:
+        return event.get("word") == "PING"
+
+    def is_end(self, event: dict[str, Any]) -> bool:
+        return event.get("word") == "END"
+
+
+def words(*said: Any) -> bytes:
+    return b"".join(frame({"word": word}) for word in said)
+
+
+def test_a_translator_makes_chunks_of_a_provider_s_events() -> None:
+    stream = open_stream(translator=Words())
+    out = stream.feed(words("ab", "c", "END", "d"))
+    assert content(out) == "abc"
+    reading = stream.reading
+    assert (reading.finished, stream.ended, reading.usage) == (True, True, FOUND)
+    assert (reading.events, reading.meter.characters) == (4, 3)
+    tail = stream.tail({"total_tokens": 5}, "0.1")
+    assert chunks(tail)[0]["choices"] == [ends()]
+    assert tail.endswith(DONE)
+
+
+def test_a_ping_becomes_a_comment_and_starts_nothing() -> None:
+    stream = open_stream(translator=Words())
+    assert stream.feed(words("PING")) == PING
+    assert not stream.started
+    assert stream.feed(words("a")).endswith(b"}\n\n")
+
+
+def test_events_nobody_knows_are_skipped_and_counted() -> None:
+    stream = open_stream(translator=Words())
+    out = stream.feed(frame([]) + words(7) + b"data: {\n\n" + words("a"))
+    assert (content(out), stream.reading.skipped) == ("a", 3)
+
+
+def test_an_error_of_a_translated_stream_is_judged() -> None:
+    stream = open_stream(translator=Words())
+    assert stream.feed(frame({"error": {"code": "insufficient_quota"}})) == b""
+    assert type(stream.reading.fault) is UpstreamBilling
+
+
+@pytest.mark.parametrize(
+    ("last", "finished"),
+    [
+        (b'data: {"word":"END"}', True),
+        (b'data: {"word":"a"}', False),
+        (b"data: [1]", False),
+        (b"data: {", False),
+    ],
+)
+def test_the_end_of_a_translated_stream_needs_no_blank_line(
+    last: bytes, finished: bool
+) -> None:
+    stream = open_stream(translator=Words())
+    stream.feed(words("a") + last)
+    stream.flush()
+    assert stream.reading.finished is finished

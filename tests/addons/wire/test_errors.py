@@ -7,12 +7,15 @@ import pytest
 
 from addons.wire import errors
 from addons.wire.errors import (
+    AnswerNotKept,
     ApiError,
     BadJson,
     BadParameter,
     BodyTooLarge,
     ContentRefused,
     HeadersTooLarge,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InsufficientBalance,
     MethodNotAllowed,
     ModelUnavailable,
@@ -30,6 +33,7 @@ from addons.wire.errors import (
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
+IDEMPOTENCY = "idempotency_error"
 
 EXPECTED = {
     "BadRequest": (400, INVALID, "invalid_request"),
@@ -47,7 +51,11 @@ EXPECTED = {
     "UnknownRoute": (404, INVALID, "unknown_route"),
     "MethodNotAllowed": (405, INVALID, "method_not_allowed"),
     "RequestTimeout": (408, INVALID, "request_timeout"),
+    "Conflict": (409, IDEMPOTENCY, "conflict"),
+    "IdempotencyKeyInUse": (409, IDEMPOTENCY, "idempotency_key_in_use"),
+    "AnswerNotKept": (409, IDEMPOTENCY, "idempotency_answer_not_kept"),
     "BodyTooLarge": (413, INVALID, "body_too_large"),
+    "IdempotencyKeyReused": (422, IDEMPOTENCY, "idempotency_key_reused"),
     "HeadersTooLarge": (431, INVALID, "headers_too_large"),
     "RateLimited": (429, "rate_limit_error", "rate_limit_exceeded"),
     "UpstreamThrottled": (429, "rate_limit_error", "rate_limit_exceeded"),
@@ -74,7 +82,11 @@ NEVER_RETRIED = {
     "UpstreamModelGone",
     "PriceUnknown",
     "ModelUnavailable",
+    "AnswerNotKept",
+    "IdempotencyKeyReused",
 }
+# Retrying these is the way to the answer.
+ALWAYS_RETRIED = {"IdempotencyKeyInUse"}
 
 
 def tree(kind: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
@@ -96,8 +108,9 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
 def test_each_has_its_status_type_code_and_advice(kind: type[ApiError]) -> None:
     status, type_, code = EXPECTED[kind.__name__]
     assert (kind.status, kind.type, kind.code) == (status, type_, code)
-    never = kind.__name__ in NEVER_RETRIED
-    assert kind.should_retry is (False if never else None)
+    advice = {False: NEVER_RETRIED, True: ALWAYS_RETRIED}
+    said = [retry for retry, names in advice.items() if kind.__name__ in names]
+    assert kind.should_retry is (said[0] if said else None)
 
 
 def test_the_base_itself_cannot_be_raised() -> None:
@@ -140,6 +153,12 @@ def test_a_lack_of_money_says_how_much_and_is_not_retried() -> None:
         (UpstreamThrottled(), [("Retry-After", "5")]),
         (MethodNotAllowed(["GET", "HEAD"]), [("Allow", "GET, HEAD")]),
         (ModelUnavailable("m"), [("x-should-retry", "false")]),
+        (
+            IdempotencyKeyInUse("req_1"),
+            [("Retry-After", "1"), ("x-should-retry", "true")],
+        ),
+        (AnswerNotKept("req_1", True), [("x-should-retry", "false")]),
+        (IdempotencyKeyReused("req_1"), [("x-should-retry", "false")]),
     ],
     ids=repr,
 )
@@ -176,6 +195,21 @@ def test_a_limit_is_named_in_words_and_by_name(limit: str, words: str) -> None:
 )
 def test_a_message_names_what_it_is_about(error: ApiError, named: str) -> None:
     assert named in error.message
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (IdempotencyKeyInUse("req_1"), "is running (req_1)"),
+        (AnswerNotKept("req_1", True), "because it was a stream"),
+        (AnswerNotKept("req_1", False), "because it was too large"),
+        (IdempotencyKeyReused("req_1"), "something else (req_1)"),
+    ],
+)
+def test_a_second_request_learns_the_id_of_the_first(error, words: str) -> None:
+    found = orjson.loads(error_body(error))["error"]
+    assert words in found["message"]
+    assert found["request_id"] == "req_1"
 
 
 def test_what_is_not_given_stays_the_class_s_own() -> None:

@@ -281,3 +281,15 @@ def test_without_our_usage_the_provider_s_is_kept() -> None:
         "model": "m",
         "usage": {"total_tokens": 3, "cost": 0.1},
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "defaulted"),
+    [({}, {"temperature"}), ({"temperature": None}, {"temperature"}),
+     ({"temperature": 0.7}, set())],
+)
+def test_what_the_caller_did_not_say_is_known(
+    fields: dict[str, Any], defaulted: set[str]
+) -> None:
+    asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
+    assert read_chat(orjson.dumps(asked)).defaulted == defaulted

@@ -213,3 +213,35 @@ def test_more_cached_for_an_hour_than_there_was_is_not_believed() -> None:
     )
     answer = {"input_tokens": 5, "ephemeral_1h": 6, "output_tokens": 1}
     assert isinstance(read_usage(answer, inside), Invalid)
+
+
+BY_TERM = UsagePaths(
+    input=(("usage", "input"),),
+    output=(("usage", "output"),),
+    cache_write=(("usage", "five_minutes"),),
+    cache_write_1h=(("usage", "hour"),),
+    cache_written=(("usage", "written"),),
+    input_holds_cache=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "five_minutes", "hour", "meters"),
+    [
+        (5, 3, 2, (3, 2)),
+        (5, None, None, (5, 0)),
+        (None, 3, 2, (3, 2)),
+        (5, None, 2, (3, 2)),
+        (5, None, 9, (0, 9)),
+        (9, 3, 2, (7, 2)),
+        (0, 0, 0, (0, 0)),
+    ],
+)
+def test_what_no_other_figure_names_was_written_for_five_minutes(
+    written: Any, five_minutes: Any, hour: Any, meters: tuple[int, int]
+) -> None:
+    usage = {"written": written, "five_minutes": five_minutes, "hour": hour}
+    answer = {"usage": {"input": 1, "output": 1, **usage}}
+    quantities = found(answer, BY_TERM).quantities
+    assert (quantities["cache_write"], quantities.get("cache_write_1h", 0)) == meters
+    assert quantities["input"] == 1

@@ -220,3 +220,20 @@ def test_an_error_is_found_in_any_of_its_shapes(
     answer: object, error: dict[str, object] | None
 ) -> None:
     assert error_in(answer) == error
+
+
+def test_a_code_may_stand_among_the_details() -> None:
+    error = {"type": "odd", "details": {"error_code": "insufficient_quota"}}
+    assert type(judge(429, {}, body(**error))) is UpstreamBilling
+    # One that stands in its place goes before it.
+    assert type(judge(429, {}, body(**error, code="slow_down"))) is UpstreamOverloaded
+    for details in ("text", {"error_code": 7}, None):
+        assert type(judge(500, {}, body(details=details))) is UpstreamFailed
+
+
+def test_words_decide_where_a_provider_names_them() -> None:
+    verdicts = {"balance is too low": UpstreamBilling, "odd": UpstreamRefused}
+    said = body(message="Your balance is TOO low.", code="odd")
+    assert type(judge(400, {}, said, verdicts)) is UpstreamBilling
+    assert type(judge(400, {}, body(message="odd thing"), verdicts)) is UpstreamRefused
+    assert type(judge(500, {}, body(message="odd"), verdicts)) is UpstreamFailed

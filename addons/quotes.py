@@ -1,0 +1,237 @@
+"""Quotes: what a request would cost, without running it.
+
+Nothing is held and nothing is sent upstream. The worst case is made as the hold would
+be, and what would become of it now is decided as the till decides: first the balance,
+then the key's tightest cap, each lowering the output limit or refusing. Only rate
+limits are not looked at: they are used up by requests, and a quote is none.
+
+Reading, counting and looking into the ledger happen in threads of their own, few enough
+to leave the processor to requests that are paid for.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from mitmproxy.http import HTTPFlow
+
+from addons.bodies import plain_body
+from addons.catalogue import Catalogue
+from addons.counting import count_input_here
+from addons.endpoints import Kind
+from addons.estimate import (
+    Estimate,
+    Pieces,
+    chat_estimate,
+    estimate_shape,
+    pieces_estimate,
+)
+from addons.exchange import Exchange, Quote
+from addons.quoting import (
+    affordable,
+    counted_bound,
+    fills,
+    fitted,
+    least_input,
+    price_in_force,
+    situation_of,
+    worst_case,
+)
+from addons.rendering import amount, json_response
+from addons.wire.errors import (
+    ApiError,
+    InsufficientBalance,
+    InternalError,
+    KeyBudgetExceeded,
+    LedgerDown,
+    Overloaded,
+    UnknownKey,
+    error_object,
+)
+from addons.wire.openai import ChatAsk
+from addons.wire.quotes import endpoint_of, read_quote
+from config import PriceBook
+from config.meters import TOKENS
+from config.money import dollars
+from config.prices import moment_text
+from storage.caps import tightest
+from storage.clock import Clock
+from storage.errors import LedgerUnavailable
+from storage.keys import KeyRecord
+from storage.reader import Reader
+from storage.standing import Standing
+
+THREADS = 2
+QUEUE_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would become of a request now: what it would hold and with which output
+    limit, or why it would be refused."""
+
+    hold_nano: int | None
+    max_tokens: int | None = None
+    lowered: bool = False
+    refusal: ApiError | None = None
+
+
+class Quotes:
+    """Answers what requests would cost."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        prices: PriceBook,
+        reader: Reader,
+        clock: Clock,
+        output_floor_tokens: int,
+    ) -> None:
+        self.catalogue = catalogue
+        self.prices = prices
+        self.reader = reader
+        self.clock = clock
+        self.output_floor_tokens = output_floor_tokens
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="quotes")
+        self.waiting = 0
+
+    async def request(self, flow: HTTPFlow) -> None:
+        exchange = Exchange.of(flow)
+        if exchange.refusal is not None or exchange.endpoint.kind is not Kind.QUOTE:
+            return
+        try:
+            flow.response = json_response(200, await self.answer(flow, exchange))
+        except ApiError as error:
+            exchange.refuse(error)
+        except LedgerUnavailable:
+            exchange.refuse(LedgerDown())
+
+    def done(self) -> None:
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    async def answer(self, flow: HTTPFlow, exchange: Exchange) -> bytes:
+        if exchange.caller is None:
+            raise InternalError()
+        if self.waiting >= QUEUE_MAX:
+            raise Overloaded()
+        body = plain_body(flow.request)
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self.pool, self.quote, body, exchange.caller
+            )
+        finally:
+            self.waiting -= 1
+
+    def quote(self, raw: bytes, caller: KeyRecord) -> bytes:
+        """The answer to a body; raises what the request itself would be refused with,
+        but for the money, which is in the answer."""
+        ask = read_quote(raw)
+        now_ns = self.clock.wall_ns()
+        if isinstance(ask, ChatAsk):
+            estimate, outlook, standing = self.quote_chat(ask, caller, now_ns)
+        else:
+            estimate, outlook, standing = self.quote_pieces(ask, caller, now_ns)
+        shape = {
+            "object": "quote",
+            "endpoint": endpoint_of(ask),
+            "at": moment_text(now_ns),
+            **estimate_shape(estimate),
+            **outlook_shape(estimate, outlook),
+            "balance": amount(standing.available_nano),
+            "balance_exact": dollars(standing.available_nano),
+        }
+        return orjson.dumps(shape)
+
+    def quote_chat(
+        self, ask: ChatAsk, caller: KeyRecord, now_ns: int
+    ) -> tuple[Estimate, Outlook, Standing]:
+        model = self.catalogue.serving(ask)
+        price = price_in_force(self.prices, model.id, TOKENS, now_ns)
+        first = worst_case(ask, model, price, situation_of(now_ns))
+        counted = first.input_tokens
+        if not fills(ask, first):
+            counted = count_input_here(ask, model)
+        standing = self.standing_of(caller, now_ns)
+        return (
+            chat_estimate(first, counted, ask.output_limit is not None),
+            self.outlook(ask, first, counted, standing),
+            standing,
+        )
+
+    def quote_pieces(
+        self, ask: Pieces, caller: KeyRecord, now_ns: int
+    ) -> tuple[Estimate, Outlook, Standing]:
+        estimate = pieces_estimate(ask, self.prices, now_ns)
+        standing = self.standing_of(caller, now_ns)
+        needed_nano = estimate.worst.cost_nano
+        for room in rooms(standing):
+            if needed_nano > room.left_nano:
+                refusal = room.refusal(needed_nano)
+                return estimate, Outlook(None, refusal=refusal), standing
+        return estimate, Outlook(needed_nano), standing
+
+    def outlook(
+        self, ask: ChatAsk, first: Quote, counted_tokens: int, standing: Standing
+    ) -> Outlook:
+        """As `Holds` would decide, room by room."""
+        bound, quote = counted_bound(first, counted_tokens), first
+        for room in rooms(standing):
+            if quote.amount_nano <= room.left_nano:
+                continue
+            smaller = None
+            if affordable(first, least_input(ask), 1, room.left_nano):
+                smaller = fitted(
+                    first, bound, room.left_nano, self.output_floor_tokens
+                )
+            if smaller is None:
+                return Outlook(None, refusal=room.refusal(first.amount_nano))
+            quote = smaller
+        return Outlook(quote.amount_nano, quote.output_tokens, quote.lowered)
+
+    def standing_of(self, caller: KeyRecord, now_ns: int) -> Standing:
+        found = self.reader.standing(caller.id, now_ns)
+        if found is None:
+            raise UnknownKey()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one thing leaves for a hold: the balance, or the named cap of the key."""
+
+    left_nano: int
+    cap: str | None = None
+
+    def refusal(self, needed_nano: int) -> InsufficientBalance:
+        needed, left = dollars(needed_nano), dollars(self.left_nano)
+        if self.cap is None:
+            return InsufficientBalance(needed, left)
+        return KeyBudgetExceeded(self.cap, needed, left)
+
+
+def rooms(standing: Standing) -> Iterator[Room]:
+    """The balance first, as at the till, then the cap that leaves least."""
+    yield Room(standing.available_nano)
+    cap = tightest(standing.spending.caps)
+    if cap is not None and cap.left_nano is not None:
+        yield Room(cap.left_nano, cap.name)
+
+
+def outlook_shape(estimate: Estimate, outlook: Outlook) -> dict[str, Any]:
+    """`affordable` is about the worst case as asked for; a request that is not may
+    still be admitted, with a lower output limit."""
+    held = outlook.hold_nano
+    return {
+        "affordable": held == estimate.worst.cost_nano,
+        "admitted": held is not None,
+        "hold": None if held is None else amount(held),
+        "hold_exact": None if held is None else dollars(held),
+        "max_tokens": outlook.max_tokens,
+        "lowered": outlook.lowered,
+        "refusal": None if outlook.refusal is None else error_object(outlook.refusal),
+    }

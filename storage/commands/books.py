@@ -1,0 +1,113 @@
+"""`verify`: does the ledger add up?"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from storage import checkpoint
+from storage.audit import Finding, prove
+from storage.checkpoint import Checkpoint
+from storage.commands.opening import engine_of
+from storage.commands.options import data_option, json_option
+from storage.commands.output import Refused, show
+from storage.engine import Lives, Snapshot
+from storage.errors import StorageError
+from storage.statements import COUNT_TRANSFERS, OPEN_HOLDS_BY_BOOT
+
+PROVED, BROKEN, WAITING = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    findings: list[Finding]
+    reached: Checkpoint
+    transfers: int
+    open_holds: int
+    waiting_holds: int
+
+    @property
+    def exit_code(self) -> int:
+        if self.findings:
+            return BROKEN
+        return WAITING if self.waiting_holds else PROVED
+
+
+@click.command("verify")
+@click.option(
+    "--since",
+    is_flag=True,
+    help="Go on from the last proof instead of reading all again.",
+)
+@data_option
+@json_option
+def verify(since: bool, data: Path, as_json: bool) -> None:
+    """Prove the ledger: exit code 0 proved, 1 broken, 3 proved but not recovered.
+
+    With 3 the ledger is right, but requests of a gateway that was killed still hold
+    money; the next start of the gateway gives it back.
+    """
+    engine = engine_of(data)
+    try:
+        with engine.snapshot() as snapshot:
+            start = checkpoint.read(data) if since else checkpoint.BEGINNING
+            verdict = _examine(snapshot, engine.lives(), start, as_json)
+        if not verdict.findings:
+            checkpoint.write(data, verdict.reached)
+    except (StorageError, OSError) as error:
+        raise Refused(str(error)) from error
+    finally:
+        engine.resign()
+    shown = {
+        "proved": not verdict.findings,
+        "since": start.seq,
+        "transfers": verdict.transfers,
+        "open_holds": verdict.open_holds,
+        "waiting_holds": verdict.waiting_holds,
+        "findings": [
+            {"invariant": found.invariant, "row": found.row, "text": found.text}
+            for found in verdict.findings
+        ],
+    }
+    show(as_json, shown, _verdict_lines(verdict))
+    sys.exit(verdict.exit_code)
+
+
+def _examine(
+    snapshot: Snapshot, boots: Lives, since: Checkpoint, quiet: bool
+) -> Verdict:
+    ((transfers,),) = snapshot.rows(COUNT_TRANSFERS)
+    held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
+    with click.progressbar(
+        length=1,
+        label="proving",
+        file=sys.stderr,
+        hidden=quiet or not sys.stderr.isatty(),
+    ) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        findings, reached = prove(snapshot, since, progress)
+    return Verdict(
+        findings,
+        reached,
+        transfers,
+        sum(number for _, number in held),
+        sum(number for boot_id, number in held if boots.is_dead(boot_id)),
+    )
+
+
+def _verdict_lines(verdict: Verdict) -> list[str]:
+    lines = [str(found) for found in verdict.findings]
+    state = "BROKEN" if verdict.findings else "proved"
+    lines.append(
+        f"{state}: {verdict.transfers} transfers, {verdict.open_holds} open holds"
+    )
+    if verdict.waiting_holds:
+        lines.append(
+            f"{verdict.waiting_holds} of them wait for the gateway's next start"
+        )
+    return lines

@@ -1,0 +1,240 @@
+"""`key`: callers' keys, as an operator looks after them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config.money import dollars
+from storage.caps import Cap
+from storage.commands.opening import opened
+from storage.commands.options import (
+    cap_option,
+    data_option,
+    json_option,
+    optional_nano,
+)
+from storage.commands.output import Refused, show, table
+from storage.commands.users import find_user
+from storage.keys import (
+    LABEL_LENGTH_MAX,
+    Caps,
+    KeyRecord,
+    Terms,
+    TooManyKeys,
+    create_key,
+    mint,
+    revoke_key,
+    set_caps,
+)
+from storage.standing import Spending
+
+LIMIT_MAX = 2**31 - 1
+COLUMNS = (
+    "id",
+    "mask",
+    "status",
+    "default",
+    "label",
+    "rpm",
+    "tpm",
+    "concurrency",
+    "spent",
+    "month",
+    "day",
+    "held",
+    "limit",
+    "limit_month",
+    "limit_day",
+)
+
+type Shape = dict[str, str | int | bool | None]
+
+
+@click.group("key")
+def key_group() -> None:
+    """Look after callers' keys."""
+
+
+def limit_option(name: str, what: str) -> Callable[[Callable[..., None]], Any]:
+    text = f"{what}; 0 is no limit, left out the gateway's default."
+    return click.option(name, type=click.IntRange(0, LIMIT_MAX), help=text)
+
+
+def budget_option(name: str, period: str) -> Callable[[Callable[..., None]], Any]:
+    text = f"Dollars it may spend {period}."
+    return click.option(name, callback=optional_nano, help=text)
+
+
+def label_text(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    if len(text) > LABEL_LENGTH_MAX or not text.isprintable():
+        raise click.BadParameter(f"at most {LABEL_LENGTH_MAX} printable characters")
+    return text
+
+
+@key_group.command("create")
+@click.argument("email")
+@click.option("--label", default="", callback=label_text, help="What it is for.")
+@limit_option("--rpm", "Requests a minute")
+@limit_option("--tpm", "Tokens a minute")
+@limit_option("--concurrency", "Requests at the same time")
+@budget_option("--limit", "in all")
+@budget_option("--limit-day", "a day (UTC)")
+@budget_option("--limit-month", "a calendar month (UTC)")
+@data_option
+@json_option
+def create(
+    email: str,
+    label: str,
+    rpm: int | None,
+    tpm: int | None,
+    concurrency: int | None,
+    limit: int | None,
+    limit_day: int | None,
+    limit_month: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Make one more key for a user; its text is shown now and never again.
+
+    \b
+    Example: a key for tests that stops at a dollar a day
+      run_proxy.py key create ada@example.com --label ci --rpm 60 --limit-day 1
+    """
+    terms = Terms(rpm, tpm, concurrency, limit, limit_day, limit_month)
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        key = mint(storage.secrets)
+        made = storage.writer.wait(create_key, user.account_id, key, label, terms)
+        if isinstance(made, TooManyKeys):
+            raise Refused(
+                f"{user.email} has {made.keys_max} keys already: revoke one first"
+            )
+    shown: Shape = {
+        "id": made.id,
+        "api_key": key.plain,
+        "label": made.label,
+        "rpm": rpm,
+        "tpm": tpm,
+        "concurrency": concurrency,
+        "limit": _dollars(limit),
+        "limit_day": _dollars(limit_day),
+        "limit_month": _dollars(limit_month),
+    }
+    lines = [
+        f"{name}: {value}" for name, value in shown.items() if value not in (None, "")
+    ]
+    show(as_json, shown, lines)
+
+
+@key_group.command("list")
+@click.argument("email")
+@data_option
+@json_option
+def list_keys(email: str, data: Path, as_json: bool) -> None:
+    """List a user's keys with what they spent and may spend, the newest first.
+
+    Spent, month and day (UTC) are what requests paid; held is what running ones hold.
+    A limit that is not shown is the gateway's default, a cap that is not is none.
+
+    \b
+    Example:
+      run_proxy.py key list ada@example.com --json
+    """
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        records = storage.reader.keys(user.account_id)
+        spent = storage.reader.spending(user.account_id, storage.clock.wall_ns())
+    spending = {one.key_id: one for one in spent}
+    # A key that was made between the two looks is in the next list.
+    keys = [_key_shape(key, spending[key.id]) for key in records if key.id in spending]
+    show(as_json, keys, table(COLUMNS, [_without_none(key) for key in keys]))
+
+
+@key_group.command("revoke")
+@click.argument("key_id", type=click.IntRange(min=1))
+@data_option
+@json_option
+def revoke(key_id: int, data: Path, as_json: bool) -> None:
+    """Revoke a key for good, by the id that `key list` shows.
+
+    \b
+    Example:
+      run_proxy.py key revoke 7
+    """
+    with opened(data) as storage:
+        if not storage.writer.wait(revoke_key, key_id):
+            raise Refused(f"there is no key {key_id} that could be revoked")
+    show(as_json, {"id": key_id, "status": "revoked"}, [f"key {key_id}: revoked"])
+
+
+@key_group.command("limit")
+@click.argument("key_id", type=click.IntRange(min=1))
+@cap_option("--total", "in all")
+@cap_option("--day", "a day (UTC)")
+@cap_option("--month", "a calendar month (UTC)")
+@data_option
+@json_option
+def limit_key(
+    key_id: int,
+    total: int | None,
+    day: int | None,
+    month: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Cap what a key may spend, by the id that `key list` shows.
+
+    \b
+    Example: two dollars a day, and no cap a month any more
+      run_proxy.py key limit 7 --day 2 --month none
+    """
+    with opened(data) as storage:
+        budget = storage.writer.wait(set_caps, key_id, Caps(total, day, month))
+    if budget is None:
+        raise Refused(f"there is no key {key_id} that could be limited")
+    caps = {
+        "total": budget.total_nano,
+        "day": budget.day_nano,
+        "month": budget.month_nano,
+        "spent": budget.spent_nano,
+    }
+    shown = {
+        name: nano if nano is None else dollars(nano) for name, nano in caps.items()
+    }
+    lines = [f"{name}: {text or 'none'}" for name, text in shown.items()]
+    show(as_json, {"id": key_id, **shown}, [f"key {key_id}", *lines])
+
+
+def _key_shape(key: KeyRecord, spending: Spending) -> Shape:
+    return {
+        "id": key.id,
+        "mask": key.mask,
+        "status": key.status,
+        "default": key.is_default,
+        "label": key.label,
+        "rpm": key.rpm,
+        "tpm": key.tpm,
+        "concurrency": key.concurrency,
+        **_spent_and_left("", spending.total),
+        **_spent_and_left("_month", spending.month),
+        **_spent_and_left("_day", spending.day),
+        "held": dollars(spending.held_nano),
+    }
+
+
+def _spent_and_left(period: str, cap: Cap) -> Shape:
+    return {
+        period.removeprefix("_") or "spent": dollars(cap.spent_nano),
+        f"limit{period}": _dollars(cap.limit_nano),
+        f"left{period}": _dollars(cap.left_nano),
+    }
+
+
+def _dollars(nano: int | None) -> str | None:
+    return None if nano is None else dollars(nano)
+
+
+def _without_none(shape: Shape) -> Shape:
+    return {name: "" if value is None else value for name, value in shape.items()}

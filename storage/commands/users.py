@@ -1,0 +1,235 @@
+"""`user`: accounts, as an operator looks after them."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from config.gateway import Accounts
+from config.money import cents, dollars
+from storage import Storage
+from storage.accounts import (
+    ROLES,
+    NewUser,
+    Registered,
+    UserRecord,
+    normalise_email,
+    register,
+    set_account_status,
+)
+from storage.commands.opening import opened
+from storage.commands.options import (
+    amount_nano,
+    data_option,
+    json_option,
+    money_nano,
+    signed_nano,
+)
+from storage.commands.output import Refused, show, table
+from storage.keys import mint
+from storage.ledger import Adjusted, Decision, adjust, promo
+from storage.passwords import hash_password
+from storage.sessions import close_sessions
+
+WELCOME = dollars(Accounts().welcome_nano)
+
+
+@click.group("user")
+def user_group() -> None:
+    """Look after users."""
+
+
+@user_group.command("create")
+@click.option("--email", required=True)
+@click.option("--password", help="Visible to other processes: prefer standard input.")
+@click.option("--password-stdin", is_flag=True, help="Read it from standard input.")
+@click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
+@click.option(
+    "--welcome",
+    callback=money_nano,
+    default=WELCOME,
+    show_default=True,
+    help="Dollars to begin with.",
+)
+@data_option
+@json_option
+def create_user(
+    email: str,
+    password: str | None,
+    password_stdin: bool,
+    role: str,
+    welcome: int,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Create a user with an account and a key, which is shown once.
+
+    \b
+    Example:
+      run_proxy.py user create --email ada@example.com --password-stdin < password.txt
+    """
+    email = _email(email)
+    password_hash = hash_password(_password(password, password_stdin))
+    with opened(data) as storage:
+        key = mint(storage.secrets)
+        user = NewUser(storage.ids.uuid(), email, password_hash, role)
+        answer = storage.writer.wait(register, user, key, welcome)
+        if not isinstance(answer, Registered):
+            raise Refused(f"{email} is taken")
+        shown = _user_shape(storage, answer.user) | {"api_key": key.plain}
+    show(as_json, shown, [f"{name}: {value}" for name, value in shown.items()])
+
+
+@user_group.command("list")
+@click.option("--search", default="", help="Part of the address.")
+@data_option
+@json_option
+def list_users(search: str, data: Path, as_json: bool) -> None:
+    """List users by address.
+
+    \b
+    Example:
+      run_proxy.py user list --search example.com
+    """
+    with opened(data) as storage:
+        users = [_user_shape(storage, user) for user in _all_users(storage, search)]
+    show(as_json, users, table(("email", "status", "role", "available"), users))
+
+
+@user_group.command("disable")
+@click.argument("email")
+@data_option
+@json_option
+def disable_user(email: str, data: Path, as_json: bool) -> None:
+    """Refuse a user's requests and sign him out everywhere.
+
+    \b
+    Example:
+      run_proxy.py user disable ada@example.com
+    """
+    _set_status(email, "blocked", data, as_json)
+
+
+@user_group.command("enable")
+@click.argument("email")
+@data_option
+@json_option
+def enable_user(email: str, data: Path, as_json: bool) -> None:
+    """Undo `disable`.
+
+    \b
+    Example:
+      run_proxy.py user enable ada@example.com
+    """
+    _set_status(email, "open", data, as_json)
+
+
+@user_group.command("grant")
+@click.argument("email")
+@click.argument("amount", callback=amount_nano)
+@data_option
+@json_option
+def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
+    """Give a user money from the house's promo account.
+
+    \b
+    Example:
+      run_proxy.py user grant ada@example.com 2.50
+    """
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        ref = storage.ids.make("grant")
+        storage.writer.wait(promo, user.account_id, amount, ref)
+        shown = _user_shape(storage, user) | {"granted": dollars(amount)}
+    text = f"{user.email}: {dollars(amount)} granted, {shown['available']} available"
+    show(as_json, shown, [text])
+
+
+# A negative amount looks like an option.
+@user_group.command("adjust", context_settings={"ignore_unknown_options": True})
+@click.argument("email")
+@click.argument("amount", callback=signed_nano)
+@click.option("--reason", required=True, help="Why; it stays in the ledger.")
+@click.option("--author", required=True, help="Who decided; it stays in the ledger.")
+@data_option
+@json_option
+def adjust_user(
+    email: str, amount: int, reason: str, author: str, data: Path, as_json: bool
+) -> None:
+    """Correct a user's balance by AMOUNT, which may be negative.
+
+    What a negative amount is above the user's available is the house's shortfall.
+
+    \b
+    Example:
+      run_proxy.py user adjust ada@example.com -1 --reason "paid twice" --author bob
+    """
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        decision = Decision(storage.ids.make("adjust"), reason, author)
+        answer = storage.writer.wait(adjust, user.account_id, amount, decision)
+        if not isinstance(answer, Adjusted):
+            raise Refused("this adjustment is there already")
+        shown = _user_shape(storage, user) | {
+            "adjusted": dollars(answer.amount_nano),
+            "shortfall": dollars(answer.shortfall_nano),
+        }
+    text = (
+        f"{user.email}: adjusted by {shown['adjusted']}, "
+        f"shortfall {shown['shortfall']}, {shown['available']} available"
+    )
+    show(as_json, shown, [text])
+
+
+def find_user(storage: Storage, email: str) -> UserRecord:
+    user = storage.reader.user_by_email(_email(email))
+    if user is None:
+        raise Refused(f"there is no user {email}")
+    return user
+
+
+def _set_status(email: str, status: str, data: Path, as_json: bool) -> None:
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        storage.writer.wait(set_account_status, user.account_id, status)
+        if status == "blocked":
+            storage.writer.wait(close_sessions, user.id)
+        shown = _user_shape(storage, find_user(storage, email))
+    show(as_json, shown, [f"{shown['email']}: {shown['status']}"])
+
+
+def _all_users(storage: Storage, search: str) -> Iterator[UserRecord]:
+    after = ""
+    while page := storage.reader.users(search, after):
+        yield from page
+        after = page[-1].email
+
+
+def _email(text: str) -> str:
+    try:
+        return normalise_email(text)
+    except ValueError as error:
+        raise Refused(f"{text}: {error}") from error
+
+
+def _password(given: str | None, from_stdin: bool) -> str:
+    if (given is None) != from_stdin:
+        raise click.UsageError("give one of --password and --password-stdin")
+    password = sys.stdin.readline().rstrip("\r\n") if given is None else given
+    least = Accounts().password_min
+    if len(password) < least:
+        raise Refused(f"a password has at least {least} characters")
+    return password
+
+
+def _user_shape(storage: Storage, user: UserRecord) -> dict[str, str]:
+    balance = storage.reader.balance(user.account_id)
+    return {
+        "id": user.id,
+        "email": user.email,
+        "status": user.status,
+        "role": user.role,
+        "available": cents(balance.available_nano),
+        "available_exact": dollars(balance.available_nano),
+    }

@@ -1,0 +1,99 @@
+"""`verify`: does the ledger add up?"""
+
+import apsw
+import orjson
+import psycopg
+import pytest
+
+from storage import DATABASE
+from tests.storage.teller import NANO, Teller
+
+
+def test_verify_goes_on_from_the_last_proof(ada, run, run_json, open_ledger):
+    run("verify")
+    storage = open_ledger(gateway=False)
+    Teller(storage).caller(NANO, "bob@example.com")
+    storage.close()
+    shown = run_json("verify", "--since")
+    assert (shown["since"], shown["transfers"], shown["proved"]) == (1, 2, True)
+    assert run_json("verify", "--since")["since"] == 2
+
+
+def test_verify_does_not_trust_a_changed_checkpoint(ada, run, data):
+    run("verify")
+    path = data / "checkpoint.json"
+    path.write_bytes(path.read_bytes().replace(b'"seq":1', b'"seq":0'))
+    answer = run("verify", "--since")
+    assert answer.exit_code == 2
+    assert "verify the whole ledger" in answer.stderr
+
+
+@pytest.fixture
+def tamper(ada, data, url):
+    """Changes the transfers behind the ledger's back."""
+
+    def change(statement):
+        if url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("SET session_replication_role = replica")
+                connection.execute(statement)
+            return
+        connection = apsw.Connection(str(data / DATABASE))
+        connection.execute("DROP TRIGGER transfer_no_update")
+        connection.execute(statement)
+        connection.close()
+
+    return change
+
+
+def test_verify_finds_a_past_that_was_written_anew(tamper, run):
+    run("verify")
+    tamper("UPDATE transfer SET hash = prev_hash")
+    answer = run("verify", "--since")
+    assert answer.exit_code == 1
+    assert "I6 transfer 1: it is not what it was" in answer.stdout
+
+
+def test_verify_proves_a_ledger(ada, run, run_json):
+    answer = run("verify")
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        "proved: 1 transfers, 0 open holds\n",
+    )
+    assert run_json("verify") == {
+        "proved": True,
+        "since": 0,
+        "transfers": 1,
+        "open_holds": 0,
+        "waiting_holds": 0,
+        "findings": [],
+    }
+
+
+def test_verify_names_the_row_that_is_broken(ada, tamper, run):
+    tamper("UPDATE transfer SET amount_nano = 11")
+    answer = run("verify")
+    assert answer.exit_code == 1
+    assert f"I2 transfer 1 (promo:welcome:{ada['id']})" in answer.stdout
+    assert answer.stdout.splitlines()[-1].startswith("BROKEN")
+    shown = orjson.loads(run("verify", "--json").stdout)
+    assert {found["invariant"] for found in shown["findings"]} == {"I2", "I6"}
+
+
+def test_verify_beside_a_living_gateway(run, open_ledger):
+    teller = Teller(open_ledger())
+    teller.admit(teller.caller(), "r1", 1)
+    answer = run("verify")
+    assert (answer.exit_code, "1 open holds" in answer.stdout) == (0, True)
+
+
+def test_verify_says_that_a_dead_run_waits(run, open_ledger):
+    storage = open_ledger()
+    teller = Teller(storage)
+    teller.admit(teller.caller(), "r1", 1)
+    storage.close()
+    answer = run("verify")
+    assert answer.exit_code == 3
+    assert "1 of them wait for the gateway's next start" in answer.stdout
+    open_ledger()
+    assert run("verify").exit_code == 0
