@@ -218,7 +218,7 @@ def engine_at(
         from storage.postgres.engine import PostgresEngine
     except ImportError as error:
         raise UnsupportedPostgres(
-            "PostgreSQL needs psycopg: pip install 'autolist-token[postgres]'"
+            "PostgreSQL needs the extra `postgres`: pip install 'psycopg[binary]>=3.2'"
         ) from error
     return PostgresEngine(url, busy_seconds, boot_id)
 

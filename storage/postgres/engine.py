@@ -1,12 +1,20 @@
 """PostgreSQL: one ledger for any number of gateways, on any number of machines.
 
 Every gateway's writer takes the same advisory lock for its batch (see connection.py),
-so all verbs of all gateways run one after the other, exactly as they do in one file.
+so all verbs of all gateways run one after the other, exactly as they do in one file:
+whoever asked for the lock first has it next. Taking rows only as they are needed would
+let batches of different users overlap, but each of them ends in the one chain of
+transfers, so they would meet there all the same, and could lock each other out before.
+
 Limits on the server keep a gateway that stops in the middle from stopping the others:
 its session ends a second later, and with it its transaction and its lock.
 
 A commit whose answer is lost may have happened. The writer runs the same batch again on
-a new connection: verbs know their ids, so what happened is found and not done twice.
+a new connection: its lock comes when the old session has ended one way or the other,
+and verbs know their ids, so what happened is found and not done twice.
+
+Sessions carry locks and prepared statements, so a pool that hands them out by
+transaction (pgbouncer) must not stand in between.
 """
 
 import logging

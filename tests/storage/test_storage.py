@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 
 import apsw
 import psycopg
@@ -15,6 +16,7 @@ from storage.errors import (
     LedgerBroken,
     LedgerUnavailable,
     StorageError,
+    UnsupportedPostgres,
     WrongSecret,
 )
 from storage.ledger import Granted, Insufficient
@@ -152,6 +154,23 @@ def test_gateways_share_a_database(only_postgres, open_ledger, other_data):
     second.settle("r1", 7)
     first.settle("r2", 7)
     assert first.available(caller) == 2 * NANO - 14
+
+
+@pytest.fixture
+def without_psycopg():
+    """As on a machine where nobody installed the extra."""
+    name = "storage.postgres.engine"
+    kept = sys.modules.get(name)
+    sys.modules[name] = None
+    yield
+    del sys.modules[name]
+    if kept is not None:
+        sys.modules[name] = kept
+
+
+def test_without_psycopg_the_extra_is_named(without_psycopg, data, settings):
+    with pytest.raises(UnsupportedPostgres, match="the extra `postgres`"):
+        open_storage(data, settings, gateway=True, url="postgresql://u@h/d")
 
 
 def test_a_server_that_is_away_is_unavailable(only_postgres, data, settings):
