@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from storage.postgres.engine import PostgresEngine
 
 WRITER = 0x6175746F_00000002
+# Whatever the server's defaults are: each statement sees what was committed before it,
+# so what is read behind the lock is what the batch before has left.
+BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _LEASE_NS = LEASE_SECONDS * 10**9
 _QUEUE = f"SELECT pg_advisory_xact_lock({WRITER})"
 _LEAD = f"SELECT pg_try_advisory_lock({LEADER})"
@@ -47,7 +50,7 @@ class PostgresConnection:
         self.sql = self._line.sql
 
     def begin(self) -> None:
-        self._line.control(b"BEGIN")
+        self._line.control(BEGIN)
         self._line.keep(_QUEUE)
         self._tip = self._line.sql(LAST_TRANSFER)
 

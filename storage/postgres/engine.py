@@ -47,6 +47,8 @@ CONNECT_SECONDS = 5
 STOPPED_SECONDS = 1.0
 """How long a batch may ask nothing. It is less than others usually wait for the lock,
 so that none of them fails because one was stopped while it held it."""
+SNAPSHOT_SECONDS = 600.0
+"""How long an audit may ask nothing: the server keeps what it might still read."""
 SILENT_SECONDS = 5.0
 """How long after its own limit the server may be silent before it is given up."""
 
@@ -148,6 +150,7 @@ class PostgresEngine:
                 # All rows are wanted, so the plan for the first few is no good one.
                 cursor_tuple_fraction="1",
                 jit="off",
+                idle_in_transaction_session_timeout=SNAPSHOT_SECONDS,
             ) as connection:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.autocommit = False
@@ -196,8 +199,9 @@ class PostgresEngine:
             f"-c {name}={value if isinstance(value, str) else int(value * _MS)}"
             for name, value in settings.items()
         )
+        given = conninfo_to_dict(self._conninfo).get("options") or ""
         connection = psycopg.connect(
-            make_conninfo(self._conninfo, options=options), autocommit=True
+            make_conninfo(self._conninfo, options=f"{given} {options}"), autocommit=True
         )
         connection.adapters.register_dumper(int, Int8BinaryDumper)
         connection.adapters.register_loader("numeric", _Whole)

@@ -73,18 +73,15 @@ class PostgresReads:
     ) -> list[Row]:
         connection = self._take()
         try:
-            rows = run(connection)
+            return run(connection)
         except psycopg.OperationalError:
             if not connection.closed:
-                self._give(connection)
                 raise
+            # Lost since it was used last; the others that lie ready are lost with it.
             connection = self._connect()
-            rows = run(connection)
-        except BaseException:
+            return run(connection)
+        finally:
             self._give(connection)
-            raise
-        self._give(connection)
-        return rows
 
     def _take(self) -> "psycopg.Connection[Any]":
         with self._lock:

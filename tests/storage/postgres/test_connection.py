@@ -124,6 +124,14 @@ def test_who_stops_inside_a_batch_does_not_stop_the_others(teller, storage):
     stopped.abandon()
 
 
+def test_the_servers_default_isolation_does_not_count(open_ledger, url):
+    """What is read behind the lock must be what the batch before has left."""
+    options = "options=-c%20default_transaction_isolation%3Dserializable"
+    teller = Teller(open_ledger(url=f"{url}&{options}"))
+    assert teller.sql("SHOW default_transaction_isolation") == [("serializable",)]
+    assert teller.sql("SHOW transaction_isolation") == [("read committed",)]
+
+
 def test_a_wait_for_the_others_has_an_end(open_ledger, settings, url, server):
     storage = open_ledger()
     caller = Teller(storage).caller(NANO)

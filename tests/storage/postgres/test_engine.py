@@ -52,9 +52,12 @@ def test_a_writer_is_durable_and_limited(teller, setting, value):
 
 
 def test_what_an_operator_says_in_the_address_counts(url, settings):
-    engine = PostgresEngine(f"{url}&application_name=mine", 1.0)
+    options = "options=-c%20work_mem%3D5MB"
+    engine = PostgresEngine(f"{url}&application_name=mine&{options}", 1.0)
     connection = engine.connect()
     assert connection.sql("SHOW application_name") == [("mine",)]
+    assert connection.sql("SHOW work_mem") == [("5MB",)]
+    assert connection.sql("SHOW lock_timeout") == [("1s",)]
     connection.abandon()
 
 
