@@ -42,9 +42,7 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
-    auditing = Auditing(
-        storage.audit, storage.stop_audit, storage.leads, storage.alarm.reason
-    )
+    auditing = Auditing(storage.auditor, storage.leads, storage.alarm.reason)
     holds = Holds(
         storage.writer,
         settings.prices,

@@ -18,6 +18,7 @@ from addons.wire.videos import VideoAsk
 from config import Price, PriceBook
 from config.meters import IMAGES, VIDEOS, rate_text
 from config.money import charge_nano_rounded_up, dollars, dollars_a_unit
+from config.price_text import terms_id, terms_text
 from config.prices import Situation, input_tokens, moment_text, rate_pico
 
 type Pieces = ImageAsk | VideoAsk
@@ -118,13 +119,14 @@ def bill_of(
 
 
 def estimate_shape(estimate: Estimate) -> dict[str, Any]:
-    """In JSON: numbers digit by digit, and the same amounts as exact text."""
+    """In JSON: numbers digit by digit, and the same amounts as exact text. The price
+    has the id that a receipt gives it, which tells nothing of what we pay."""
     price = estimate.price
     return {
         "model": price.model,
         "currency": "USD",
         "price": {
-            "id": price.id,
+            "id": terms_id(terms_text(price)),
             "effective_from": moment_text(price.effective_from_ns),
             "conditions": price.facts(estimate.situation),
         },

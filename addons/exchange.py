@@ -189,6 +189,9 @@ class Exchange:
     def ask_upstream(self, now_ns: int) -> None:
         """From now on we wait for a provider."""
         self.upstream_since_ns = now_ns
+
+    def contact(self, now_ns: int) -> None:
+        """A provider is being told: from now on it may work, and cost us."""
         if self.contacted_ns is None:
             self.contacted_ns = now_ns
 

@@ -72,12 +72,13 @@ LISTEN: Table = {
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """How the ledger's writer queues, batches and repeats."""
+    """How the ledger's writer queues, batches and repeats, and what a start proves."""
 
     queue_max: int = 4096
     batch_max: int = 128
     busy_seconds: float = 2.0
     recover_seconds: float = 1.0
+    boot_proof_transfers: int = 50_000
 
 
 LEDGER: Table = {
@@ -85,6 +86,7 @@ LEDGER: Table = {
     "batch_max": ("batch_max", whole(1)),
     "busy_seconds": ("busy_time", duration()),
     "recover_seconds": ("recover_time", duration()),
+    "boot_proof_transfers": ("boot_proof_transfers", whole(0)),
 }
 
 

@@ -16,13 +16,11 @@ from pathlib import Path
 from config.gateway import LedgerSettings
 from config.prices import Price
 from storage.alarm import Alarm
-from storage.audit import Finding, dead_boots_hold_nothing, prove
-from storage.checkpoint import BEGINNING
-from storage.checkpoint import read as read_checkpoint
-from storage.checkpoint import write as write_checkpoint
+from storage.auditor import Auditor, start_of
+from storage.checkpoint import BEGINNING, Checkpoint
 from storage.clock import Clock, SystemClock
 from storage.directory import Directory
-from storage.engine import Engine, Snapshot
+from storage.engine import Engine
 from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
@@ -31,6 +29,7 @@ from storage.errors import (
 )
 from storage.ids import Ids
 from storage.locks import Boots, FileLock
+from storage.prover import Prover
 from storage.reader import Reader
 from storage.recovery import (
     boots_with_open_holds,
@@ -57,12 +56,14 @@ class Storage:
     def __init__(
         self,
         data: Path,
+        url: str,
         engine: Engine,
         ledger: LedgerSettings,
         clock: Clock,
         ids: Ids,
         locks: list[FileLock],
         boot_id: str,
+        since: Checkpoint,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -81,33 +82,19 @@ class Storage:
             boot_id,
             on_keys_changed=self.directory.changed,
         )
+        self.auditor = Auditor(
+            data,
+            engine,
+            self.secrets,
+            self.alarm,
+            self.sweep,
+            Prover(data, url),
+            since,
+            whole_due=since.seq > ledger.boot_proof_transfers,
+        )
         self.recovered = 0
-        self.proved = BEGINNING
-        self._data = data
-        self._auditing: Snapshot | None = None
         self._locks = locks
         self._closed = False
-
-    def audit(self) -> list[Finding]:
-        """Prove what came since the last proof; for a thread, as it may take long.
-
-        Every process of the gateway hears of what it finds by the alarm.
-        """
-        # Whoever dies while this looks has until the next look to be recovered.
-        swept = self.sweep()
-        with self.engine.snapshot() as snapshot:
-            self._auditing = snapshot
-            try:
-                findings, reached = prove(snapshot, self.proved)
-                findings.extend(dead_boots_hold_nothing(snapshot, swept.__contains__))
-            finally:
-                self._auditing = None
-        if findings:
-            self.alarm.sound(str(findings[0]))
-        else:
-            self.proved = reached
-            write_checkpoint(self._data, reached)
-        return findings
 
     def leads(self) -> bool:
         """Whether this process is the one of its gateway that sweeps and audits.
@@ -126,12 +113,6 @@ class Storage:
         self.recovered += voided
         return dead
 
-    def stop_audit(self) -> None:
-        """Ends one that runs in another thread; it raises LedgerUnavailable there."""
-        snapshot = self._auditing
-        if snapshot is not None:
-            snapshot.interrupt()
-
     def hand_over(self) -> FileLock | None:
         """Closes all but the gateway's own lock, if the engine needs one, for other
         processes to join by."""
@@ -144,7 +125,7 @@ class Storage:
         if self._closed:
             return
         self._closed = True
-        self.stop_audit()
+        self.auditor.stop()
         # Readers first: a checkpoint cannot empty a WAL that somebody reads.
         self.directory.close()
         self.reader.close()
@@ -180,9 +161,14 @@ def open_storage(
     first = gateway and not proved
     try:
         engine = engine_at(data, url, ledger.busy_seconds, boot_id if gateway else None)
-        engine.prepare(clock.wall_ns(), checked=first)
+        since = _start(data, ledger, proved)
+        # Checking a file takes as long as proving it, and is left out with it: the
+        # proof of the whole that follows checks it first.
+        engine.prepare(clock.wall_ns(), checked=first and not since.seq)
         _make_secret(data, engine)
-        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id)
+        storage = Storage(
+            data, url, engine, ledger, clock, ids, locks, boot_id, since
+        )
     except BaseException:
         _release(locks)
         raise
@@ -195,8 +181,6 @@ def open_storage(
         if first:
             storage.boots.sweep()
             _refuse_broken(storage)
-        if proved:
-            storage.proved = read_checkpoint(data)
         storage.writer.wait(register_prices, list(prices))
     except BaseException:
         storage.close()
@@ -221,6 +205,13 @@ def engine_at(
             "PostgreSQL needs the extra `postgres`: pip install 'psycopg[binary]>=3.2'"
         ) from error
     return PostgresEngine(url, busy_seconds, boot_id)
+
+
+def _start(data: Path, ledger: LedgerSettings, proved: bool) -> Checkpoint:
+    """Where the proofs of this process go on. After an alarm nothing is believed."""
+    if Alarm(data).reason() is not None:
+        return BEGINNING
+    return start_of(data, 0 if proved else ledger.boot_proof_transfers)
 
 
 def _take_locks(
@@ -254,7 +245,7 @@ def _make_secret(data: Path, engine: Engine) -> None:
 
 
 def _refuse_broken(storage: Storage) -> None:
-    findings = storage.audit()
+    findings = storage.auditor.audit()
     for found in findings:
         log.error("the audit found: %s", found)
     if findings:

@@ -7,6 +7,12 @@ null, which is all a transfer is made of. The first row follows thirty-two zero 
 
 Who changes a row by hand must compute every later hash again, and whoever noted one of
 them sees it.
+
+A transfer that charges a request says in `request_hash` what the request was: the
+digest of its closed hold and its usage row, in the same form. The digest is the
+sixteenth value of such a row, as hexadecimal text, so the chain vouches for what was
+used, when and how it ended, and can still be followed without those rows. Transfers
+from before there were such digests, and those that charge nothing, have fifteen.
 """
 
 from collections.abc import Sequence
@@ -32,13 +38,71 @@ COLUMNS = (
     "author",
     "at_ns",
 )
+HOLD_COLUMNS = (
+    "id",
+    "account_id",
+    "key_id",
+    "amount_nano",
+    "extended_nano",
+    "price_id",
+    "model",
+    "tokens",
+    "window_ns",
+    "state",
+    "reason",
+    "boot_id",
+    "opened_ns",
+    "closed_ns",
+)
+USAGE_COLUMNS = (
+    "request_id",
+    "account_id",
+    "key_id",
+    "price_id",
+    "model",
+    "provider",
+    "upstream_model",
+    "evidence",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "other",
+    "cost_pico",
+    "cost_nano",
+    "paid_nano",
+    "shortfall_nano",
+    "outcome",
+    "status",
+    "attempts",
+    "first_byte_ms",
+    "total_ms",
+    "tokens",
+    "stream",
+    "at_ns",
+    "buy_pico",
+    "buy_nano",
+    "upstream_id",
+    "finish",
+    "trail",
+)
+"""What a request's digest is made of: its hold, then its usage."""
 
 Value = int | str | None
 
 
-def link(previous: bytes, row: Sequence[Value]) -> bytes:
+def link(
+    previous: bytes, row: Sequence[Value], request_hash: bytes | None = None
+) -> bytes:
     """The hash of a row that follows the one with the hash `previous`."""
+    if request_hash is not None:
+        row = (*row, request_hash.hex())
     return sha256(previous + orjson.dumps(row)).digest()
+
+
+def digest(request: Sequence[Value]) -> bytes:
+    """What `request_hash` is for a hold and its usage."""
+    return sha256(orjson.dumps(request)).digest()
 
 
 class Chain:
@@ -47,6 +111,6 @@ class Chain:
     def __init__(self, head: bytes = FIRST) -> None:
         self.head = head
 
-    def link(self, row: Sequence[Value]) -> bytes:
-        self.head = link(self.head, row)
+    def link(self, row: Sequence[Value], request_hash: bytes | None = None) -> bytes:
+        self.head = link(self.head, row, request_hash)
         return self.head

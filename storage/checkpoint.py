@@ -2,14 +2,18 @@
 
 A checkpoint is the newest transfer of a proved ledger (its seq, date and hash, which
 stands for all before it) and the house's counters at that moment. It is a small file
-beside the ledger, written whole or not at all, with a digest over its content; and the
-ledger must still have that transfer with that hash.
+beside the ledger, written whole or not at all; and the ledger must still have that
+transfer with that hash.
+
+Its content is signed with a key derived from the data directory's secret. Who can write
+the database, or even this file, but has not the secret cannot make a checkpoint that
+says what was never proved; he can only take it away, and then all is proved again.
 """
 
+import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +22,7 @@ import orjson
 from storage.chain import FIRST
 from storage.engine import Snapshot
 from storage.errors import DatabaseDamaged
+from storage.secrets import Secrets
 from storage.statements import HOUSE, LAST_TRANSFER
 
 FILE = "checkpoint.json"
@@ -47,21 +52,27 @@ def newest(snapshot: Snapshot) -> Checkpoint:
     return Checkpoint(seq, at_ns, head, MappingProxyType(house))
 
 
-def write(data: Path, checkpoint: Checkpoint) -> None:
+def write(data: Path, secrets: Secrets, checkpoint: Checkpoint) -> None:
     content = _content(checkpoint)
-    text = orjson.dumps({"proved": content, "digest": _digest(content)})
+    text = orjson.dumps({"proved": content, "seal": _seal(secrets, content)})
     partial = data / f".{FILE}.{os.getpid()}"
     partial.write_bytes(text)
     os.replace(partial, data / FILE)
 
 
-def read(data: Path) -> Checkpoint:
-    """The last one written; the beginning if there is none."""
+def forget(data: Path) -> None:
+    """After a proof that failed: nothing goes on from there, the next proves all."""
+    (data / FILE).unlink(missing_ok=True)
+
+
+def read(data: Path, secrets: Secrets) -> Checkpoint:
+    """The last one written; the beginning if there is none. Raises DatabaseDamaged
+    for one that was not written with this secret."""
     try:
         found = orjson.loads((data / FILE).read_bytes())
         content = found["proved"]
-        if found["digest"] != _digest(content):
-            raise ValueError("its digest is not that of its content")
+        if not hmac.compare_digest(found["seal"], _seal(secrets, content)):
+            raise ValueError("its seal is not that of its content")
         house = {row[0]: (row[1], row[2]) for row in content["house"]}
         return Checkpoint(
             content["seq"],
@@ -86,5 +97,7 @@ def _content(checkpoint: Checkpoint) -> dict[str, object]:
     }
 
 
-def _digest(content: object) -> str:
-    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _seal(secrets: Secrets, content: object) -> str:
+    key = secrets.signing("checkpoint").encode()
+    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return hmac.digest(key, text, "sha256").hex()

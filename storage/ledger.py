@@ -23,12 +23,13 @@ the house from `shortfall`, where an operator sees it.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from config.prices import METERS
 from storage import replays
 from storage import statements as sql
 from storage.caps import caps_of, days_of, tightest
-from storage.chain import link
+from storage.chain import Value, digest, link
 from storage.database import Ledgerbase, Row
 from storage.errors import IllegalMove
 from storage.replays import Earlier, KeptAnswer, ReplayKey
@@ -218,18 +219,23 @@ class Decision:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    """A hold as a settle or void finds it."""
+class _Hold(NamedTuple):
+    """A closed hold: all columns, in the order in which its digest is made."""
 
     id: str
     account_id: int
     key_id: int
     amount_nano: int
+    extended_nano: int
     price_id: str
     model: str
     tokens: int
     window_ns: int
+    state: str
+    reason: str | None
+    boot_id: str
+    opened_ns: int
+    closed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +253,7 @@ class _Transfer:
     reverses: str | None = None
     reason: str | None = None
     author: str | None = None
+    request_hash: bytes | None = None
 
 
 Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked | Earlier
@@ -357,7 +364,8 @@ def void(
     record = record or _nothing_used(hold.model, reason)
     _leave_key(db, hold, record.tokens, 0)
     ((available,),) = db.sql(sql.RELEASE, (hold.account_id, hold.amount_nano))
-    _write_usage(db, sql.INSERT_USAGE, hold, Settlement(hold_id, 0, 0, record), 0)
+    nothing = Settlement(hold_id, 0, 0, record)
+    db.sql(sql.INSERT_USAGE, _usage_row(db, hold, nothing, 0))
     return Voided(available)
 
 
@@ -595,7 +603,7 @@ def _close(
     db: Ledgerbase, hold_id: str, state: State, reason: str | None
 ) -> _Hold | None:
     closed = db.sql(sql.CLOSE_HOLD, (hold_id, state.value, reason, db.now_ns))
-    return _Hold(hold_id, *closed[0]) if closed else None
+    return _Hold(*closed[0]) if closed else None
 
 
 def _leave_key(db: Ledgerbase, hold: _Hold, tokens: int, paid_nano: int) -> None:
@@ -623,6 +631,7 @@ def _charge(
         charged = db.sql(sql.CHARGE, (hold.account_id, held_nano, paid))
     available, posted = charged[0]
     db.sell(cost, settlement.buy_nano)
+    used = _usage_row(db, hold, settlement, paid)
     _write_transfer(
         db,
         _Transfer(
@@ -635,16 +644,17 @@ def _charge(
             posted,
             hold.id,
             buy_nano=settlement.buy_nano,
+            request_hash=digest(hold + used),
         ),
     )
     if cost > paid:
         _book_shortfall(db, hold.id, cost - paid, REVENUE, hold_id=hold.id)
     if code == "usage":
         _leave_key(db, hold, settlement.record.tokens, paid)
-        _write_usage(db, sql.INSERT_USAGE, hold, settlement, paid)
+        db.sql(sql.INSERT_USAGE, used)
     else:
         db.sql(sql.SPEND_LATE, (hold.key_id, paid))
-        _write_usage(db, sql.REPLACE_USAGE, hold, settlement, paid)
+        db.sql(sql.REPLACE_USAGE, used)
     if paid:
         db.sql(sql.SPEND, (hold.key_id, db.now_ns // sql.DAY_NS, paid))
     if settlement.answer is not None:
@@ -700,14 +710,11 @@ def _settle_again(db: Ledgerbase, settlement: Settlement) -> Settled:
     hold_id = settlement.hold_id
     state, row = _find_hold(db, hold_id)
     late = step(state, Move.SETTLE, hold_id) is Step.LATE
-    _, account_id, key_id, amount, _, price_id, model, tokens, window_ns = row
     if late and not db.sql(sql.FIND_TRANSFER, (f"late:{hold_id}",)):
-        hold = _Hold(
-            hold_id, account_id, key_id, amount, price_id, model, tokens, window_ns
-        )
-        return _charge(db, hold, settlement, "late", 0)
+        (closed,) = db.sql(sql.FIND_WHOLE_HOLD, (hold_id,))
+        return _charge(db, _Hold(*closed), settlement, "late", 0)
     ((paid, shortfall),) = db.sql(sql.FIND_PAYMENT, (hold_id,))
-    return Settled(paid, shortfall, _available(db, account_id))
+    return Settled(paid, shortfall, _available(db, row[1]))
 
 
 def _find_hold(db: Ledgerbase, hold_id: str) -> tuple[State, Row]:
@@ -800,48 +807,45 @@ def _write_transfer(db: Ledgerbase, transfer: _Transfer) -> None:
         transfer.author,
         at_ns,
     )
-    hashed = link(head, row)
-    db.sql(sql.INSERT_TRANSFER, (*row, head, hashed))
+    hashed = link(head, row, transfer.request_hash)
+    db.sql(sql.INSERT_TRANSFER, (*row, transfer.request_hash, head, hashed))
     db.grow(seq, at_ns, hashed)
 
 
-def _write_usage(
-    db: Ledgerbase, statement: str, hold: _Hold, settlement: Settlement, paid_nano: int
-) -> None:
+def _usage_row(
+    db: Ledgerbase, hold: _Hold, settlement: Settlement, paid_nano: int
+) -> tuple[Value, ...]:
     """The model and price are the hold's: what was promised is what is charged."""
     record = settlement.record
     quantities = record.quantities
-    db.sql(
-        statement,
-        (
-            hold.id,
-            hold.account_id,
-            hold.key_id,
-            hold.price_id,
-            hold.model,
-            record.provider,
-            record.upstream_model,
-            record.evidence,
-            *[quantities.get(meter, 0) for meter in METERS],
-            _other(record),
-            str(settlement.cost_pico),
-            settlement.cost_nano,
-            paid_nano,
-            settlement.cost_nano - paid_nano,
-            record.outcome,
-            record.status,
-            record.attempts,
-            record.first_byte_ms,
-            record.total_ms,
-            record.tokens,
-            int(record.stream),
-            db.now_ns,
-            str(settlement.buy_pico),
-            settlement.buy_nano,
-            cleaned(record.upstream_id, ID_CHARS_MAX),
-            cleaned(record.finish, NAME_CHARS_MAX),
-            trail_text(record.trail),
-        ),
+    return (
+        hold.id,
+        hold.account_id,
+        hold.key_id,
+        hold.price_id,
+        hold.model,
+        record.provider,
+        record.upstream_model,
+        record.evidence,
+        *[quantities.get(meter, 0) for meter in METERS],
+        _other(record),
+        str(settlement.cost_pico),
+        settlement.cost_nano,
+        paid_nano,
+        settlement.cost_nano - paid_nano,
+        record.outcome,
+        record.status,
+        record.attempts,
+        record.first_byte_ms,
+        record.total_ms,
+        record.tokens,
+        int(record.stream),
+        db.now_ns,
+        str(settlement.buy_pico),
+        settlement.buy_nano,
+        cleaned(record.upstream_id, ID_CHARS_MAX),
+        cleaned(record.finish, NAME_CHARS_MAX),
+        trail_text(record.trail),
     )
 
 

@@ -128,6 +128,7 @@ class Transfer(Table):
     at_ns = BigIntegerField()
     prev_hash = BlobField()
     hash = BlobField()
+    request_hash = BlobField(null=True)
 
 
 class Usage(Table):

@@ -385,9 +385,13 @@ def check(connection: apsw.Connection) -> None:
     try:
         (answer,) = connection.execute("PRAGMA quick_check(1)").fetchall()
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseDamaged(f"the database is damaged: {error}") from error
+        raise _damaged(error) from error
     if answer[0] != "ok":
-        raise DatabaseDamaged(f"the database is damaged: {answer[0]}")
+        raise _damaged(answer[0])
+
+
+def _damaged(what: object) -> DatabaseDamaged:
+    return DatabaseDamaged(f"the database is damaged: {what}; restore a backup")
 
 
 def uri(path: Path, mode: str, vfs: str = "") -> str:

@@ -6,12 +6,16 @@ are one statement, so there is no moment between looking and taking. Parameters 
 numbered, because the conditions need several of them more than once.
 """
 
+from storage.chain import HOLD_COLUMNS, USAGE_COLUMNS
+
 AVAILABLE = "credits_posted - debits_posted - debits_pending"
 POSTED = "credits_posted - debits_posted"
 
 LAST_TRANSFER = "SELECT seq, at_ns, hash FROM transfer ORDER BY seq DESC LIMIT 1"
 
 # Holds.
+
+_HOLD = ", ".join(HOLD_COLUMNS)
 
 FIND_HOLD = """
     SELECT state, account_id, key_id, amount_nano, extended_nano, price_id, model,
@@ -31,11 +35,13 @@ EXTEND_HOLD = """
     RETURNING amount_nano
 """
 
-CLOSE_HOLD = """
+CLOSE_HOLD = f"""
     UPDATE hold SET state = ?2, reason = ?3, closed_ns = ?4
     WHERE id = ?1 AND state = 'open'
-    RETURNING account_id, key_id, amount_nano, price_id, model, tokens, window_ns
+    RETURNING {_HOLD}
 """
+
+FIND_WHOLE_HOLD = f"SELECT {_HOLD} FROM hold WHERE id = ?1"
 
 BOOTS_WITH_OPEN_HOLDS = "SELECT DISTINCT boot_id FROM hold WHERE state = 'open'"
 
@@ -269,8 +275,9 @@ FIND_KEY_BY_HASH = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.hash = ?1"
 INSERT_TRANSFER = """
     INSERT INTO transfer (seq, id, code, debit_id, credit_id, amount_nano, buy_nano,
                           account_id, balance_nano, hold_id, reverses, ref, reason,
-                          author, at_ns, prev_hash, hash)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                          author, at_ns, request_hash, prev_hash, hash)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+            ?18)
 """
 
 FIND_TRANSFER = """
@@ -286,27 +293,16 @@ REVERSED = """
     SELECT coalesce(sum(amount_nano), 0) FROM transfer WHERE reverses = ?1
 """
 
-COUNT_TRANSFERS = "SELECT count(*) FROM transfer"
-
-INSERT_USAGE = """
-    INSERT INTO usage (request_id, account_id, key_id, price_id, model, provider,
-                       upstream_model, evidence, input, cache_read, cache_write, output,
-                       other, cost_pico, cost_nano, paid_nano, shortfall_nano, outcome,
-                       status, attempts, first_byte_ms, total_ms, tokens, stream, at_ns,
-                       buy_pico, buy_nano, upstream_id, finish, trail)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-            ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
+INSERT_USAGE = f"""
+    INSERT INTO usage ({", ".join(USAGE_COLUMNS)})
+    VALUES ({", ".join(f"?{n}" for n in range(1, len(USAGE_COLUMNS) + 1))})
 """
 
 # A late settle replaces what the void wrote; the primary key makes it the same row.
-REPLACE_USAGE = """
-    UPDATE usage SET
-        provider = ?6, upstream_model = ?7, evidence = ?8, input = ?9, cache_read = ?10,
-        cache_write = ?11, output = ?12, other = ?13, cost_pico = ?14, cost_nano = ?15,
-        paid_nano = ?16, shortfall_nano = ?17, outcome = ?18, status = ?19,
-        attempts = ?20, first_byte_ms = ?21, total_ms = ?22, tokens = ?23, stream = ?24,
-        at_ns = ?25, buy_pico = ?26, buy_nano = ?27, upstream_id = ?28, finish = ?29,
-        trail = ?30
+# The first five columns say whose it is.
+_REPLACED = [f"{name} = ?{n}" for n, name in enumerate(USAGE_COLUMNS, 1) if n > 5]
+REPLACE_USAGE = f"""
+    UPDATE usage SET {", ".join(_REPLACED)}
     WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
       AND model = ?5
 """
@@ -407,6 +403,9 @@ INSERT_PRICE = """
     ON CONFLICT (id) DO NOTHING
 """
 INSERT_BOOT = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, ?2, ?3, ?4)"
+
+# Something real to write, where an empty transaction would call a full disk well.
+PROBE = "UPDATE boot SET lease_ns = coalesce(lease_ns, 0) + 1 WHERE id = ?1"
 
 # The secret.
 

@@ -38,6 +38,7 @@ from storage.database import Ledgerbase
 from storage.engine import Connection, Engine
 from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
+from storage.statements import PROBE
 
 PAUSES_SECONDS = (0.0, 0.1, 0.5)
 """Before each time that a batch is run again."""
@@ -245,6 +246,9 @@ class Writer:
         return changed
 
     def _commit(self, connection: Connection) -> None:
+        if not self._healthy:
+            # Only what is written shows that the disk takes it again.
+            connection.sql(PROBE, (self._boot_id,))
         started_ns = self._clock.monotonic_ns()
         connection.commit()
         self._commit_ns += self._clock.monotonic_ns() - started_ns

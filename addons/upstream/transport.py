@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from addons.providers import REGISTRY
@@ -26,6 +28,8 @@ KEEPALIVE_SECONDS = 15
 DNS_SECONDS = 60
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+Sent = Callable[[], None]
+
 
 class Reply(Protocol):
     """What a provider answers: a status, headers, and a body in pieces."""
@@ -37,9 +41,15 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    """Opens replies; `open` raises UpstreamFailed when there is none."""
+    """Opens replies; `open` raises UpstreamFailed when there is none.
 
-    def open(self, request: UpstreamRequest) -> AbstractAsyncContextManager[Reply]: ...
+    `sent` is called once there is a connection and the request is on its way: before
+    that nobody has heard of it.
+    """
+
+    def open(
+        self, request: UpstreamRequest, sent: Sent = lambda: None
+    ) -> AbstractAsyncContextManager[Reply]: ...
 
     async def close(self) -> None: ...
 
@@ -84,6 +94,20 @@ class HttpReply:
             raise UpstreamFailed(detail=type(error).__name__) from error
 
 
+class Body(BytesPayload):
+    """Bytes that say when they are written, which takes a connection."""
+
+    def __init__(self, body: bytes, sent: Sent) -> None:
+        super().__init__(body)
+        self._sent = sent
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        self._sent()
+        await super().write_with_length(writer, content_length)
+
+
 class Pool:
     """Kept-alive connections to one provider."""
 
@@ -103,12 +127,14 @@ class Pool:
         )
 
     @asynccontextmanager
-    async def open(self, request: UpstreamRequest) -> AsyncIterator[Reply]:
+    async def open(
+        self, request: UpstreamRequest, sent: Sent = lambda: None
+    ) -> AsyncIterator[Reply]:
         try:
             response = await self.session.request(
                 request.method,
                 address(self.base + request.path),
-                data=request.body,
+                data=Body(request.body, sent),
                 headers=request.headers,
                 # A redirect would carry our credential to an address nobody chose.
                 allow_redirects=False,
@@ -157,7 +183,10 @@ class Local:
         self.play = play
 
     @asynccontextmanager
-    async def open(self, request: UpstreamRequest) -> AsyncIterator[Reply]:
+    async def open(
+        self, request: UpstreamRequest, sent: Sent = lambda: None
+    ) -> AsyncIterator[Reply]:
+        sent()
         yield LocalReply(self.play(orjson.loads(request.body)))
 
     async def close(self) -> None:

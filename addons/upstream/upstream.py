@@ -175,10 +175,14 @@ class Upstream:
     async def attempt(self, call: Call, exchange: Exchange, leg: Leg) -> None:
         request = translate(exchange, leg)
         transport = self.transports[leg.provider.name]
+
+        def sent() -> None:
+            exchange.contact(self.clock.monotonic_ns())
+
         exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
             try:
-                async with transport.open(request) as reply:
+                async with transport.open(request, sent) as reply:
                     await self.receive(call, exchange, leg, reply, watch)
             except asyncio.CancelledError:
                 if watch.expired is None:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
+from config.prices import moment_text
 from storage import checkpoint
 from storage.audit import Finding, prove
 from storage.checkpoint import Checkpoint
 from storage.commands.opening import engine_of
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
-from storage.engine import Lives, Snapshot
+from storage.engine import Engine, Lives
 from storage.errors import StorageError
-from storage.statements import COUNT_TRANSFERS, OPEN_HOLDS_BY_BOOT
+from storage.secrets import Secrets
+from storage.statements import OPEN_HOLDS_BY_BOOT
 
 PROVED, BROKEN, WAITING = 0, 1, 3
 
@@ -50,11 +52,9 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
     """
     engine = engine_of(data)
     try:
-        with engine.snapshot() as snapshot:
-            start = checkpoint.read(data) if since else checkpoint.BEGINNING
-            verdict = _examine(snapshot, engine.lives(), start, as_json)
-        if not verdict.findings:
-            checkpoint.write(data, verdict.reached)
+        start = _checkpoint(data) if since else checkpoint.BEGINNING
+        verdict = _examine(engine, engine.lives(), start, as_json)
+        _remember(data, verdict)
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     finally:
@@ -62,6 +62,7 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
     shown = {
         "proved": not verdict.findings,
         "since": start.seq,
+        "since_at": moment_text(start.at_ns) if start.seq else None,
         "transfers": verdict.transfers,
         "open_holds": verdict.open_holds,
         "waiting_holds": verdict.waiting_holds,
@@ -70,42 +71,59 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
             for found in verdict.findings
         ],
     }
-    show(as_json, shown, _verdict_lines(verdict))
+    show(as_json, shown, _verdict_lines(verdict, start))
     sys.exit(verdict.exit_code)
 
 
+def _checkpoint(data: Path) -> Checkpoint:
+    """The last proof's; without the directory's secret there is none to trust."""
+    if not Secrets.made(data):
+        return checkpoint.BEGINNING
+    return checkpoint.read(data, Secrets.load(data))
+
+
+def _remember(data: Path, verdict: Verdict) -> None:
+    if verdict.findings:
+        checkpoint.forget(data)
+    elif Secrets.made(data):
+        checkpoint.write(data, Secrets.load(data), verdict.reached)
+
+
 def _examine(
-    snapshot: Snapshot, boots: Lives, since: Checkpoint, quiet: bool
+    engine: Engine, boots: Lives, since: Checkpoint, quiet: bool
 ) -> Verdict:
-    ((transfers,),) = snapshot.rows(COUNT_TRANSFERS)
-    held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
     with click.progressbar(
         length=1,
         label="proving",
+        show_pos=True,
+        update_min_steps=1,
         file=sys.stderr,
         hidden=quiet or not sys.stderr.isatty(),
     ) as bar:
 
         def progress(done: int, total: int) -> None:
-            bar.length = total
+            bar.length = max(total, 1)
             bar.update(done - bar.pos)
 
-        findings, reached = prove(snapshot, since, progress)
+        findings, reached = prove(engine.snapshot, since, progress)
+    with engine.snapshot() as snapshot:
+        held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
     return Verdict(
         findings,
         reached,
-        transfers,
+        reached.seq,
         sum(number for _, number in held),
         sum(number for boot_id, number in held if boots.is_dead(boot_id)),
     )
 
 
-def _verdict_lines(verdict: Verdict) -> list[str]:
+def _verdict_lines(verdict: Verdict, since: Checkpoint) -> list[str]:
     lines = [str(found) for found in verdict.findings]
     state = "BROKEN" if verdict.findings else "proved"
-    lines.append(
-        f"{state}: {verdict.transfers} transfers, {verdict.open_holds} open holds"
-    )
+    text = f"{state}: {verdict.transfers} transfers, {verdict.open_holds} open holds"
+    if since.seq:
+        text += f"; since transfer {since.seq} of {moment_text(since.at_ns)}"
+    lines.append(text)
     if verdict.waiting_holds:
         lines.append(
             f"{verdict.waiting_holds} of them wait for the gateway's next start"

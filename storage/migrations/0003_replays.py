@@ -32,6 +32,9 @@ USAGE = (
     "ALTER TABLE usage ADD COLUMN trail TEXT",
 )
 
+# The digest of the request that a transfer charges; the older ones never had one.
+TRANSFERS = ("ALTER TABLE transfer ADD COLUMN request_hash BLOB",)
+
 # Where no lock of the kernel can tell who lives, a boot says so until this moment.
 BOOTS = ("ALTER TABLE boot ADD COLUMN lease_ns INTEGER",)
 
@@ -45,4 +48,4 @@ SECRETS = (
     """,
 )
 
-STATEMENTS = REPLAYS + USAGE + BOOTS + SECRETS
+STATEMENTS = REPLAYS + USAGE + TRANSFERS + BOOTS + SECRETS

@@ -17,6 +17,7 @@ from addons.wire.errors import BadParameter, PriceUnknown, UnknownModel
 from addons.wire.images import ImageAsk
 from addons.wire.videos import VideoAsk
 from config import Price, PriceBook
+from config.price_text import terms_id, terms_text
 from config.prices import PLAIN, Case, When, cost_nano
 from tests.config.priced import prices, quantities, situations
 from tests.fakes import exchanges
@@ -149,7 +150,7 @@ def test_the_price_is_named_with_what_its_rates_depended_on() -> None:
     price = pieces_estimate(ImageAsk("dall-e-3", "x"), BOOK, NOW_NS).price
     shape = estimate_shape(pieces_estimate(ImageAsk("dall-e-3", "x"), BOOK, NOW_NS))
     assert shape["price"] == {
-        "id": price.id,
+        "id": terms_id(terms_text(price)),
         "effective_from": "1970-01-01",
         "conditions": {
             "moment_ns": NOW_NS,

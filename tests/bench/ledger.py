@@ -1,35 +1,46 @@
 """The ledger alone: admit and settle, with nothing of HTTP around them.
 
 Each caller in flight admits, waits for the commit, settles and waits again, on a real
-file with synchronous=FULL. The table says how many such pairs a second the one writer
-commits, how long the slowest hundredth waits, and what a pair costs in CPU over all
-threads. `--transfers` puts so many transfers into the file first, because a ledger that
-slows down as it grows has not been measured yet.
+file with synchronous=FULL. The first table says how many such pairs a second the one
+writer commits, how long they wait, and what a pair costs in CPU over all threads.
 
-    python -m tests.bench.ledger --pairs 20000 --transfers 1000000
+A ledger that slows down as it grows has not been measured yet: with `--transfers` the
+same runs on a file with so many in it, in turns with an empty one, so that whatever
+else the machine does meets both. The second table is `verify` on that file and on one
+of a tenth: its time, and that its memory does not grow. `--data` keeps the files, as
+they take a while to make.
+
+    python -m tests.bench.ledger --pairs 20000 --transfers 10000000 --data /var/tmp/past
 """
 
 import asyncio
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import click
 
 from config.gateway import LedgerSettings
 from config.money import NANO
 from config.prices import Price
-from storage import Storage, open_storage
+from storage import DATABASE, Storage, open_storage
 from storage.accounts import NewUser, register
-from storage.database import Ledgerbase
+from storage.clock import SystemClock
 from storage.keys import mint
 from storage.ledger import Admission, Settlement, UsageRecord, admit, settle
+from storage.sqlite import SqliteEngine
+from tests.bench.past import Past
 
 IN_FLIGHT = (1, 16, 128)
 ACCOUNTS = 100
-FILL_BATCH = 5000
+PAST_NS = 60 * 86_400 * NANO
+ROOT = Path(__file__).resolve().parent.parent.parent
 RATES = {"input": 2_500_000, "output": 10_000_000}
 PRICE = Price.of("gpt-4o", 0, RATES, RATES)
 QUANTITIES = {"input": 12, "output": 34}
@@ -49,15 +60,51 @@ USED = UsageRecord(
     stream=True,
 )
 
+# A process counts what its parent had when it began, so a small one stands between.
+WATCH = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+print(child.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+
 Caller = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
+    """One run, or the middle of several."""
+
     in_flight: int
     pairs_a_second: int
+    p50_ms: float
     p99_ms: float
     cpu_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One `verify` of a file."""
+
+    transfers: int
+    file_mib: int
+    seconds: float
+    cpu_seconds: float
+    peak_mib: int
+
+
+class SetClock:
+    """Stands at a moment; only the past is written with it."""
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+
+    def wall_ns(self) -> int:
+        return self.at_ns
+
+    def monotonic_ns(self) -> int:
+        return self.at_ns
 
 
 def bill(hold_id: str) -> Settlement:
@@ -81,30 +128,34 @@ def ask(caller: Caller, hold_id: str) -> Admission:
     )
 
 
-def callers(storage: Storage) -> list[Caller]:
-    """Rich enough for every run."""
-    found = []
+def make(data: Path, transfers: int) -> None:
+    """A ledger with so much behind it; one that is there already is kept."""
+    if (data / DATABASE).exists():
+        return
+    start_ns = SystemClock().wall_ns() - PAST_NS
+    storage = open_storage(
+        data, LedgerSettings(), clock=SetClock(start_ns), gateway=True, prices=[PRICE]
+    )
     for number in range(ACCOUNTS):
         user = NewUser(storage.ids.uuid(), f"user{number}@example.com", "hash")
-        key = mint(storage.secrets)
-        storage.writer.wait(register, user, key, 10**6 * NANO)
-        key_record = storage.reader.key_by_hash(key.hash)
-        assert key_record is not None
-        found.append((key_record.account_id, key_record.id))
-    return found
+        storage.writer.wait(register, user, mint(storage.secrets), 10**6 * NANO)
+    who = callers(data)
+    storage.close()
+    step_ns = PAST_NS // (transfers + 1)
+    past = Past(data / DATABASE, who, PRICE, start_ns + NANO, step_ns)
+    with click.progressbar(
+        length=transfers,
+        label=f"writing {data.name}",
+        file=sys.stderr,
+        hidden=not transfers or not sys.stderr.isatty(),
+    ) as bar:
+        for done in past.write(transfers):
+            bar.update(done - bar.pos)
 
 
-def fill(storage: Storage, who: list[Caller], transfers: int) -> None:
-    """Requests of the past, by the same verbs, many to a transaction."""
-
-    def some(db: Ledgerbase, first: int, last: int) -> None:
-        for number in range(first, last):
-            hold_id = storage.ids.make("req")
-            admit(db, ask(who[number % len(who)], hold_id))
-            settle(db, bill(hold_id))
-
-    for first in range(0, transfers, FILL_BATCH):
-        storage.writer.wait(some, first, min(transfers, first + FILL_BATCH))
+def callers(data: Path) -> list[Caller]:
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        return list(snapshot.rows('SELECT account_id, id FROM "key" ORDER BY id'))
 
 
 async def run(
@@ -125,47 +176,133 @@ async def run(
     await asyncio.gather(*[customer(numbers) for _ in range(in_flight)])
     took_ns = time.perf_counter_ns() - started_ns
     cpu_ns = time.process_time_ns() - cpu_ns
-    p99_ns = sorted(waits_ns)[len(waits_ns) * 99 // 100]
+    waits_ns.sort()
     return Figures(
-        in_flight, pairs * NANO // took_ns, p99_ns / 1e6, cpu_ns // pairs // 1000
+        in_flight,
+        pairs * NANO // took_ns,
+        waits_ns[len(waits_ns) // 2] / 1e6,
+        waits_ns[len(waits_ns) * 99 // 100] / 1e6,
+        cpu_ns // pairs // 1000,
     )
 
 
-def table(figures: list[Figures], transfers: int) -> list[str]:
-    lines = [
-        "| in flight | transfers in the file | pairs/s | p99 ms | CPU µs a pair |",
-        "|---:|---:|---:|---:|---:|",
-    ]
-    return lines + [
-        f"| {one.in_flight} | {transfers:,} | {one.pairs_a_second:,} |"
-        f" {one.p99_ms:.1f} | {one.cpu_us} |"
-        for one in figures
-    ]
+def middle(runs: list[Figures]) -> Figures:
+    return Figures(
+        runs[0].in_flight,
+        int(median(one.pairs_a_second for one in runs)),
+        median(one.p50_ms for one in runs),
+        median(one.p99_ms for one in runs),
+        int(median(one.cpu_us for one in runs)),
+    )
 
 
-def measure(data: Path, pairs: int, transfers: int) -> list[Figures]:
-    storage = open_storage(data, LedgerSettings(), gateway=True, prices=[PRICE])
+def measure(data: list[Path], pairs: int, rounds: int) -> list[list[Figures]]:
+    """By number in flight, one for each directory; in turns, round by round."""
+    storages = [
+        open_storage(one, LedgerSettings(), gateway=True, prices=[PRICE])
+        for one in data
+    ]
+    who = [callers(one) for one in data]
     try:
-        who = callers(storage)
-        fill(storage, who, transfers)
         return [
-            # One at a time pays for a disk's flush each, so fewer are enough.
-            asyncio.run(run(storage, who, n, pairs if n > 1 else -(-pairs // 10)))
+            measure_one(storages, who, n, pairs if n > 1 else -(-pairs // 10), rounds)
             for n in IN_FLIGHT
         ]
     finally:
-        storage.close()
+        for storage in storages:
+            storage.close()
+
+
+def measure_one(
+    storages: list[Storage],
+    who: list[list[Caller]],
+    in_flight: int,
+    pairs: int,
+    rounds: int,
+) -> list[Figures]:
+    found: list[list[Figures]] = [[] for _ in storages]
+    for _ in range(rounds):
+        for runs, storage, mine in zip(found, storages, who, strict=True):
+            runs.append(asyncio.run(run(storage, mine, in_flight, pairs)))
+    return [middle(runs) for runs in found]
+
+
+def prove(data: Path) -> Proof:
+    """`verify` as an operator runs it; it must prove the ledger."""
+    command = [sys.executable, "run_proxy.py", "verify", "--data", str(data.absolute())]
+    started_ns = time.perf_counter_ns()
+    watched = [sys.executable, "-c", WATCH, *command]
+    said = subprocess.run(watched, cwd=ROOT, capture_output=True, check=True).stdout
+    seconds = (time.perf_counter_ns() - started_ns) / NANO
+    code, cpu_seconds, peak_kib = said.split()
+    assert int(code) == 0, f"verify ended with {int(code)}"
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        ((transfers,),) = snapshot.rows("SELECT max(seq) FROM transfer")
+    return Proof(
+        transfers,
+        (data / DATABASE).stat().st_size >> 20,
+        seconds,
+        float(cpu_seconds),
+        int(peak_kib) >> 10,
+    )
+
+
+def pairs_table(sizes: list[int], figures: list[list[Figures]]) -> list[str]:
+    """Ratios are to the first size of the same run."""
+    lines = [
+        "| in flight | transfers in the file | pairs/s | p50 ms | p99 ms"
+        " | CPU µs a pair | CPU, ratio | pairs/s, ratio |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for by_size in figures:
+        first = by_size[0]
+        for transfers, one in zip(sizes, by_size, strict=True):
+            lines.append(
+                f"| {one.in_flight} | {transfers:,} | {one.pairs_a_second:,}"
+                f" | {one.p50_ms:.2f} | {one.p99_ms:.2f} | {one.cpu_us}"
+                f" | {one.cpu_us / first.cpu_us:.2f}"
+                f" | {one.pairs_a_second / first.pairs_a_second:.2f} |"
+            )
+    return lines
+
+
+def proofs_table(proofs: list[Proof]) -> list[str]:
+    lines = [
+        "| verify: transfers | file MiB | seconds | CPU seconds | µs CPU a transfer"
+        " | peak MiB |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {one.transfers:,} | {one.file_mib:,} | {one.seconds:.1f}"
+        f" | {one.cpu_seconds:.1f} | {one.cpu_seconds * 1e6 / one.transfers:.1f}"
+        f" | {one.peak_mib} |"
+        for one in proofs
+    ]
 
 
 @click.command()
 @click.option("--pairs", type=click.IntRange(min=1), default=20_000, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--transfers", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), help="Kept if it is given.")
-def main(pairs: int, transfers: int, data: Path | None) -> None:
-    """Measure the ledger and print a table."""
+def main(pairs: int, rounds: int, transfers: int, data: Path | None) -> None:
+    """Measure the ledger and print tables."""
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as made:
-        figures = measure(data or Path(made), pairs, transfers)
-    for line in table(figures, transfers):
+        sizes = [0, transfers] if transfers else [0]
+        places = [Path(made) / "empty", (data or Path(made)) / f"with-{transfers}"]
+        for size, place in zip(sizes, places, strict=False):
+            make(place, size)
+        proofs = []
+        if transfers:
+            tenth = (data or Path(made)) / f"with-{transfers // 10}"
+            make(tenth, transfers // 10)
+            proofs = [prove(tenth), prove(places[1])]
+        figures = measure(places[: len(sizes)], pairs, rounds)
+    lines = pairs_table(sizes, figures)
+    if proofs:
+        lines += ["", *proofs_table(proofs)]
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    for line in [*lines, "", f"load of the machine at the end: {load}"]:
         click.echo(line)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from addons.providers.base import UpstreamRequest
+from addons.upstream.transport import Sent
 
 STUCK = "nothing more comes"
 
@@ -58,11 +59,14 @@ class ScriptedTransport:
         self.closed = False
 
     @asynccontextmanager
-    async def open(self, request: UpstreamRequest) -> AsyncIterator[ScriptedReply]:
+    async def open(
+        self, request: UpstreamRequest, sent: Sent = lambda: None
+    ) -> AsyncIterator[ScriptedReply]:
         self.requests.append(request)
         reply = self.replies[len(self.requests) - 1]
         if isinstance(reply, Exception):
             raise reply
+        sent()
         try:
             yield reply
         finally:

@@ -41,7 +41,8 @@ class Child:
         self.data.mkdir(exist_ok=True)
         self.errors = (self.data / LOG).open("ab")
         self.process = subprocess.Popen(
-            program(*self.command),
+            self.program,
+            cwd=ROOT,
             env=bare(self.environ),
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -53,6 +54,10 @@ class Child:
             self.end()
             raise
         return self
+
+    @property
+    def program(self) -> list[str]:
+        return program(*self.command)
 
     def greet(self) -> None:
         assert self.process.stdout is not None

@@ -9,6 +9,7 @@ from config.gateway import LedgerSettings
 from storage import open_storage
 from tests.fakes.clock import FakeClock
 from tests.storage.teller import PRICE, Teller
+from tests.storage.unguarded import in_file, in_postgres
 
 
 @pytest.fixture
@@ -71,6 +72,14 @@ def other_data(data, tmp_path):
         return directory
 
     return make
+
+
+@pytest.fixture
+def corrupt(storage, url):
+    """Runs a statement past everything that guards the ledger."""
+    edit = in_postgres(url) if url else in_file(storage.engine.path)
+    with edit as execute:
+        yield execute
 
 
 @pytest.fixture

@@ -2,7 +2,18 @@
 
 import hashlib
 
-from storage.chain import COLUMNS, FIRST, Chain, link
+import pytest
+
+from storage.chain import (
+    COLUMNS,
+    FIRST,
+    HOLD_COLUMNS,
+    USAGE_COLUMNS,
+    Chain,
+    digest,
+    link,
+)
+from storage.models import Hold, Usage
 from tests.storage.teller import NANO
 
 ROW = (1, "promo:x", "promo", 4, 5, 7, 0, 5, 7, None, None, "x", None, None, 9)
@@ -11,6 +22,24 @@ ROW = (1, "promo:x", "promo", 4, 5, 7, 0, 5, 7, None, None, "x", None, None, 9)
 def test_a_hash_is_of_the_one_before_and_of_the_row_as_json():
     text = b'[1,"promo:x","promo",4,5,7,0,5,7,null,null,"x",null,null,9]'
     assert link(FIRST, ROW) == hashlib.sha256(bytes(32) + text).digest()
+
+
+def test_a_request_is_the_last_value_of_the_row_that_charges_it():
+    text = b'[1,"promo:x","promo",4,5,7,0,5,7,null,null,"x",null,null,9,"0aff"]'
+    hashed = hashlib.sha256(bytes(32) + text).digest()
+    assert link(FIRST, ROW, b"\x0a\xff") == hashed
+
+
+def test_a_digest_is_of_the_values_as_json():
+    assert digest((1, "é", None)) == hashlib.sha256('[1,"é",null]'.encode()).digest()
+
+
+@pytest.mark.parametrize(
+    "model, columns", [(Hold, HOLD_COLUMNS), (Usage, USAGE_COLUMNS)]
+)
+def test_a_digest_is_of_all_columns(model, columns):
+    """A new column that the digest does not know could be changed unseen."""
+    assert set(model._meta.columns) == set(columns)
 
 
 def test_a_chain_grows_from_its_head():
@@ -26,12 +55,25 @@ def test_every_transfer_continues_the_chain(teller):
         teller.admit(caller, f"r{number}", NANO)
         teller.settle(f"r{number}", number)
     rows = teller.sql(
-        f"SELECT {', '.join(COLUMNS)}, prev_hash, hash FROM transfer ORDER BY seq"
+        f"SELECT {', '.join(COLUMNS)}, request_hash, prev_hash, hash FROM transfer"
+        " ORDER BY seq"
     )
     head = FIRST
-    for number, (*row, previous, hashed) in enumerate(rows, 1):
-        assert (row[0], previous, hashed) == (number, head, link(head, row))
+    for number, (*row, request, previous, hashed) in enumerate(rows, 1):
+        assert (row[0], previous, hashed) == (number, head, link(head, row, request))
         head = hashed
+
+
+def test_a_charge_has_the_digest_of_its_request(teller):
+    """And nothing else has one: not the welcome money, not the house's shortfall."""
+    caller = teller.caller(NANO)
+    teller.admit(caller, "r1", NANO)
+    teller.settle("r1", 2 * NANO)
+    (hold,) = teller.sql(f"SELECT {', '.join(HOLD_COLUMNS)} FROM hold")
+    (used,) = teller.sql(f"SELECT {', '.join(USAGE_COLUMNS)} FROM usage")
+    found = teller.sql("SELECT code, request_hash FROM transfer ORDER BY seq")
+    expected = digest(hold + used)
+    assert found == [("promo", None), ("usage", expected), ("shortfall", None)]
 
 
 def test_a_verb_that_fails_leaves_no_gap(teller):

@@ -26,7 +26,7 @@ OLD = f"""
     UPDATE account SET debits_posted = 5 WHERE id = 3;
     UPDATE account SET debits_posted = 1000 WHERE id = 4;
     INSERT INTO account (id, kind, owner, credits_posted, debits_posted, debits_pending,
-        created_ns) VALUES (5, 'user', 'u', 1010, 350, 70, 1);
+        created_ns) VALUES (5, 'user', 'user:u', 1010, 350, 70, 1);
     INSERT INTO "user" VALUES ('u', 'ada@example.com', 'hash', 'user', 5, 1);
     INSERT INTO key (id, account_id, hash, mask, sealed, open_holds, created_ns)
         VALUES (1, 5, x'01', 'tk', x'02', 1, 1);

@@ -10,7 +10,7 @@ from storage.errors import LedgerBroken, LedgerUnavailable
 from storage.ledger import topup
 from storage.reader import ROWS_MAX, Balance, ChargeTransfer
 from storage.statements import INSERT_PRICE
-from tests.storage.teller import NANO, PRICE, used
+from tests.storage.teller import NANO, PRICE, Teller, used
 
 
 def test_a_balance_is_what_is_posted_less_what_is_held(teller, storage):
@@ -182,10 +182,14 @@ def test_a_shortfall_is_not_taken_for_the_charge(teller, storage):
 
 
 @pytest.mark.parametrize("sell", ['{"input":1,"output":1}', "{}", "no"])
-def test_there_is_no_receipt_by_a_price_that_is_not_its_id(teller, storage, sell):
+def test_there_is_no_receipt_by_a_price_that_is_not_its_id(open_ledger, sell):
+    """The audit finds the price too, so this ledger is not proved afterwards."""
+    storage = open_ledger()
+    teller = Teller(storage)
     row = ("f00d", "gpt-4o", 0, sell, '{"input":1,"output":1}', 0)
     teller.sql(INSERT_PRICE, row)
     teller.admit(teller.caller(), "req_1", NANO, price_id="f00d")
     teller.void("req_1")
     with pytest.raises(LedgerBroken, match="f00d"):
         storage.reader.receipt("req_1")
+    assert [found.row for found in teller.audit()] == ["price f00d"]

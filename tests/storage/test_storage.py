@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from dataclasses import replace
 
 import apsw
 import psycopg
@@ -285,10 +286,24 @@ def test_others_join_by_the_lock_that_was_handed_over(only_sqlite, open_ledger):
 def test_who_joins_goes_on_where_the_proof_ended(open_ledger):
     first = open_ledger()
     Teller(first).caller()
-    assert first.audit() == []
-    proved = first.proved
+    assert first.auditor.audit() == []
+    proved = first.auditor.proved
     first.close()
-    assert open_ledger(proved=True).proved == proved
+    assert open_ledger(proved=True).auditor.proved == proved
+
+
+def test_after_an_alarm_no_checkpoint_is_believed(open_ledger, settings):
+    large = replace(settings, boot_proof_transfers=0)
+    first = open_ledger(settings=large)
+    Teller(first).caller()
+    assert first.auditor.audit() == []
+    first.close()
+    second = open_ledger(settings=large)
+    assert second.auditor.whole_due
+    second.alarm.sound("what another worker found")
+    second.close()
+    third = open_ledger(settings=large)
+    assert (third.auditor.whole_due, third.alarm.reason()) == (False, None)
 
 
 def test_one_leads_until_it_is_gone(only_sqlite, gateways):
@@ -315,7 +330,7 @@ def test_an_audit_does_not_blame_a_ledger_for_a_death(gateways):
     caller = Teller(leader).caller(NANO)
     Teller(dying).admit(caller, "a", 1)
     dying.close()
-    assert leader.audit() == []
+    assert leader.auditor.audit() == []
     assert leader.reader.open_holds() == []
 
 
@@ -327,7 +342,7 @@ def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(
     account = Teller(leader).caller(NANO).account_id
     wrong = "UPDATE account SET debits_pending = ?2 WHERE id = ?1"
     leader.writer.wait(lambda db: db.sql(wrong, (account, 5)))
-    (found, *_) = leader.audit()
+    (found, *_) = leader.auditor.audit()
     assert other.alarm.reason() == str(found)
     leader.close()
     other.close()

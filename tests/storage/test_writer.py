@@ -260,6 +260,23 @@ def test_a_commit_that_fails_can_be_repeated_by_the_same_id(
     assert disk.failures
 
 
+def test_only_a_real_write_shows_that_a_disk_is_well_again(
+    teller, on_faulty_disk, disk
+):
+    """An empty transaction commits on any disk."""
+    teller.caller()
+    on_faulty_disk.wait(nothing)
+    disk.broken = True
+    with pytest.raises(LedgerUnavailable):
+        on_faulty_disk.wait(lambda db: set_account_status(db, 5, "blocked"))
+    with pytest.raises(LedgerUnavailable):
+        on_faulty_disk.wait(nothing)
+    assert not on_faulty_disk.statistics().healthy
+    disk.broken = False
+    on_faulty_disk.wait(nothing)
+    assert on_faulty_disk.statistics().healthy
+
+
 def test_after_a_failed_commit_the_file_is_checked_before_it_is_used(
     only_sqlite, teller, on_faulty_disk, disk, storage
 ):

@@ -126,6 +126,7 @@ TABLES = (
         at_ns BIGINT NOT NULL,
         prev_hash BYTEA NOT NULL,
         hash BYTEA NOT NULL,
+        request_hash BYTEA,
         CHECK (debit_id <> credit_id),
         CHECK (account_id IN (debit_id, credit_id)),
         CHECK ((account_id IS NULL) = (balance_nano IS NULL)),

@@ -51,6 +51,25 @@ async def ask(pool: Pool, asked: UpstreamRequest | None = None) -> tuple[int, by
         return reply.status, await read_whole(reply, 10**6)
 
 
+async def test_it_says_when_a_request_is_on_its_way(pool: Pool) -> None:
+    said = []
+    for _ in range(2):
+        # The second over a connection that is kept.
+        async with pool.open(request(), lambda: said.append("sent")) as reply:
+            await read_whole(reply, 10**6)
+    assert said == ["sent", "sent"]
+
+
+async def test_it_says_nothing_of_a_request_that_found_no_connection() -> None:
+    nowhere = Pool(exchanges.provider(base_url="http://127.0.0.1:1/v1"))
+    said = []
+    with pytest.raises(UpstreamFailed):
+        async with nowhere.open(request(), lambda: said.append("sent")):
+            pass
+    await nowhere.close()
+    assert said == []
+
+
 async def test_a_request_arrives_as_it_was_made(fake: FakeOpenAI, pool: Pool) -> None:
     status, body = await ask(pool)
     (received,) = fake.requests

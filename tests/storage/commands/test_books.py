@@ -5,7 +5,9 @@ import orjson
 import psycopg
 import pytest
 
+from config.prices import moment_text
 from storage import DATABASE
+from storage.sqlite import SqliteEngine
 from tests.storage.teller import NANO, Teller
 
 
@@ -16,7 +18,35 @@ def test_verify_goes_on_from_the_last_proof(ada, run, run_json, open_ledger):
     storage.close()
     shown = run_json("verify", "--since")
     assert (shown["since"], shown["transfers"], shown["proved"]) == (1, 2, True)
-    assert run_json("verify", "--since")["since"] == 2
+    again = run("verify", "--since")
+    assert again.stdout.startswith(
+        "proved: 2 transfers, 0 open holds; since transfer 2 of 20"
+    )
+
+
+def test_verify_tells_when_the_last_proof_was(ada, run, run_json, data):
+    run("verify")
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        ((at_ns,),) = snapshot.rows("SELECT max(at_ns) FROM transfer")
+    assert run_json("verify", "--since")["since_at"] == moment_text(at_ns)
+
+
+def test_a_proof_that_failed_is_not_gone_on_from(ada, run, data):
+    run("verify")
+    connection = apsw.Connection(str(data / DATABASE))
+    connection.execute("UPDATE account SET credits_posted = 7 WHERE id = 2")
+    connection.close()
+    assert run("verify", "--since").exit_code == 1
+    assert not (data / "checkpoint.json").exists()
+
+
+def test_without_the_secret_nothing_is_remembered_or_made(ada, run, data):
+    (data / "secret").rename(data / "elsewhere")
+    assert run("verify").exit_code == 0
+    assert run("verify", "--since").exit_code == 0
+    assert {path.name for path in data.iterdir()} >= {"elsewhere"}
+    assert not (data / "secret").exists()
+    assert not (data / "checkpoint.json").exists()
 
 
 def test_verify_does_not_trust_a_changed_checkpoint(ada, run, data):
@@ -63,6 +93,7 @@ def test_verify_proves_a_ledger(ada, run, run_json):
     assert run_json("verify") == {
         "proved": True,
         "since": 0,
+        "since_at": None,
         "transfers": 1,
         "open_holds": 0,
         "waiting_holds": 0,

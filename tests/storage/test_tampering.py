@@ -1,0 +1,264 @@
+"""Every column of the books, changed by hand: `verify` finds it and names the row.
+
+Whoever edits a ledger behind its back drops the triggers and switches the CHECKs off
+first; so is done here. What no proof covers is listed with its reason, and a test says
+that the list is true: a column that is proved by now, or a new one that is not, fails.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import orjson
+import pytest
+
+from config.gateway import LedgerSettings
+from storage import DATABASE, open_storage
+from storage.audit import audit
+from storage.ledger import Decision, adjust, refund
+from storage.models import Account, Hold, Key, Price, Spending, Transfer, Usage
+from storage.sqlite import SqliteEngine
+from tests.fakes.clock import FakeClock
+from tests.storage.teller import NANO, PRICE, Teller
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# table -> the row that is changed, and what a finding may call it. A hold and its usage
+# have one digest, so both are called by the request's id.
+ROWS = {
+    Transfer: ("seq = 2", ("transfer 2", "transfer 102")),
+    Usage: ("request_id = 'r1'", ("r1",)),
+    Hold: ("id = 'r1'", ("r1",)),
+    Account: ("id = 5", ("account 5", "account 105")),
+    Price: (f"id = '{PRICE.id}'", ("price ", "usage ")),
+    Key: ("id = 1", ("key 1", "key 101", "hold r1")),
+    Spending: ("key_id = 1", ("key 1", "key 101")),
+}
+TRANSFERS = 8
+SETTING = "it decides about requests to come, and whoever it belongs to may change it"
+IDENTITY = "it says who asks, which is not money; without the secret it cannot be made"
+WINDOW = "it counts within a minute and is overwritten by the next one"
+STAMP = "it tells when the row was made, and nothing is computed from it"
+
+UNPROVED = {
+    (Account, "status"): SETTING,
+    (Account, "created_ns"): STAMP,
+    (Price, "recorded_ns"): STAMP,
+    (Key, "hash"): IDENTITY,
+    (Key, "mask"): IDENTITY,
+    (Key, "sealed"): IDENTITY,
+    (Key, "label"): SETTING,
+    (Key, "status"): SETTING,
+    (Key, "is_default"): SETTING,
+    (Key, "rpm"): SETTING,
+    (Key, "tpm"): SETTING,
+    (Key, "concurrency"): SETTING,
+    (Key, "window_ns"): WINDOW,
+    (Key, "window_requests"): WINDOW,
+    (Key, "window_tokens"): WINDOW,
+    (Key, "created_ns"): STAMP,
+    (Key, "revoked_ns"): STAMP,
+    (Key, "limit_nano"): SETTING,
+    (Key, "limit_day_nano"): SETTING,
+    (Key, "limit_month_nano"): SETTING,
+}
+
+# A request that moved no money is in no transfer, so no chain vouches for what is told
+# of it; that it is there, whose it was and that it cost nothing is proved.
+VOIDED = {
+    Hold: ("id", "account_id", "key_id", "price_id", "model", "state"),
+    Usage: (
+        *("request_id", "account_id", "key_id", "price_id", "model"),
+        *("cost_pico", "cost_nano", "paid_nano", "shortfall_nano"),
+        *("buy_pico", "buy_nano"),
+    ),
+}
+# One that runs has no transfer yet: what it holds, whose it is and that it is open.
+OPEN = ("account_id", "key_id", "amount_nano", "state")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A ledger at rest: r1 charged, r2 voided, r3 charged late, r4 waiting."""
+    data = tmp_path_factory.mktemp("sound") / "data"
+    storage = open_storage(
+        data, LedgerSettings(), clock=FakeClock(), gateway=True, prices=[PRICE]
+    )
+    teller = Teller(storage)
+    caller = teller.caller(NANO)
+    for number in range(1, 5):
+        teller.admit(caller, f"r{number}", NANO // 10)
+    teller.void("r2")
+    teller.void("r3")
+    teller.settle("r1", 2 * NANO)
+    teller.settle("r3", 7)
+    teller.do(refund, "usage:r1", 3, Decision("1", "why", "who"))
+    teller.do(adjust, caller.account_id, -2 * NANO, Decision("2", "why", "who"))
+    storage.close()
+    return data
+
+
+@pytest.fixture
+def data(sound, tmp_path):
+    return Path(shutil.copytree(sound, tmp_path / "data"))
+
+
+def corrupt(data, statement):
+    connection = apsw.Connection(str(data / DATABASE))
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    guards = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+    for (guard,) in connection.execute(guards).fetchall():
+        connection.execute(f"DROP TRIGGER {guard}")
+    connection.execute(statement)
+    assert connection.changes() == 1
+    connection.close()
+
+
+def found_in(data):
+    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+        return [one.row for one in audit(snapshot)]
+
+
+def change(model, column, where):
+    """An UPDATE to something else of the same type."""
+    name = f'"{column}"'
+    kind = type(model._meta.columns[column]).__name__
+    other = {
+        "TextField": f"coalesce({name}, '') || '0'",
+        "BlobField": "x'00'",
+    }.get(kind, f"coalesce({name}, 0) + 100")
+    return f'UPDATE "{model._meta.table_name}" SET {name} = {other} WHERE {where}'
+
+
+def columns(*models):
+    return [(model, column) for model in models for column in model._meta.columns]
+
+
+def named(pair):
+    return f"{pair[0].__name__}.{pair[1]}" if isinstance(pair, tuple) else None
+
+
+PROVED = [pair for pair in columns(*ROWS) if pair not in UNPROVED]
+
+
+def test_the_ledger_is_sound_before(data):
+    assert found_in(data) == []
+
+
+@pytest.mark.parametrize("pair", PROVED, ids=named)
+def test_a_changed_column_is_found_and_its_row_named(data, pair):
+    model, column = pair
+    where, names = ROWS[model]
+    corrupt(data, change(model, column, where))
+    rows = found_in(data)
+    assert any(name in row for row in rows for name in names), rows
+
+
+@pytest.mark.parametrize("pair", UNPROVED, ids=named)
+def test_what_is_listed_as_unproved_is(data, pair):
+    model, column = pair
+    corrupt(data, change(model, column, ROWS[model][0]))
+    assert found_in(data) == []
+
+
+@pytest.mark.parametrize("pair", columns(Hold, Usage), ids=named)
+@pytest.mark.parametrize("request_id", ["r1", "r3"])
+def test_a_request_that_was_charged_is_proved_whole(data, pair, request_id):
+    """Also one that was charged late, after it was voided."""
+    model, column = pair
+    key = "id" if model is Hold else "request_id"
+    corrupt(data, change(model, column, f"{key} = '{request_id}'"))
+    assert any(request_id in row for row in found_in(data))
+
+
+@pytest.mark.parametrize("pair", columns(Hold, Usage), ids=named)
+def test_of_a_voided_one_it_is_proved_that_it_cost_nothing(data, pair):
+    model, column = pair
+    key = "id" if model is Hold else "request_id"
+    corrupt(data, change(model, column, f"{key} = 'r2'"))
+    found = any("r2" in row for row in found_in(data))
+    assert found is (column in VOIDED[model])
+
+
+@pytest.mark.parametrize("pair", columns(Hold), ids=named)
+def test_of_an_open_one_it_is_proved_what_it_holds(data, pair):
+    model, column = pair
+    corrupt(data, change(model, column, "id = 'r4'"))
+    rows = found_in(data)
+    assert any(name in row for row in rows for name in ("r4", "key", "account")) is (
+        column in OPEN
+    )
+
+
+@pytest.mark.parametrize("pair", columns(Transfer), ids=named)
+@pytest.mark.parametrize("seq", range(1, TRANSFERS + 1))
+def test_every_kind_of_transfer_is_proved(data, pair, seq):
+    """Welcome, charge, late and refund, adjustment, and the shortfalls."""
+    model, column = pair
+    corrupt(data, change(model, column, f"seq = {seq}"))
+    names = (f"transfer {seq} ", f"transfer {seq + 100} ")
+    assert any(row.startswith(names) for row in found_in(data))
+
+
+@pytest.mark.parametrize(
+    "table, where",
+    [
+        ("transfer", "seq = 1"),
+        ("transfer", "id = 'usage:r1'"),
+        ("transfer", f"seq = {TRANSFERS}"),
+        ("usage", "request_id = 'r1'"),
+        ("usage", "request_id = 'r2'"),
+        ("hold", "id = 'r1'"),
+        ("hold", "id = 'r2'"),
+        ("hold", "id = 'r4'"),
+        ("account", "id = 5"),
+        ("account", "id = 2"),
+        ("price", "id IS NOT NULL"),
+        ("spending", "key_id = 1"),
+        ('"key"', "id = 1"),
+    ],
+)
+def test_a_row_that_is_gone_is_missed(data, table, where):
+    corrupt(data, f"DELETE FROM {table} WHERE {where}")
+    assert found_in(data) != []
+
+
+# The command.
+
+
+def verify(data, *options):
+    command = [sys.executable, "run_proxy.py", "verify", "--data", data, *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_command_says_proved_and_that_a_hold_waits(data):
+    done = verify(data)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == (
+        f"proved: {TRANSFERS} transfers, 1 open holds\n"
+        "1 of them wait for the gateway's next start\n"
+    )
+
+
+def test_the_command_says_proved(data):
+    open_storage(data, LedgerSettings(), gateway=True).close()
+    assert (verify(data).returncode, verify(data, "--since").returncode) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        ("UPDATE transfer SET at_ns = at_ns + 1 WHERE seq = 1", "transfer 1 (promo:"),
+        ("UPDATE usage SET provider = 'x' WHERE request_id = 'r1'", "request r1"),
+        ("UPDATE account SET credits_posted = 0 WHERE id = 2", "account 2"),
+    ],
+)
+def test_the_command_names_the_row_and_ends_with_one(data, statement, row):
+    corrupt(data, statement)
+    done = verify(data)
+    assert (done.returncode, f" {row}" in done.stdout) == (1, True)
+    shown = orjson.loads(verify(data, "--json").stdout)
+    assert shown["proved"] is False
+    assert any(found["row"].startswith(row) for found in shown["findings"])
