@@ -15,6 +15,7 @@ from addons.exchange import Leg
 from addons.holds import Holds
 from addons.keys import Keys
 from addons.limits import Limits
+from addons.media import Media
 from addons.metering import Metering
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
@@ -29,6 +30,7 @@ from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
+from storage.media import MediaStore
 from storage.signing import Signer
 
 
@@ -42,6 +44,12 @@ def chain(
     clock = storage.clock
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
+    media = MediaStore(
+        settings.media.directory or storage.data / "media",
+        storage.secrets,
+        clock,
+        settings.media,
+    )
     auditing = Auditing(storage.auditor, storage.leads, storage.alarm.reason)
     holds = Holds(
         storage.writer,
@@ -69,6 +77,7 @@ def chain(
         Replays(storage.writer),  # under which name, if it is to run once
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
+        Media(media, clock),  # or which file it is for, and all of that
         Upstream(settings.providers, clock),  # how it gets there, and back
         Metering(settings.policies, clock),  # what was used, what it costs
         Receipts(holds, clock),  # the charge is committed, the caller told

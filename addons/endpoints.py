@@ -6,7 +6,7 @@ the web endpoints and read `{success, message, data}`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ class Kind(Enum):
     RECEIPT = "receipt"
     RECEIPT_KEY = "receipt_key"
     GENERATION = "generation"
+    MEDIA = "media"
     HEALTH = "health"
     READY = "ready"
     WEB = "web"
@@ -64,6 +65,10 @@ RECEIPT_KEY = Endpoint(Kind.RECEIPT_KEY, api=True, methods=("GET", "HEAD"))
 GENERATION = Endpoint(
     Kind.GENERATION, api=True, keyed=True, methods=("GET", "HEAD")
 )
+MODEL = Endpoint(Kind.MODEL, api=True, keyed=True, methods=("GET", "HEAD"))
+RECEIPT = Endpoint(Kind.RECEIPT, api=True, keyed=True, methods=("GET", "HEAD"))
+# Its signature is the right to a file: a picture in a page can send no key.
+MEDIA = Endpoint(Kind.MEDIA, api=True, methods=("GET", "HEAD"))
 HEALTH = Endpoint(Kind.HEALTH, api=False, methods=("GET", "HEAD"))
 READY = Endpoint(Kind.READY, api=False, methods=("GET", "HEAD"))
 WEB = Endpoint(Kind.WEB, api=False)
@@ -86,8 +91,8 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
     }
 )
 # What is asked for by name, below an address of its own.
-PREFIXES: Mapping[str, Kind] = MappingProxyType(
-    {"/api/v1/models/": Kind.MODEL, "/api/v1/receipts/": Kind.RECEIPT}
+PREFIXES: Mapping[str, Endpoint] = MappingProxyType(
+    {"/api/v1/models/": MODEL, "/api/v1/receipts/": RECEIPT, "/media/": MEDIA}
 )
 API_PREFIXES = ("/api/v1/", "/v1/")
 
@@ -116,12 +121,9 @@ def lookup(path: str) -> Endpoint:
     found = TABLE.get(path)
     if found is not None:
         return found
-    for prefix, kind in PREFIXES.items():
+    for prefix, endpoint in PREFIXES.items():
         if path.startswith(prefix):
-            name = path[len(prefix) :]
-            return Endpoint(
-                kind, api=True, keyed=True, methods=("GET", "HEAD"), name=name
-            )
+            return replace(endpoint, name=path[len(prefix) :])
     return UNKNOWN_API if is_api(path) else WEB
 
 

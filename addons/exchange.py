@@ -1,7 +1,7 @@
 """Exchange: the one typed record that travels with a flow.
 
 Each addon reads what the ones before it found out and adds its own part: caller,
-ask, quote, route, answer, charge. The record is the only key we put into
+ask, quote, route, answer or file, charge. The record is the only key we put into
 `flow.metadata`, so what an addon needs and gives is visible in one place.
 
 Nothing here is a permission by default. A request may go upstream only when
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from addons.endpoints import Endpoint
+from addons.files import FileAnswer
 from addons.providers.base import Answer, Dialect
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
@@ -156,6 +157,7 @@ class Exchange:
     upstream_since_ns: int | None = None
     answer: Answer | None = None
     stream: ChatStream | None = None
+    file: FileAnswer | None = None
     held: bool = False
     committed: bool = False
     began: bool = False

@@ -5,6 +5,7 @@ the records' own, so that a key left out of the file and a record made by hand a
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from config.document import Node
@@ -16,6 +17,7 @@ from config.values import (
     choice,
     database,
     duration,
+    folder,
     optional,
     record,
     size,
@@ -25,6 +27,7 @@ from config.values import (
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 DAY_SECONDS = 86_400.0
 WORKERS_MAX = 64
 
@@ -150,6 +153,31 @@ ACCOUNTS: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Where files made for callers are kept, for how long, and how many.
+
+    Without a directory they are in the data directory.
+    """
+
+    directory: Path | None = None
+    keep_seconds: float = DAY_SECONDS
+    url_seconds: float = 3600.0
+    stall_seconds: float = 60.0
+    file_bytes: int = 512 * MIB
+    total_bytes: int = 20 * GIB
+
+
+MEDIA: Table = {
+    "directory": ("directory", optional(folder)),
+    "keep_seconds": ("keep_time", duration()),
+    "url_seconds": ("url_time", duration()),
+    "stall_seconds": ("stall_time", duration()),
+    "file_bytes": ("file_size", size),
+    "total_bytes": ("total_size", size),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
@@ -159,6 +187,7 @@ class Gateway:
     limits: Limits = field(default_factory=Limits)
     policies: Policies = field(default_factory=Policies)
     accounts: Accounts = field(default_factory=Accounts)
+    media: MediaSettings = field(default_factory=MediaSettings)
 
 
 GATEWAY: Table = {
@@ -168,6 +197,7 @@ GATEWAY: Table = {
     "limits": ("limits", record(Limits, LIMITS)),
     "policies": ("policies", record(Policies, POLICIES)),
     "accounts": ("accounts", record(Accounts, ACCOUNTS)),
+    "media": ("media", record(MediaSettings, MEDIA)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -14,6 +14,7 @@ from config.gateway import (
     LedgerSettings,
     Limits,
     Listen,
+    MediaSettings,
     Policies,
     read_gateway,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "LedgerSettings",
     "Limits",
     "Listen",
+    "MediaSettings",
     "Model",
     "Policies",
     "Price",
@@ -57,6 +59,7 @@ class Settings:
     limits: Limits
     policies: Policies
     accounts: Accounts
+    media: MediaSettings
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     prices: PriceBook
@@ -89,6 +92,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         limits=gateway.limits,
         policies=gateway.policies,
         accounts=gateway.accounts,
+        media=gateway.media,
         providers=upstreams.providers,
         models=upstreams.models,
         prices=prices,

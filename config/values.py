@@ -12,6 +12,7 @@ that read the file would make a bare 0.15 a float.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -167,10 +168,15 @@ def address(node: Node) -> str:
     return value.rstrip("/")
 
 
-def optional(read: Reader[str]) -> Reader[str | None]:
+def folder(node: Node) -> Path:
+    """A directory, there or not yet."""
+    return Path(text(node))
+
+
+def optional[T](read: Reader[T]) -> Reader[T | None]:
     """What `read` reads, or None where the file has nothing or an empty text."""
 
-    def read_optional(node: Node) -> str | None:
+    def read_optional(node: Node) -> T | None:
         if node.empty or not node.text("text"):
             return None
         return read(node)

@@ -92,6 +92,7 @@ class Storage:
             since,
             whole_due=since.seq > ledger.boot_proof_transfers,
         )
+        self.data = data
         self.recovered = 0
         self._locks = locks
         self._closed = False

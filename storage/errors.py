@@ -12,7 +12,10 @@
     ├── UnsupportedSqlite   the SQLite library is too old to be trusted with several
     │                       processes on one file
     ├── UnsupportedPostgres the server is too old, or not UTF-8, or psycopg is missing
-    └── WrongSecret         the keys in the ledger were hashed with another secret
+    ├── WrongSecret         the keys in the ledger were hashed with another secret
+    └── MediaRefused        a file is not kept
+        ├── MediaTooLarge   by itself
+        └── MediaFull       together with all that are kept
 
 A refusal that belongs to the domain (no money, over a limit) is no error: verbs return
 it. Nobody raises StorageError itself.
@@ -65,3 +68,15 @@ class UnsupportedPostgres(StorageError):
 
 class WrongSecret(StorageError):
     """With another secret every key would be a stranger's."""
+
+
+class MediaRefused(StorageError):
+    """A file is not kept; nothing was written."""
+
+
+class MediaTooLarge(MediaRefused):
+    """One file may not take the room of all others."""
+
+
+class MediaFull(MediaRefused):
+    """The disk is the ledger's too: it must not fill up with pictures."""

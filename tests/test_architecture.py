@@ -28,6 +28,7 @@ SHARED = frozenset(
         "addons.catalogue",
         "addons.counting",
         "addons.estimate",
+        "addons.files",
         "addons.quoting",
         "addons.rendering",
         "addons.trails",

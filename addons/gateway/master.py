@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from mitmproxy import master, options
 from mitmproxy.addons import core, proxyserver
@@ -17,13 +18,19 @@ from mitmproxy.utils import asyncio_utils
 from addons.admission import Admission
 from addons.gateway.hooks import Hooks, Release, Render
 from addons.gateway.instance import Instance
-from addons.upstream.upstream import Upstream
 from config.settings import Listen
 
 logger = logging.getLogger(__name__)
 
 # After the cut every flow still has to write its charge.
 SETTLE_SECONDS = 10.0
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """An addon whose answers take long, and can be ended early."""
+
+    def cut_all(self) -> None: ...
 
 
 class Master(master.Master):
@@ -41,7 +48,7 @@ class Master(master.Master):
         super().__init__(gateway_options(data))
         self.listen = listen
         self.admission = one_of(chain, Admission)
-        self.upstream = one_of(chain, Upstream)
+        self.senders = [addon for addon in chain if isinstance(addon, Sender)]
         server = ProxyOptions()
         self.addons.add(core.Core(), server, *chain)
         self.options.update(**PROXY_OPTIONS)
@@ -82,7 +89,8 @@ class Master(master.Master):
         await self.instance.stop_listening()
         await self.be_patient()
         if self.admission.live:
-            self.upstream.cut_all()
+            for sender in self.senders:
+                sender.cut_all()
             self.instance.hang_up_on_senders()
             await self.admission.empty_within(SETTLE_SECONDS)
         self.instance.hang_up()

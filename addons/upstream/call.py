@@ -1,7 +1,7 @@
 """Call: one request handed to the upstream side, and the way back into its flow.
 
-The proxy core is sans-io: an answer enters it as events. A call knows the three
-shapes an answer can take (whole, streamed, none) and turns each into the events
+The proxy core is sans-io: an answer enters it as events. A call knows the
+shapes an answer can take (whole, streamed, cut off) and turns each into the events
 that mitmproxy's HTTP layer expects, batched so that one pass through the layers
 carries as much as there is.
 """
@@ -16,9 +16,11 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
+    ResponseProtocolError,
 )
 
 
@@ -41,7 +43,8 @@ class UpstreamEvent(events.ConnectionEvent):
 class Call:
     """One request on its way to a provider; `task` is the coroutine that serves it.
 
-    `ended` says that the whole answer was fed in: nothing may follow it. `unheard`
+    `began` says that a streamed answer was started, `ended` that the whole answer was
+    fed in: nothing may follow it. `unheard`
     that the client has left: its flow is over, and takes nothing more. A piece is
     never empty, because an empty chunk is the end of a chunked body.
     """
@@ -51,6 +54,7 @@ class Call:
     server: Server
     inlet: Inlet
     task: asyncio.Task[None] | None = None
+    began: bool = False
     ended: bool = False
     unheard: bool = False
 
@@ -60,9 +64,12 @@ class Call:
         head = ResponseHeaders(self.stream_id, bare_response(status), end_stream=True)
         await self._feed(head, ResponseEndOfMessage(self.stream_id))
 
-    async def begin(self, first: bytes) -> None:
-        """Start a streamed answer; its headers are set in `responseheaders`."""
-        head = ResponseHeaders(self.stream_id, bare_response(200), end_stream=False)
+    async def begin(self, first: bytes, response: http.Response | None = None) -> None:
+        """Start a streamed answer; a head that is not given here is written in
+        `responseheaders`."""
+        self.began = True
+        response = response or bare_response(200)
+        head = ResponseHeaders(self.stream_id, response, end_stream=False)
         pieces = [ResponseData(self.stream_id, first)] if first else []
         await self._feed(head, *pieces)
         await self.inlet.drain_writers()
@@ -76,6 +83,18 @@ class Call:
     async def end(self) -> None:
         self.ended = True
         await self._feed(ResponseEndOfMessage(self.stream_id))
+
+    async def cut(self) -> None:
+        """Break a streamed answer off: the connection is closed, so that what came of
+        it does not look whole. Nothing of the flow follows but its `error`."""
+        self.ended = True
+        # Whoever cuts goes on to put away what it used: that error is not for it.
+        self.task = None
+        await self._feed(
+            ResponseProtocolError(
+                self.stream_id, "broken off", ErrorCode.GENERIC_SERVER_ERROR
+            )
+        )
 
     async def _feed(self, *batch: HttpEvent) -> None:
         if not self.unheard:

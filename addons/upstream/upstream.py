@@ -110,6 +110,9 @@ class Upstream:
 
     async def upstream_exchange(self, call: Call) -> None:
         """Serve one call to its end, whatever happens on the way."""
+        if call.ended:
+            # It was for a file of ours, and has its answer.
+            return
         exchange = Exchange.of(call.flow)
         exchange.call = call
         call.task = asyncio.current_task()

@@ -10,7 +10,8 @@ ApiError                        never raised itself
 ├── InsufficientBalance     402 with what is needed and what is there
 │   └── KeyBudgetExceeded       of the key's own cap
 ├── Forbidden               403
-│   └── AccountDisabled
+│   ├── AccountDisabled
+│   └── AddressNotValid         changed, made up, or too late
 ├── NotFound                404
 │   ├── UnknownModel
 │   └── UnknownRoute
@@ -20,6 +21,7 @@ ApiError                        never raised itself
 │   ├── IdempotencyKeyInUse     its answer comes soon: ask again
 │   └── AnswerNotKept           charged, and nothing is left to answer with
 ├── BodyTooLarge            413
+├── RangeUnsatisfiable      416 a part of a file that it has not
 ├── IdempotencyKeyReused    422 the name is another request's
 ├── RateLimited             429 a limit of ours
 ├── UpstreamThrottled       429 a limit of the provider's, after our own retries
@@ -170,6 +172,11 @@ class Forbidden(ApiError):
     text = "This key may not do that."
 
 
+class AddressNotValid(Forbidden):
+    code = "invalid_address"
+    text = "This address is not valid, or its time is over."
+
+
 class AccountDisabled(Forbidden):
     code = "account_disabled"
     text = "This account is disabled."
@@ -251,6 +258,15 @@ class BodyTooLarge(ApiError):
 
     def __init__(self, bytes_max: int) -> None:
         super().__init__(f"The body is larger than {bytes_max} bytes.")
+
+
+class RangeUnsatisfiable(ApiError):
+    status = 416
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes.")
+        self.headers = (("Content-Range", f"bytes */{size}"),)
 
 
 class IdempotencyKeyReused(ApiError):

@@ -29,6 +29,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "replays",
         "holds",
         "routing",
+        "media",
         "upstream",
         "metering",
         "receipts",

@@ -32,6 +32,12 @@ POSTED = ("/v1/chat/completions", "/v1/quote")
         ("GET", "/v1/generation/", Kind.GENERATION),
         ("GET", "/healthz", Kind.HEALTH),
         ("GET", "/readyz", Kind.READY),
+        ("GET", "/media/a.png?expires=1&signature=b", Kind.MEDIA),
+        ("HEAD", "/media/", Kind.MEDIA),
+        ("GET", "/media", Kind.WEB),
+        ("GET", "/v1/media/a.png", Kind.NOTHING),
+        ("POST", "/media/a.png", Kind.WRONG_METHOD),
+        ("OPTIONS", "/media/a.png", Kind.PREFLIGHT),
         ("GET", "/", Kind.WEB),
         ("POST", "/api/auth.php?action=login", Kind.WEB),
         ("GET", "/public/dashboard.html", Kind.WEB),
@@ -76,6 +82,7 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
         ("/v1/receipts/key", {"api"}),
         ("/v1/generation", {"api", "keyed"}),
         ("/v1/nothing", {"api"}),
+        ("/media/x", {"api"}),
         ("/healthz", set()),
         ("/api/user.php", set()),
     ],
@@ -101,6 +108,11 @@ def test_a_wrong_method_learns_the_right_ones(
     method: str, target: str, methods: tuple[str, ...]
 ) -> None:
     assert find(method, target).methods == methods
+
+
+@pytest.mark.parametrize("name", ["a.png", "a%2Fb.png", "../a", "a/", ""])
+def test_a_file_is_asked_for_by_name_as_it_is_written(name: str) -> None:
+    assert find("GET", f"/media/{name}?x=y").name == name
 
 
 @pytest.mark.parametrize("target", ["/v1/chat/completions", "/healthz"])

@@ -17,6 +17,7 @@ from addons.wire.errors import UnknownKey
 from addons.wire.openai import read_chat
 from config import Price, PriceBook
 from config.money import dollars
+from config.price_text import terms_id, terms_text
 from storage.keys import Caps, set_caps
 from tests.fakes import exchanges
 
@@ -64,7 +65,7 @@ async def test_a_quote_says_what_a_request_would_hold(quotes, storage, caller) -
     assert (found["model"], found["currency"]) == ("gpt-4o", "USD")
     assert found["at"] == "2026-01-01"
     assert found["price"] == {
-        "id": exchanges.PRICE.id,
+        "id": terms_id(terms_text(exchanges.PRICE)),
         "effective_from": "1970-01-01",
         "conditions": {},
     }

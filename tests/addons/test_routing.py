@@ -19,6 +19,7 @@ from config.settings import (
     LedgerSettings,
     Limits,
     Listen,
+    MediaSettings,
     Policies,
 )
 from tests.fakes import exchanges
@@ -135,6 +136,7 @@ def settings(*candidates: str, clocks: Clocks | None = None) -> Settings:
         Limits(),
         Policies(),
         Accounts(),
+        MediaSettings(),
         PROVIDERS,
         {"gpt-4o": model},
         PriceBook(),

@@ -1,4 +1,5 @@
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,14 @@ from config.gateway import (
     LEDGER,
     LIMITS,
     LISTEN,
+    MEDIA,
     POLICIES,
     Accounts,
     Gateway,
     LedgerSettings,
     Limits,
     Listen,
+    MediaSettings,
     Policies,
     read_gateway,
 )
@@ -26,6 +29,7 @@ RECORDS = [
     (Limits, LIMITS),
     (Policies, POLICIES),
     (Accounts, ACCOUNTS),
+    (MediaSettings, MEDIA),
     (Gateway, GATEWAY),
 ]
 
@@ -60,6 +64,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("limits", LIMITS),
         ("policies", POLICIES),
         ("accounts", ACCOUNTS),
+        ("media", MEDIA),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):
@@ -85,6 +90,9 @@ def test_the_shipped_file_shows_every_key(shipped, section, table):
         ('accounts: {welcome: "0.50"}', Accounts(welcome_nano=NANO // 2)),
         ("accounts: {session_time: 12h}", Accounts(session_seconds=43_200.0)),
         ("accounts: {password_size: 72B}", Accounts(password_bytes_max=72)),
+        ("media: {directory: /mnt/media}", MediaSettings(Path("/mnt/media"))),
+        ("media: {keep_time: 12h}", MediaSettings(keep_seconds=43_200.0)),
+        ("media: {total_size: 1GiB}", MediaSettings(total_bytes=2**30)),
     ],
 )
 def test_a_key_changes_its_field_only(document, content, record):
@@ -147,7 +155,7 @@ def test_a_key_changes_its_field_only(document, content, record):
         (
             "stores: {}",
             "1: stores: a mapping: expected one of the keys storage, listen, ledger,"
-            " limits, policies, accounts",
+            " limits, policies, accounts, media",
         ),
         (
             "storage: postgres://me:secret@host/name",

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from config.values import (
     amount,
     choice,
     duration,
+    folder,
     list_of,
     mapping_of,
     name,
@@ -71,6 +73,8 @@ READ = [
     (optional(address), '""', None),
     (optional(address), "${EMPTY}", None),
     (optional(address), "http://a", "http://a"),
+    (optional(folder), "", None),
+    (folder, "/mnt/media", Path("/mnt/media")),
     (list_of(name), "[a, b]", ("a", "b")),
     (list_of(name), "[]", ()),
     (mapping_of(whole(0)), "{a: 1, b.c: 2}", {"a": 1, "b.c": 2}),

@@ -29,7 +29,7 @@ from typing import Self
 import click
 
 from config.gateway import LedgerSettings
-from storage import open_storage
+from storage import GATEWAY_LOCK, open_storage
 from storage.locks import FileLock
 from storage.recovery import REASON
 from storage.vouchers import create_vouchers, new_code
@@ -51,7 +51,6 @@ from tests.scenarios.harness import environ_of
 
 USERS = 6
 CONNECTIONS = 2
-GATEWAY_LOCK = "gateway.lock"
 WELCOME_NANO = 10 * 10**9
 VOUCHERS = 10
 VOUCHER_NANO = 2 * 10**9
@@ -146,7 +145,7 @@ class Killing:
             if self.workers > 1:
                 # One of them first, while its siblings go on.
                 counter.wait_for(wanted // 2, WAIT_SECONDS)
-                os.kill(self.dice.choice(children(child)), signal.SIGKILL)
+                os.kill(self.dice.choice(child.workers()), signal.SIGKILL)
             counter.wait_for(wanted, WAIT_SECONDS)
             customers[0].join(self.dice.uniform(0, PAUSE_SECONDS_MAX))
             kill_all(child)
@@ -276,16 +275,10 @@ class Killing:
         self.books = now
 
 
-def children(child: Child) -> list[int]:
-    """The processes that a gateway with several workers consists of besides."""
-    id = child.process.pid
-    return list(map(int, Path(f"/proc/{id}/task/{id}/children").read_text().split()))
-
-
 def kill_all(child: Child) -> None:
     """Returns when none of them is left; none of them has seen another one die."""
     child.signal(signal.SIGSTOP)
-    for id in children(child):
+    for id in child.workers():
         with suppress(ProcessLookupError):
             os.kill(id, signal.SIGKILL)
     child.kill()

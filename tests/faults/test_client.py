@@ -110,9 +110,11 @@ def test_17_who_leaves_before_the_provider_could_be_reached_pays_nothing(
 def waiting(gateway: Gateway) -> None:
     """Returns when money is held and a provider is being called."""
 
+    upstream = gateway.master.addons.get("upstream")
+
     async def wait() -> None:
         async with asyncio.timeout(WAIT_SECONDS):
-            while not gateway.master.upstream.calls:
+            while not upstream.calls:
                 await asyncio.sleep(0)
 
     asyncio.run_coroutine_threadsafe(wait(), gateway.loop).result()

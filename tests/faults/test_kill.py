@@ -161,7 +161,6 @@ def test_06_a_batch_is_in_the_file_as_a_whole_or_not_at_all(
     assert killing.tally.acknowledged > 50
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_06_nothing_acknowledged_is_lost_to_25_kills_under_load(
     fake: FakeOpenAI, tmp_path: Path
@@ -172,3 +171,13 @@ def test_06_nothing_acknowledged_is_lost_to_25_kills_under_load(
     assert killing.tally.lost == 0
     # A run in which nothing was open when it was killed would have proved little.
     assert killing.tally.voided > 0
+
+
+@pytest.mark.timeout(300)
+def test_06_nothing_acknowledged_is_lost_when_workers_are_killed_one_by_one_and_all(
+    fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    with Killing(tmp_path, fake, seed=6, workers=3) as killing:
+        for _ in range(5):
+            killing.kill()
+    assert killing.tally.lost == 0

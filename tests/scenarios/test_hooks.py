@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mitmproxy import hooks
 
+from addons.media import Media
 from tests.fakes.openai_script import Answer, End, Gate, Silence, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.dial import CHAT, Dial, Reply, chat, events, request, said
@@ -33,13 +34,16 @@ EARLY = [
     ("Replays", "request"),
     ("Holds", "request"),
     ("Routing", "request"),
+    ("Media", "request"),
     ("Portal", "request"),
 ]
+# It has a call first, in case that it is for a file.
+BEFORE_ASKING = ("Media", "upstream_exchange")
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
 LATE = [("Metering", "response"), ("Receipts", "response")]
 LEAVING = [("Upstream", "error"), ("Metering", "error"), ("Receipts", "error")]
-ALL = [*EARLY, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
@@ -178,15 +182,21 @@ def test_a_bug_before_any_other_answer_is_an_error_too(
 
 @whole_or_stream
 @bug_or_panic
+@each(
+    ("place", "before"),
+    [(BEFORE_ASKING, True), (BEFORE_ASKING, False), (ASKING, True)],
+)
 def test_a_bug_on_the_way_to_the_provider_asks_nobody(
     gateway: Gateway,
     fake: FakeOpenAI,
     caller: Caller,
     switches: Switches,
+    place: Hook,
+    before: bool,
     kind: type[BaseException],
     stream: bool,
 ) -> None:
-    switches.throw(ASKING, kind)
+    switches.throw(place, kind, before)
     with Dial(gateway.port) as dial:
         internal_error(dial.ask(chat(caller.key, stream=stream)))
     assert fake.requests == []
@@ -373,6 +383,74 @@ def test_a_bug_when_a_client_leaves_a_stream_gives_its_money_back(
     (received,) = fake.requests
     assert received.disconnected.wait(WAIT_SECONDS), "the provider works for nobody"
     gate.open()
+
+
+FILE_EARLY = [EARLY[0], EARLY[1], ("Media", "request")]
+
+
+@pytest.fixture
+def kept(gateway: Gateway) -> str:
+    """The address of a file."""
+    (media,) = (one for one in gateway.master.senders if isinstance(one, Media))
+    return media.store.address(media.store.keep(bytes(100_000), "image/png"))
+
+
+@bug_or_panic
+@each(
+    ("place", "method"),
+    [
+        *((place, "GET") for place in FILE_EARLY),
+        *((place, "HEAD") for place in FILE_EARLY),
+        # A head has no body, and needs nobody to send it.
+        (BEFORE_ASKING, "GET"),
+    ],
+)
+def test_a_bug_before_a_file_is_sent_keeps_it_back(
+    gateway: Gateway,
+    switches: Switches,
+    kept: str,
+    place: Hook,
+    kind: type[BaseException],
+    method: str,
+) -> None:
+    switches.throw(place, kind)
+    with Dial(gateway.port) as dial:
+        reply = dial.ask(request(method, kept), method=method)
+        assert reply.status == 500
+        assert len(reply.body) < 1000
+        switches.broken = None
+        assert dial.ask(request(method, "/healthz"), method=method).status == 200
+
+
+@bug_or_panic
+@each("before", [True, False], ids=["before", "after"])
+def test_a_bug_at_the_head_of_a_file_keeps_it_back(
+    gateway: Gateway,
+    switches: Switches,
+    kept: str,
+    kind: type[BaseException],
+    before: bool,
+) -> None:
+    switches.throw(HEAD, kind, before)
+    with Dial(gateway.port) as dial:
+        internal_error(dial.ask(request("GET", kept)))
+        switches.broken = None
+        assert dial.ask(request("GET", kept)).body == bytes(100_000)
+
+
+@bug_or_panic
+@each("place", [BEFORE_ASKING, *LATE], ids=names)
+def test_a_bug_after_a_file_was_sent_adds_nothing_to_it(
+    gateway: Gateway,
+    switches: Switches,
+    kept: str,
+    place: Hook,
+    kind: type[BaseException],
+) -> None:
+    switches.throw(place, kind, before=False)
+    with Dial(gateway.port) as dial:
+        for _ in range(2):
+            assert dial.ask(request("GET", kept)).body == bytes(100_000)
 
 
 def test_a_bug_answers_before_a_body_is_sent(

@@ -17,6 +17,9 @@ from storage.errors import LedgerUnavailable, StorageError
         ("DatabaseDamaged", "StorageError"),
         ("DatabaseTooNew", "StorageError"),
         ("UnsupportedSqlite", "StorageError"),
+        ("MediaRefused", "StorageError"),
+        ("MediaTooLarge", "MediaRefused"),
+        ("MediaFull", "MediaRefused"),
     ],
 )
 def test_each_error_has_its_parent(name, parent):

@@ -165,6 +165,19 @@ async def test_a_stream_goes_through_piece_by_piece() -> None:
     assert line.ends[line.flows[0].id] == ["response"]
 
 
+async def test_a_stream_that_is_cut_off_closes_its_connection() -> None:
+    line = Line(upstream)
+    line.receive(post(b"{}"))
+    (call,) = line.calls
+    await call.begin(b"one ")
+    sent = line.sent
+    await call.cut()
+    assert line.closed
+    assert line.sent == sent
+    assert line.ends[line.flows[0].id] == ["error"]
+    assert line.layer.streams == {}
+
+
 async def test_each_request_of_a_connection_has_a_call_of_its_own() -> None:
     line = Line(upstream)
     for number in range(3):

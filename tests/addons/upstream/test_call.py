@@ -47,6 +47,26 @@ async def test_an_answer_is_fed_in_batches(answer, batches, drains: int) -> None
     assert one.ended
 
 
+async def cut(one: Call) -> None:
+    await one.begin(b"a")
+    await one.cut()
+
+
+async def test_a_cut_answer_breaks_off_and_nothing_may_follow() -> None:
+    one = call()
+    await cut(one)
+    assert one.inlet.names == [HEAD, DATA, "ResponseProtocolError"]
+    assert (one.began, one.ended, one.task) == (True, True, None)
+
+
+async def test_a_head_of_its_own_is_fed_as_it_is() -> None:
+    one = call()
+    response = bare_response(206)
+    await one.begin(b"", response)
+    (head,) = one.inlet.http_events
+    assert head.response is response
+
+
 async def test_every_event_is_for_the_calls_stream_and_server() -> None:
     one = call()
     await streamed(one)

@@ -669,3 +669,14 @@ async def test_transports_are_opened_with_the_loop_and_closed_at_the_end() -> No
     assert upstream.transports == {"openai": transport}
     await upstream.done()
     assert transport.closed
+
+
+async def test_a_call_that_has_its_answer_is_left_alone() -> None:
+    transport = ScriptedTransport(ScriptedReply())
+    upstream = Upstream({}, FakeClock(), lambda provider: transport)
+    record = exchanges.held(route=(exchanges.leg(),))
+    call = Call(exchanges.travelling(record), 1, Server(address=None), RecordingInlet())
+    call.ended = True
+    await upstream.upstream_exchange(call)
+    assert (call.task, record.call, record.attempts) == (None, None, 0)
+    assert call.inlet.events == []
