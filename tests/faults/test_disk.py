@@ -207,10 +207,14 @@ def on_tmpfs(tmpfs: SmallDisk, fake: FakeOpenAI) -> Iterator[Full]:
 
 
 @pytest.fixture
-def in_few_pages(start: Start) -> Full:
+def in_few_pages(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Full]:
     """No privileges needed: SQLite itself says that no page more may be had."""
-    gateway = start(change=quick)
+    with Gateway(tmp_path, environ_of(fake), change=quick) as gateway:
+        yield paged(gateway)
+        gateway.prove()
 
+
+def paged(gateway: Gateway) -> Full:
     def pages(most: int) -> None:
         def allow(db: Ledgerbase) -> None:
             db.sql(f"PRAGMA max_page_count = {most}")
@@ -309,7 +313,7 @@ def locker(request: pytest.FixtureRequest) -> Iterator[Callable[[Gateway], Neigh
     started: list[Neighbour] = []
 
     def lock(gateway: Gateway) -> Neighbour:
-        neighbour = Neighbour("lock", gateway.data).ready()
+        neighbour = Neighbour("lock", gateway.data, gateway.settings.storage).ready()
         started.append(neighbour)
         return neighbour
 
@@ -469,7 +473,7 @@ def rob(data: Path) -> None:
     ],
 )
 def test_11_a_file_that_is_not_what_it_was_is_not_served(
-    lab: Lab, harm: Callable[[Path], None], said: str
+    lab: Lab, only_sqlite: None, harm: Callable[[Path], None], said: str
 ) -> None:
     harm(lab.data)
     done = subprocess.run(
