@@ -28,11 +28,9 @@ class MarkedLine(PostgresLine):
     """Kills its gateway when the talk comes to the mark."""
 
     def __init__(self, url: str, moment: str, statement: str) -> None:
-        parts = urlsplit(url)
-        asked = parse_qs(parts.query)
-        super().__init__(Path(asked["host"][0]) / f".s.PGSQL.{asked['port'][0]}")
-        user = parts.netloc.partition("@")[0]
-        self.url = f"postgresql://{user}@127.0.0.1:{self.port}{parts.path}"
+        server, through = rerouted(url)
+        super().__init__(server)
+        self.url = through.format(port=self.port)
         self.moment = moment
         self.statement = statement.encode()
         self.pid = 0
@@ -65,6 +63,15 @@ class MarkedLine(PostgresLine):
                     continue
                 client.sendall(data)
         client.close()
+
+
+def rerouted(url: str) -> tuple[Path, str]:
+    """The socket of a server, and the address of its database by way of a line."""
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    user = parts.netloc.partition("@")[0]
+    server = Path(asked["host"][0]) / f".s.PGSQL.{asked['port'][0]}"
+    return server, f"postgresql://{user}@127.0.0.1:{{port}}{parts.path}"
 
 
 def bury(url: str) -> None:
