@@ -261,7 +261,7 @@ def test_a_commit_that_fails_can_be_repeated_by_the_same_id(
 
 
 def test_only_a_real_write_shows_that_a_disk_is_well_again(
-    teller, on_faulty_disk, disk
+    only_sqlite, teller, on_faulty_disk, disk
 ):
     """An empty transaction commits on any disk."""
     teller.caller()
