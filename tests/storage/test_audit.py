@@ -274,6 +274,23 @@ def test_bytes_that_are_no_text_are_found(ledger, storage, corrupt, statement, r
     assert reached.seq == 0
 
 
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        ("UPDATE account SET credits_posted = ?1 WHERE id IN (1, 2)", "account 2"),
+        ("UPDATE usage SET paid_nano = ?1, cost_nano = ?1", "usage bob-0"),
+    ],
+)
+def test_figures_too_large_to_be_added_are_found(
+    ledger, storage, corrupt, statement, row
+):
+    """SQLite refuses such a sum, and what cannot be read proves nothing."""
+    corrupt(statement, (2**63 - 1,))
+    findings, reached = prove(storage.engine.snapshot)
+    assert row in [found.row for found in findings]
+    assert reached.seq == 0
+
+
 def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
     corrupt("UPDATE key SET open_holds = 7 WHERE account_id = 5")
     (found,) = ledger.audit()
