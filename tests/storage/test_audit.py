@@ -233,6 +233,51 @@ def test_holds_of_a_dead_boot_are_named(ledger, storage):
     assert found.row == f"boot {storage.boot_id}"
 
 
+NO_TEXT = "CAST(x'61ff' AS TEXT)"
+
+
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        (
+            f"UPDATE usage SET finish = {NO_TEXT} WHERE request_id = 'ada-0'",
+            "transfer 3, or the request that it charges",
+        ),
+        (
+            f"UPDATE transfer SET ref = {NO_TEXT} WHERE seq = 4",
+            "transfer 4, or the request that it charges",
+        ),
+        (
+            f"UPDATE account SET owner = {NO_TEXT} WHERE id = 5",
+            "a row beside the transfers",
+        ),
+    ],
+)
+def test_bytes_that_are_no_text_are_found(ledger, storage, corrupt, statement, row):
+    """A bit that flips on a disk makes them, and SQLite's own check is content."""
+    corrupt(statement)
+    findings, reached = prove(storage.engine.snapshot)
+    assert ("I6", row) in [(found.invariant, found.row) for found in findings]
+    assert reached.seq == 0
+
+
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        ("UPDATE account SET credits_posted = ?1 WHERE id IN (1, 2)", "account 2"),
+        ("UPDATE usage SET paid_nano = ?1, cost_nano = ?1", "usage bob-0"),
+    ],
+)
+def test_figures_too_large_to_be_added_are_found(
+    ledger, storage, corrupt, statement, row
+):
+    """SQLite refuses such a sum, and what cannot be read proves nothing."""
+    corrupt(statement, (2**63 - 1,))
+    findings, reached = prove(storage.engine.snapshot)
+    assert row in [found.row for found in findings]
+    assert reached.seq == 0
+
+
 def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
     corrupt("UPDATE key SET open_holds = 7 WHERE account_id = 5")
     (found,) = ledger.audit()

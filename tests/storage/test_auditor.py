@@ -77,6 +77,14 @@ def test_a_whole_that_fails_takes_it_away_too(storage, since, data, corrupt):
     assert checkpoint.read(data, storage.secrets) == BEGINNING
 
 
+def test_what_came_since_a_whole_that_failed_brings_it_not_back(storage, since, data):
+    """Or `verify --since` would go on from there and call the ledger proved."""
+    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    assert since.prove_whole() != []
+    assert since.audit() == []
+    assert checkpoint.read(data, storage.secrets) == BEGINNING
+
+
 def test_one_that_is_stopped_raises_and_may_run_again(storage, since):
     class Stopping:
         """Stops the audit at its first look."""
