@@ -77,9 +77,11 @@ def test_a_whole_that_fails_takes_it_away_too(storage, since, data, corrupt):
     assert checkpoint.read(data, storage.secrets) == BEGINNING
 
 
-def test_what_came_since_a_whole_that_failed_brings_it_not_back(storage, since, data):
+def test_what_came_since_a_whole_that_failed_brings_it_not_back(
+    storage, since, data, corrupt
+):
     """Or `verify --since` would go on from there and call the ledger proved."""
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 2")
     assert since.prove_whole() != []
     assert since.audit() == []
     assert checkpoint.read(data, storage.secrets) == BEGINNING
