@@ -13,11 +13,14 @@ from storage.errors import StorageError
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Storage]:
+def opened(data: Path, make: bool = False) -> Iterator[Storage]:
+    """One that is there; a mistyped directory gets no new ledger, unless a command
+    may well be a ledger's first."""
+    url = storage_url()
+    if not (make or url):
+        _require_ledger(data)
     try:
-        storage = open_storage(
-            data, LedgerSettings(), gateway=False, url=storage_url()
-        )
+        storage = open_storage(data, LedgerSettings(), gateway=False, url=url)
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     try:

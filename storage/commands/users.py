@@ -71,7 +71,7 @@ def create_user(
     """
     email = _email(email)
     password_hash = hash_password(_password(password, password_stdin))
-    with opened(data) as storage:
+    with opened(data, make=True) as storage:
         key = mint(storage.secrets)
         user = NewUser(storage.ids.uuid(), email, password_hash, role)
         answer = storage.writer.wait(register, user, key, welcome)

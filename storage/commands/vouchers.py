@@ -36,7 +36,7 @@ def create_codes(
       run_proxy.py voucher create --amount 5 --count 20 --batch spring
     """
     codes = [new_code() for _ in range(count)]
-    with opened(data) as storage:
+    with opened(data, make=True) as storage:
         batch = batch or storage.ids.make("batch")
         storage.writer.wait(create_vouchers, codes, amount, batch)
     shown = {"batch": batch, "amount": dollars(amount), "codes": codes}

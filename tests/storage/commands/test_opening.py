@@ -5,7 +5,18 @@ import pytest
 from storage import DATABASE
 
 
-@pytest.mark.parametrize("command", [["verify"], ["backup", "copy.db"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["verify"],
+        ["backup", "copy.db"],
+        ["user", "list"],
+        ["user", "grant", "ada@example.com", "1"],
+        ["key", "list", "ada@example.com"],
+        ["receipt", "show", "req_1"],
+        ["refund", "usage:req_1", "1", "--reason", "r", "--author", "a"],
+    ],
+)
 def test_without_a_ledger_there_is_nothing_to_do(only_sqlite, run, command, data):
     answer = run(*command)
     assert answer.exit_code == 2
