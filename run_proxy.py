@@ -102,7 +102,7 @@ def main() -> None:
     show_default=True,
     envvar="AUTOLIST_DATA",
     show_envvar=True,
-    help="Folder of the database and its secret.",
+    help="Folder of the secret, and of the ledger unless that is in PostgreSQL.",
 )
 @click.option(
     "--host",
@@ -145,7 +145,11 @@ def serve(
         settings = load(config_dir, os.environ).with_overrides(host, port, workers)
         routes = routes_of(settings, demo)
         storage = open_storage(
-            data, settings.ledger, gateway=True, prices=settings.prices
+            data,
+            settings.ledger,
+            gateway=True,
+            prices=settings.prices,
+            url=settings.storage,
         )
     except (ConfigError, UnknownDialect, StorageError, OSError) as error:
         raise Refused(str(error)) from error
@@ -260,7 +264,12 @@ def work(lifeline: Lifeline) -> None:
     if brief.gateway_lock is not None:
         joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
     storage = open_storage(
-        data, settings.ledger, gateway=True, proved=True, joined=joined
+        data,
+        settings.ledger,
+        gateway=True,
+        proved=True,
+        joined=joined,
+        url=settings.storage,
     )
 
     def ready(_: Master) -> None:

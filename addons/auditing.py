@@ -48,7 +48,10 @@ class Auditing:
         self.broken: str | None = None
         self.tasks: list[asyncio.Task[None]] = []
 
-    def running(self) -> None:
+    async def running(self) -> None:
+        # Before the port is open: who is started again beside a broken ledger must
+        # not admit until the first time it listens.
+        await self.hear()
         jobs = {
             "auditing": self.watch(),
             "auditing-whole": self.watch_whole(),
@@ -94,6 +97,10 @@ class Auditing:
         except (StorageError, OSError) as error:
             logger.warning("the ledger could not be audited: %s", error)
             return
+        except Exception as error:
+            # What an audit cannot even read is no proof, and this is not its end.
+            logger.exception("the audit failed")
+            findings = [Finding("audit", "ledger", f"the audit failed: {error}")]
         for found in findings:
             logger.error("the audit found: %s", found)
         if findings and self.broken is None:

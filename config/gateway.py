@@ -15,6 +15,7 @@ from config.values import (
     address,
     amount,
     choice,
+    database,
     duration,
     folder,
     optional,
@@ -178,8 +179,9 @@ MEDIA: Table = {
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """All of gateway.yaml."""
+    """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
+    storage: str = ""
     listen: Listen = field(default_factory=Listen)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     limits: Limits = field(default_factory=Limits)
@@ -189,6 +191,7 @@ class Gateway:
 
 
 GATEWAY: Table = {
+    "storage": ("storage", database),
     "listen": ("listen", record(Listen, LISTEN)),
     "ledger": ("ledger", record(LedgerSettings, LEDGER)),
     "limits": ("limits", record(Limits, LIMITS)),

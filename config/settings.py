@@ -5,7 +5,7 @@ line of the last file changes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.document import ConfigError, open_document
@@ -48,6 +48,7 @@ __all__ = [
     "Provider",
     "Settings",
     "load",
+    "storage_of",
 ]
 
 
@@ -64,6 +65,7 @@ class Settings:
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     prices: PriceBook
+    storage: str = field(default="", repr=False)
 
     def with_overrides(
         self,
@@ -96,4 +98,10 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         providers=upstreams.providers,
         models=upstreams.models,
         prices=prices,
+        storage=gateway.storage,
     )
+
+
+def storage_of(directory: Path, environ: Mapping[str, str]) -> str:
+    """Where the ledger is, for who needs nothing else of a directory's files."""
+    return read_gateway(open_document(directory / "gateway.yaml", environ)).storage

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from config.document import TEXT, Node
+from config.document import TEXT, ConfigError, Node
 from config.money import MAX_INTEGER, parse_nano
 
 type Reader[T] = Callable[[Node], T]
@@ -37,6 +37,7 @@ PIXELS = re.compile(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}")
 _WHOLE = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
 _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
+_DATABASE = re.compile(r"(?:postgresql://[!-~]+)?")
 _ADDRESS = re.compile(r"https?://[!-~]+")
 
 
@@ -46,6 +47,19 @@ def text(node: Node) -> str:
     value = node.text(what)
     if not _is_text(node) or value.splitlines() != [value] or not value.strip():
         raise node.expected(what)
+    return value
+
+
+def database(node: Node) -> str:
+    """Where a database is, or nothing. A password may stand in it, so a complaint
+    shows nothing of what stands there."""
+    what = "nothing, or postgresql://user@host/name"
+    try:
+        value = node.text(what)
+    except ConfigError:
+        value = " "
+    if not _is_text(node) or not _DATABASE.fullmatch(value):
+        raise ConfigError(node.file, node.line, node.key, "", what)
     return value
 
 

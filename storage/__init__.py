@@ -1,10 +1,12 @@
-"""Storage: money, keys, users and sessions, in one SQLite file. It knows no HTTP.
+"""Storage: money, keys, users and sessions, in one database. It knows no HTTP.
 
-`open_storage` is the way in. A gateway opens with gateway=True: it is the only one on
-its data directory, it voids what a crash left open, and proves the ledger. Where it
-consists of several processes, the first one does that, hands over its lock, and each
-other one joins by it; one of them leads (`leads`) and does what one must do for all.
-Commands open with gateway=False and may work beside a running gateway.
+`open_storage` is the way in. The ledger is a SQLite file in the data directory, or a
+PostgreSQL database wherever its address says; the secret is in the directory in either
+case. A gateway opens with gateway=True: it voids what a crash left open, and proves the
+ledger. With SQLite it is the only one on its directory; where it consists of several
+processes, the first one proves, hands over its lock, and each other one joins by it.
+One process leads (`leads`) and does what one must do for all, with PostgreSQL for all
+gateways. Commands open with gateway=False and may work beside a running gateway.
 """
 
 import logging
@@ -23,6 +25,7 @@ from storage.errors import (
     DatabaseDamaged,
     DatabaseInUse,
     LedgerBroken,
+    UnsupportedPostgres,
 )
 from storage.ids import Ids
 from storage.locks import Boots, FileLock
@@ -34,8 +37,9 @@ from storage.recovery import (
     recover,
     register_prices,
 )
-from storage.secrets import Secrets
-from storage.sqlite import SqliteEngine
+from storage.secrets import Secrets, bind_secret
+from storage.sqlite import READ_BUSY_SECONDS, SqliteEngine
+from storage.statements import FIND_SECRET
 from storage.writer import Writer
 
 DATABASE = "autolist.db"
@@ -52,6 +56,7 @@ class Storage:
     def __init__(
         self,
         data: Path,
+        url: str,
         engine: Engine,
         ledger: LedgerSettings,
         clock: Clock,
@@ -64,7 +69,7 @@ class Storage:
         self.clock = clock
         self.ids = ids
         self.boot_id = boot_id
-        self.boots = Boots(data)
+        self.boots = engine.lives()
         self.alarm = Alarm(data)
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
@@ -83,7 +88,7 @@ class Storage:
             self.secrets,
             self.alarm,
             self.sweep,
-            Prover(data / DATABASE),
+            Prover(data, url),
             since,
             whole_due=since.seq > ledger.boot_proof_transfers,
         )
@@ -140,31 +145,37 @@ def open_storage(
     proved: bool = False,
     joined: FileLock | None = None,
     prices: Iterable[Price] = (),
+    url: str = "",
 ) -> Storage:
     """Open the data directory, made if it is not there. Raises a StorageError.
 
-    A gateway's further processes know that the first one has `proved` the ledger, and
-    join by the lock that it handed over.
+    The ledger is in PostgreSQL if there is a URL, else in the directory. A gateway's
+    further processes know that the first one has `proved` the ledger, and join by the
+    lock that it handed over.
     """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = ids.make("boot")
-    locks = _take_locks(data, boot_id, joined) if gateway else []
+    # On PostgreSQL leases tell who lives, and gateways need not be alone.
+    locks = _take_locks(data, boot_id, joined) if gateway and not url else []
     first = gateway and not proved
     try:
-        engine = SqliteEngine(data / DATABASE, ledger.busy_seconds)
+        engine = engine_at(data, url, ledger.busy_seconds, boot_id if gateway else None)
         since = _start(data, ledger, proved)
         # Checking a file takes as long as proving it, and is left out with it: the
         # proof of the whole that follows checks it first.
         engine.prepare(clock.wall_ns(), checked=first and not since.seq)
         _make_secret(data, engine)
-        storage = Storage(data, engine, ledger, clock, ids, locks, boot_id, since)
+        storage = Storage(
+            data, url, engine, ledger, clock, ids, locks, boot_id, since
+        )
     except BaseException:
         _release(locks)
         raise
     storage.writer.start()
     try:
+        storage.writer.wait(bind_secret, storage.secrets.digest)
         if gateway:
             storage.leads()
             storage.writer.wait(record_boot)
@@ -176,6 +187,25 @@ def open_storage(
         storage.close()
         raise
     return storage
+
+
+def engine_at(
+    data: Path,
+    url: str,
+    busy_seconds: float = READ_BUSY_SECONDS,
+    boot_id: str | None = None,
+) -> Engine:
+    """Where the ledger is, not opened yet. A gateway names its boot."""
+    if not url:
+        return SqliteEngine(data / DATABASE, busy_seconds)
+    try:
+        # Only who keeps the ledger there needs the extra.
+        from storage.postgres.engine import PostgresEngine
+    except ImportError as error:
+        raise UnsupportedPostgres(
+            "PostgreSQL needs the extra `postgres`: pip install 'psycopg[binary]>=3.2'"
+        ) from error
+    return PostgresEngine(url, busy_seconds, boot_id)
 
 
 def _start(data: Path, ledger: LedgerSettings, proved: bool) -> Checkpoint:
@@ -201,12 +231,17 @@ def _release(locks: list[FileLock]) -> None:
 
 
 def _make_secret(data: Path, engine: Engine) -> None:
-    """A new ledger gets a secret; one with keys in it must bring its own, because
-    a new secret would turn every key into a stranger's."""
-    with engine.snapshot() as snapshot:
-        keys = list(snapshot.rows('SELECT 1 FROM "key" LIMIT 1'))
-    if keys and not Secrets.made(data):
-        raise DatabaseDamaged(f"the secret of the ledger in {data} is gone")
+    """A new ledger gets a secret; one that has had one must bring it, because a new
+    secret would turn every key into a stranger's."""
+    if not Secrets.made(data):
+        with engine.snapshot() as snapshot:
+            known = list(snapshot.rows(FIND_SECRET))
+            keys = list(snapshot.rows('SELECT 1 FROM "key" LIMIT 1'))
+        if keys or known:
+            raise DatabaseDamaged(
+                f"the secret of the ledger is not in {data}: bring the file `secret`"
+                " from where it was, or from its backup"
+            )
     Secrets.load(data)
 
 

@@ -63,7 +63,7 @@ class Auditor:
             self._tell(findings)
         else:
             self.proved = reached
-            checkpoint.write(self._data, self._secrets, reached)
+            self._note(reached)
         return findings
 
     def prove_whole(self) -> list[Finding]:
@@ -81,6 +81,12 @@ class Auditor:
         if snapshot is not None:
             snapshot.interrupt()
         self._prover.stop()
+
+    def _note(self, reached: Checkpoint) -> None:
+        """Unless something was found before: what came since may be right, and what
+        it follows is not."""
+        if self._alarm.reason() is None:
+            checkpoint.write(self._data, self._secrets, reached)
 
     def _tell(self, findings: Sequence[Finding]) -> None:
         self._alarm.sound(str(findings[0]))

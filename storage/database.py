@@ -4,6 +4,7 @@ from storage.chain import FIRST
 from storage.clock import Clock
 from storage.engine import Connection, Params, Row, Tip
 from storage.ids import Ids
+from storage.statements import BOOK_SALES
 
 __all__ = ["Ledgerbase", "Params", "Row", "Tip"]
 
@@ -16,6 +17,9 @@ class Ledgerbase:
     `now_ns` is the wall clock at the start of the operation and may jump. Transfers
     are numbered, dated and chained by `tip()`: what the newest one in the ledger has,
     read inside the transaction because other processes write too.
+
+    The house's counters of sales are changed once for all verbs of a batch, by
+    `finish`: a row that each request changes would be the slowest of them all.
     """
 
     __slots__ = (
@@ -27,6 +31,8 @@ class Ledgerbase:
         "_clock",
         "_connection",
         "_tip",
+        "_sold_nano",
+        "_bought_nano",
     )
 
     def __init__(
@@ -40,10 +46,23 @@ class Ledgerbase:
         self._clock = clock
         self._connection = connection
         self._tip: Tip | None = None
+        self._sold_nano = 0
+        self._bought_nano = 0
 
     def begin_operation(self) -> None:
         """Called by the writer before each verb of a batch."""
         self.now_ns = self._clock.wall_ns()
+
+    def sell(self, sold_nano: int, bought_nano: int) -> None:
+        """Revenue, and what providers take for it: cost of sales against payable."""
+        self._sold_nano += sold_nano
+        self._bought_nano += bought_nano
+
+    def finish(self) -> None:
+        """Called by the writer after the last verb."""
+        if self._sold_nano or self._bought_nano:
+            self.sql(BOOK_SALES, (self._sold_nano, self._bought_nano))
+            self._sold_nano = self._bought_nano = 0
 
     def tip(self) -> Tip:
         """The newest transfer's seq, date and hash."""

@@ -29,7 +29,11 @@ class Connection(Protocol):
     """The writer's, used by its thread only."""
 
     def sql(self, statement: str, params: Params = ()) -> list[Row]:
-        """Run one statement; its rows."""
+        """Run one statement; its rows.
+
+        What a statement without rows has to say against it may come later: with the
+        next one, with `release` or with `commit`.
+        """
         ...
 
     def begin(self) -> None:
@@ -58,8 +62,9 @@ class Connection(Protocol):
         """What was written since the savepoint was not."""
         ...
 
-    def idle(self) -> None:
-        """Called between two batches, for what the engine has to do by then."""
+    def idle(self) -> bool:
+        """Called between two batches, for what the engine has to do by then; whether
+        the database was asked for anything and did it."""
         ...
 
     def close(self) -> None:
@@ -97,6 +102,18 @@ class Reads(Protocol):
         ...
 
 
+class Lives(Protocol):
+    """Which boots live."""
+
+    def is_dead(self, boot_id: str) -> bool:
+        """Whether nobody will settle what that boot holds."""
+        ...
+
+    def sweep(self) -> None:
+        """Forget the dead ones, where something has to be forgotten."""
+        ...
+
+
 class Engine(Protocol):
     """One database, and the classes of what it raises."""
 
@@ -113,6 +130,16 @@ class Engine(Protocol):
     @property
     def harmless(self) -> tuple[type[Exception], ...]:
         """Among those: after these the connection knows where it stands."""
+        ...
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """How often a connection wants to be idle even if nobody writes."""
+        ...
+
+    def repeats(self, error: BaseException) -> bool:
+        """Whether the same batch may come through when it is run again, although
+        nobody knows whether it has."""
         ...
 
     def prepare(self, now_ns: int, *, checked: bool) -> None:
@@ -132,6 +159,8 @@ class Engine(Protocol):
 
     def reads(self) -> Reads: ...
 
+    def lives(self) -> Lives: ...
+
     def leads(self) -> bool:
         """Whether this process does what one of all must; it may ask at any time.
 
@@ -139,6 +168,8 @@ class Engine(Protocol):
         """
         ...
 
-    def resign(self) -> None: ...
+    def resign(self) -> None:
+        """The end of what a gateway has besides its writer."""
+        ...
 
     def upkeep(self) -> Upkeep: ...

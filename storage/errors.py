@@ -11,6 +11,8 @@
     ├── DatabaseTooNew      written by a later version of this program
     ├── UnsupportedSqlite   the SQLite library is too old to be trusted with several
     │                       processes on one file
+    ├── UnsupportedPostgres the server is too old, or not UTF-8, or psycopg is missing
+    ├── WrongSecret         the keys in the ledger were hashed with another secret
     └── MediaRefused        a file is not kept
         ├── MediaTooLarge   by itself
         └── MediaFull       together with all that are kept
@@ -58,6 +60,14 @@ class DatabaseTooNew(StorageError):
 
 class UnsupportedSqlite(StorageError):
     """Older libraries can corrupt a file that several processes write."""
+
+
+class UnsupportedPostgres(StorageError):
+    """What is missing is said in the text."""
+
+
+class WrongSecret(StorageError):
+    """With another secret every key would be a stranger's."""
 
 
 class MediaRefused(StorageError):

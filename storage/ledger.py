@@ -630,7 +630,7 @@ def _charge(
         paid = _available(db, hold.account_id) + held_nano
         charged = db.sql(sql.CHARGE, (hold.account_id, held_nano, paid))
     available, posted = charged[0]
-    db.sql(sql.BOOK_SALE, (cost, settlement.buy_nano))
+    db.sell(cost, settlement.buy_nano)
     used = _usage_row(db, hold, settlement, paid)
     _write_transfer(
         db,

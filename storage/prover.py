@@ -18,7 +18,6 @@ import orjson
 from storage.audit import Finding, prove
 from storage.engine import Engine
 from storage.errors import DatabaseDamaged, LedgerUnavailable
-from storage.sqlite import SqliteEngine
 
 NICENESS = 10
 _ROOT = Path(__file__).resolve().parent.parent
@@ -28,8 +27,8 @@ _PROGRAM = "from storage.prover import main; main()"
 class Prover:
     """Starts one proof at a time; `stop` ends it from another thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
+    def __init__(self, data: Path, url: str = "") -> None:
+        self._place = orjson.dumps([os.fsdecode(data.absolute()), url])
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> list[Finding]:
@@ -43,7 +42,7 @@ class Prover:
             self._process = process
             assert process.stdin is not None and process.stdout is not None
             try:
-                process.stdin.write(os.fsencode(self._path) + b"\n")
+                process.stdin.write(self._place + b"\n")
                 process.stdin.flush()
                 answer = process.stdout.read()
             except BrokenPipeError:
@@ -75,10 +74,13 @@ def findings_of(engine: Engine) -> list[Finding]:
 def main() -> None:
     """The other process."""
     os.nice(NICENESS)
-    path = Path(os.fsdecode(sys.stdin.buffer.readline().rstrip(b"\n")))
+    # Not above: storage opens with this file among its own.
+    from storage import engine_at
+
+    data, url = orjson.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        found = findings_of(SqliteEngine(path))
+        found = findings_of(engine_at(Path(data), url))
     except LedgerUnavailable as error:
         sys.exit(str(error))
     text = orjson.dumps([[one.invariant, one.row, one.text] for one in found])

@@ -17,7 +17,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from storage.errors import DatabaseDamaged
+from storage import statements as sql
+from storage.database import Ledgerbase
+from storage.errors import DatabaseDamaged, WrongSecret
 
 _FILE = "secret"
 _BYTES = 32
@@ -69,9 +71,25 @@ class Secrets:
         info = f"autolist {label}".encode()
         return HKDF(SHA256(), _BYTES, salt=None, info=info).derive(self._root)
 
+    @property
+    def digest(self) -> bytes:
+        """What tells one secret from another and nothing else about it."""
+        return self._derive("digest")
+
     def _derive(self, purpose: str) -> bytes:
         # The root is uniformly random, so one HMAC is a sound derivation.
         return hmac.digest(self._root, purpose.encode("utf-8"), "sha256")
+
+
+def bind_secret(db: Ledgerbase, digest: bytes) -> None:
+    """A ledger belongs to the first secret that opens it; WrongSecret to any other."""
+    db.sql(sql.INSERT_SECRET, (digest,))
+    ((known,),) = db.sql(sql.FIND_SECRET)
+    if known != digest:
+        raise WrongSecret(
+            "this ledger belongs to another secret: bring the file `secret` from the"
+            " data directory of its first gateway"
+        )
 
 
 def _create(path: Path) -> None:

@@ -33,7 +33,7 @@ from storage.errors import (
     StorageError,
     UnsupportedSqlite,
 )
-from storage.locks import FileLock, locked
+from storage.locks import Boots, FileLock, locked
 from storage.migrations import migrate
 from storage.statements import LAST_TRANSFER
 from storage.turns import Turns
@@ -71,6 +71,7 @@ class SqliteEngine:
     faults = apsw.Error
     unavailable = UNAVAILABLE
     harmless = HARMLESS
+    idle_seconds = None
 
     def __init__(
         self,
@@ -127,6 +128,13 @@ class SqliteEngine:
                 connection.close()
         except apsw.Error as error:
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+    def repeats(self, error: BaseException) -> bool:
+        """Never: who waited for a lock has waited long enough."""
+        return False
+
+    def lives(self) -> Boots:
+        return Boots(self.path.parent)
 
     def reads(self) -> "SqliteReads":
         return SqliteReads(self.path)
@@ -205,7 +213,7 @@ class SqliteConnection:
         self._execute("ROLLBACK TO operation")
         self._execute("RELEASE operation")
 
-    def idle(self) -> None:
+    def idle(self) -> bool:
         """Move the WAL's pages into the file, if there are many.
 
         A reader with an old snapshot may keep the WAL from starting over; then the
@@ -216,17 +224,18 @@ class SqliteConnection:
         if pages < self._checkpoint_above:
             if pages < CHECKPOINT_PAGES:
                 self._checkpoint_above = CHECKPOINT_PAGES
-            return
+            return False
         if not engine.checkpoints:
-            return
+            return False
         if not self._turns.take(engine.busy_seconds):
-            return
+            return False
         self._checkpoint_above = pages + CHECKPOINT_PAGES
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         finally:
             self._turns.give()
         engine.checkpoints_done += 1
+        return True
 
     def close(self) -> None:
         """Leaves an empty WAL, if nobody reads it."""

@@ -81,7 +81,7 @@ CREDIT = f"""
 """
 
 # Revenue, and what the provider takes for it: cost of sales against payable.
-BOOK_SALE = """
+BOOK_SALES = """
     UPDATE account SET
         credits_posted = credits_posted
             + CASE id WHEN 2 THEN ?1 WHEN -3 THEN ?2 ELSE 0 END,
@@ -178,7 +178,7 @@ SPEND_LATE = 'UPDATE "key" SET spent_nano = spent_nano + ?2 WHERE id = ?1'
 SPEND = """
     INSERT INTO spending (key_id, day, spent_nano) VALUES (?1, ?2, ?3)
     ON CONFLICT (key_id, day)
-    DO UPDATE SET spent_nano = spent_nano + excluded.spent_nano
+    DO UPDATE SET spent_nano = spending.spent_nano + excluded.spent_nano
 """
 
 FIND_CAPS = f"""
@@ -406,3 +406,10 @@ INSERT_BOOT = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, ?2, ?3, 
 
 # Something real to write, where an empty transaction would call a full disk well.
 PROBE = "UPDATE boot SET lease_ns = coalesce(lease_ns, 0) + 1 WHERE id = ?1"
+
+# The secret.
+
+INSERT_SECRET = """
+    INSERT INTO secret (id, digest) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING
+"""
+FIND_SECRET = "SELECT digest FROM secret"

@@ -7,6 +7,9 @@ and the price of a durable commit is shared by the batch.
 
 Faults, in the order they are told apart:
 
+- The engine says that it may come through on another try (a conflict, a connection
+  that was lost): the batch is run again, up to three times. If the connection was lost
+  in a commit nobody knows whether that happened; verbs find out by their ids.
 - The database cannot be written now (locked, full, input/output error; the engine
   knows them): everything that waits is answered LedgerUnavailable and may be repeated
   by the same ids. A commit that failed may even have happened. Unless the engine calls
@@ -22,6 +25,7 @@ gives up on an admit may void the same id and be sure that the void comes later.
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -36,6 +40,8 @@ from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
 from storage.statements import PROBE
 
+PAUSES_SECONDS = (0.0, 0.1, 0.5)
+"""Before each time that a batch is run again."""
 _SECOND_NS = 10**9
 
 log = logging.getLogger(__name__)
@@ -51,6 +57,7 @@ class WriterStatistics:
     operations: int
     largest_batch: int
     failures: int
+    repeats: int
     commit_seconds: float
     checkpoints: int
     wal_pages: int
@@ -102,6 +109,7 @@ class Writer:
         self._operations = 0
         self._largest_batch = 0
         self._failures = 0
+        self._repeats = 0
         self._healthy = True
         self._commit_ns = 0
         self._thread = threading.Thread(
@@ -142,6 +150,7 @@ class Writer:
             operations=self._operations,
             largest_batch=self._largest_batch,
             failures=self._failures,
+            repeats=self._repeats,
             commit_seconds=self._commit_ns / _SECOND_NS,
             checkpoints=upkeep.checkpoints,
             wal_pages=upkeep.wal_pages,
@@ -168,39 +177,42 @@ class Writer:
 
     def _serve(self) -> None:
         while self._await_work():
-            self._work()
+            if self._jobs:
+                self._work()
             self._idle()
         self._stop()
 
     def _await_work(self) -> bool:
+        """True when there is work, or it is time to be idle; False at the end."""
         with self._wake:
             while not self._jobs and not self._closing:
-                self._wake.wait()
+                if not self._wake.wait(self._engine.idle_seconds):
+                    return True
             return bool(self._jobs)
 
     def _work(self) -> None:
         """One batch. The lock is taken first: who comes while it waits, joins."""
-        try:
-            connection = self._usable()
-            connection.begin()
-        except self._engine.unavailable as error:
-            self._fail(self._take(len(self._jobs)), error)
-            return
-        except BaseException as error:
-            # Nobody may wait forever for an answer, and this thread never ends.
-            log.exception("the ledger's writer failed")
-            self._fail(self._take(len(self._jobs)), error)
-            return
-        jobs = self._take(self._settings.batch_max)
-        try:
-            changed = self._run_batch(connection, jobs)
-        except self._engine.unavailable as error:
-            self._fail(jobs, error)
-            return
-        except BaseException as error:
-            log.exception("the ledger's writer failed")
-            self._fail(jobs, error)
-            return
+        jobs: list[_Job] = []
+        for pause_seconds in (*PAUSES_SECONDS, None):
+            try:
+                connection = self._usable()
+                connection.begin()
+                jobs = jobs or self._take(self._settings.batch_max)
+                changed = self._run_batch(connection, jobs)
+                break
+            except self._engine.unavailable as error:
+                if pause_seconds is None or not self._engine.repeats(error):
+                    self._fail(jobs or self._take(len(self._jobs)), error)
+                    return
+                log.warning("the ledger is asked again: %s", error)
+                self._repeats += 1
+                self._leave_transaction(error)
+                time.sleep(pause_seconds)
+            except BaseException as error:
+                # Nobody may wait forever for an answer, and this thread never ends.
+                log.exception("the ledger's writer failed")
+                self._fail(jobs or self._take(len(self._jobs)), error)
+                return
         self._healthy = True
         self._batches += 1
         self._operations += len(jobs)
@@ -223,25 +235,31 @@ class Writer:
     def _run_batch(self, connection: Connection, jobs: list[_Job]) -> bool:
         try:
             changed = self._run_together(connection, jobs)
+            self._commit(connection)
         except self._engine.unavailable:
             raise
         except Exception:
             connection.roll_back()
             connection.begin()
             changed = self._run_apart(connection, jobs)
+            self._commit(connection)
+        return changed
+
+    def _commit(self, connection: Connection) -> None:
         if not self._healthy:
             # Only what is written shows that the disk takes it again.
             connection.sql(PROBE, (self._boot_id,))
         started_ns = self._clock.monotonic_ns()
         connection.commit()
         self._commit_ns += self._clock.monotonic_ns() - started_ns
-        return changed
 
     def _run_together(self, connection: Connection, jobs: list[_Job]) -> bool:
         db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
         for job in jobs:
             db.begin_operation()
+            job.error = None
             job.result = job.verb(db, *job.args)
+        db.finish()
         return db.changed
 
     def _run_apart(self, connection: Connection, jobs: list[_Job]) -> bool:
@@ -250,8 +268,10 @@ class Writer:
             connection.savepoint()
             # A new one each time: what a failed verb read or dated is undone.
             db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
+            job.error = None
             try:
                 job.result = job.verb(db, *job.args)
+                db.finish()
                 connection.release()
             except self._engine.unavailable:
                 raise
@@ -268,8 +288,9 @@ class Writer:
         self._healthy = False
         log.error("the ledger cannot write: %s", error)
         self._leave_transaction(error)
+        text = " ".join(str(error).split())
         for job in jobs:
-            job.error = LedgerUnavailable(f"the ledger cannot write: {error}")
+            job.error = LedgerUnavailable(f"the ledger cannot write: {text}")
             job.error.__cause__ = error
         _answer(jobs)
 
@@ -297,12 +318,16 @@ class Writer:
             connection.abandon()
 
     def _idle(self) -> None:
-        if self._connection is None:
+        """What the engine does between batches; so a ledger that was away is found
+        again even if nobody writes."""
+        if self._connection is None and self._engine.idle_seconds is None:
             return
         try:
-            self._connection.idle()
+            if self._usable().idle():
+                self._healthy = True
         except self._engine.faults as error:
             log.warning("the ledger's upkeep failed: %s", error)
+            self._healthy = False
             self._leave_transaction(error)
 
     def _stop(self) -> None:

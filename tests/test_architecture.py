@@ -66,6 +66,16 @@ TABLE = (
         frozenset({"apsw", "bcrypt", "cryptography", "orjson", "peewee", "playhouse"}),
         LOOP,
     ),
+    # Nobody who keeps the ledger in SQLite needs psycopg.
+    Package(
+        "storage.postgres",
+        frozenset({"config", "storage"}),
+        frozenset({"peewee", "psycopg"}),
+        LOOP,
+    ),
+    Package(
+        "storage.migrations.postgres", frozenset({"storage"}), frozenset({"psycopg"})
+    ),
     # The two that hand work between an event loop and a thread.
     Package("storage.writer", frozenset({"config", "storage"})),
     Package("storage.directory", frozenset({"config", "storage"})),

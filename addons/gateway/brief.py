@@ -18,6 +18,7 @@ from config import Settings
 
 READY = b"ready"
 READ_BYTES = 4096
+NOT_BY_HAND = "a worker is started by `serve` only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,12 @@ class Lifeline:
         """ValueError if nobody has written a brief there."""
         try:
             brief = pickle.load(stdin)
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise ValueError("a worker is started by `serve` only") from error
-        self.brief: Brief = brief
+        except Exception as error:
+            # Bytes that are no pickle raise whatever they happen to mean.
+            raise ValueError(NOT_BY_HAND) from error
+        if not isinstance(brief, Brief):
+            raise ValueError(NOT_BY_HAND)
+        self.brief = brief
         self.stdin = stdin.fileno()
         self.report = report
         self.told = False

@@ -84,6 +84,7 @@ class Story:
         self.since = since
         self.slice_rows = slice_rows
         self.reached = since.seq
+        self._reading = False
         self._findings = findings
         self._rating = Rating()
         self._sums = Sums(since)
@@ -107,6 +108,7 @@ class Story:
         self._rating.learn(snapshot)
         params = (self.reached, self.since.seq, self.slice_rows)
         number = 0
+        self._reading = True
         for number, row in enumerate(snapshot.rows(ROWS, params), 1):
             for feed in self._feeds:
                 finding = feed(row)
@@ -115,8 +117,16 @@ class Story:
             self.reached = row[SEQ]
             if number % TICK_ROWS == 0:
                 progress(TICK_ROWS)
+        self._reading = False
         progress(number % TICK_ROWS)
         return number < self.slice_rows
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a row that cannot be read."""
+        if self._reading:
+            return f"transfer {self.reached + 1}, or the request that it charges"
+        return "a row beside the transfers"
 
     def finish(self, snapshot: Snapshot) -> None:
         """What can only be said of all rows, in the snapshot of the last slice."""

@@ -10,7 +10,7 @@ from storage.backup import backup as write_backup
 from storage.backup import restore as read_backup
 from storage.clock import SystemClock
 from storage.commands.books import BROKEN, PROVED
-from storage.commands.opening import database_of
+from storage.commands.opening import database_of, require_file
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
 from storage.errors import StorageError
@@ -25,7 +25,7 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
     """Write a checked copy of the ledger to FILE, which must not exist.
 
     Keep the data directory's `secret` as well, in another place: without it the keys in
-    the copy cannot be recognised.
+    the copy cannot be recognised. A ledger in PostgreSQL is copied by pg_dump.
     """
     source = database_of(data)
     try:
@@ -54,8 +54,10 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
     """Make the ledger of a data directory from a backup; it must not have one.
 
     The backup is proved before it gets its place. Put the `secret` that belongs to it
-    into the directory as well: without it the keys in it cannot be recognised.
+    into the directory as well: without it the keys in it cannot be recognised. A
+    ledger in PostgreSQL is restored by pg_restore, and proved by `verify`.
     """
+    require_file("pg_restore")
     try:
         findings = read_backup(file, data, DATABASE, SystemClock().wall_ns())
     except (StorageError, OSError) as error:

@@ -10,14 +10,12 @@ from config.prices import moment_text
 from storage import checkpoint
 from storage.audit import Finding, prove
 from storage.checkpoint import Checkpoint
-from storage.commands.opening import database_of
+from storage.commands.opening import engine_of
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
-from storage.engine import Engine
+from storage.engine import Engine, Lives
 from storage.errors import StorageError
-from storage.locks import Boots
 from storage.secrets import Secrets
-from storage.sqlite import SqliteEngine
 from storage.statements import OPEN_HOLDS_BY_BOOT
 
 PROVED, BROKEN, WAITING = 0, 1, 3
@@ -52,13 +50,15 @@ def verify(since: bool, data: Path, as_json: bool) -> None:
     With 3 the ledger is right, but requests of a gateway that was killed still hold
     money; the next start of the gateway gives it back.
     """
-    engine = SqliteEngine(database_of(data))
+    engine = engine_of(data)
     try:
         start = _checkpoint(data) if since else checkpoint.BEGINNING
-        verdict = _examine(engine, Boots(data), start, as_json)
+        verdict = _examine(engine, engine.lives(), start, as_json)
         _remember(data, verdict)
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
+    finally:
+        engine.resign()
     shown = {
         "proved": not verdict.findings,
         "since": start.seq,
@@ -90,7 +90,7 @@ def _remember(data: Path, verdict: Verdict) -> None:
 
 
 def _examine(
-    engine: Engine, boots: Boots, since: Checkpoint, quiet: bool
+    engine: Engine, boots: Lives, since: Checkpoint, quiet: bool
 ) -> Verdict:
     with click.progressbar(
         length=1,

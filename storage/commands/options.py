@@ -1,13 +1,20 @@
 """Options and arguments that several commands have, and how their texts are read."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from config.document import ConfigError
 from config.money import parse_nano
+from config.settings import storage_of
+from storage.commands.output import Refused
 from storage.keys import KEEP
+
+CONFIG = Path(__file__).parents[2] / "config"
+STORAGE = f"{__name__}.storage"
 
 
 def amount_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
@@ -61,15 +68,44 @@ def cap_option(name: str, period: str) -> Callable[[Callable[..., None]], Any]:
     return click.option(name, callback=cap_nano, help=text)
 
 
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    envvar="AUTOLIST_DATA",
-    show_envvar=True,
-    help="Directory that holds the ledger.",
-)
+def data_option[F: Callable[..., None]](command: F) -> F:
+    """Where the ledger is: options of every command that opens it."""
+    data = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        show_default=True,
+        envvar="AUTOLIST_DATA",
+        show_envvar=True,
+        help="Directory that holds the secret, and the ledger if that is in SQLite.",
+    )
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=CONFIG,
+        envvar="AUTOLIST_CONFIG",
+        show_envvar=True,
+        callback=_find_storage,
+        expose_value=False,
+        help="Directory of gateway.yaml, which says where the ledger is; as shipped"
+        " it says what AUTOLIST_STORAGE does.",
+    )
+    return data(config(command))
+
+
+def storage_url() -> str:
+    """What the running command's options say of where the ledger is."""
+    return str(click.get_current_context().meta.get(STORAGE, ""))
+
+
+def _find_storage(ctx: click.Context, param: click.Parameter, config: Path) -> None:
+    """Kept for whoever opens the ledger; a password in it is nobody else's."""
+    try:
+        ctx.meta[STORAGE] = storage_of(config, os.environ)
+    except ConfigError as error:
+        raise Refused(str(error)) from error
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text."
 )

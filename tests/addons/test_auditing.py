@@ -73,7 +73,7 @@ async def test_an_audit_that_cannot_read_proves_nothing(caplog) -> None:
 async def test_it_looks_again_and_again_until_the_end() -> None:
     books = Books([], [], [WRONG])
     auditing = Auditing(books, interval_seconds=0)
-    auditing.running()
+    await auditing.running()
     await until(lambda: auditing.broken is not None)
     await end(auditing)
     assert books.stopped == 1
@@ -95,7 +95,7 @@ async def test_what_another_found_is_heard_and_kept() -> None:
         alarm=lambda: heard.pop(0) if heard else None,
         listen_seconds=0,
     )
-    auditing.running()
+    await auditing.running()
     await until(lambda: not heard)
     await end(auditing)
     assert auditing.broken == str(WRONG)
@@ -114,7 +114,7 @@ async def test_an_alarm_that_cannot_be_read_is_no_alarm(caplog) -> None:
 async def test_a_whole_that_the_start_left_out_is_proved_at_once() -> None:
     books = Books(whole=[[WRONG]], whole_due=True)
     auditing = Auditing(books)
-    auditing.running()
+    await auditing.running()
     await until(lambda: auditing.broken is not None)
     await end(auditing)
 
@@ -122,7 +122,7 @@ async def test_a_whole_that_the_start_left_out_is_proved_at_once() -> None:
 async def test_a_whole_that_the_start_proved_is_not() -> None:
     books = Books([WRONG], whole=[[]])
     auditing = Auditing(books, interval_seconds=0)
-    auditing.running()
+    await auditing.running()
     await until(lambda: auditing.broken is not None)
     await end(auditing)
     assert books.whole == [[]]
@@ -132,7 +132,7 @@ async def test_a_whole_that_could_not_be_proved_is_still_due() -> None:
     """It is tried again as soon as the small one, not a day later."""
     books = Books(whole=[LedgerUnavailable("x"), [WRONG]], whole_due=True)
     auditing = Auditing(books, interval_seconds=0)
-    auditing.running()
+    await auditing.running()
     await until(lambda: auditing.broken is not None)
     await end(auditing)
 
@@ -140,6 +140,24 @@ async def test_a_whole_that_could_not_be_proved_is_still_due() -> None:
 async def test_the_whole_is_proved_again_after_its_interval() -> None:
     books = Books(whole=[[], [], [WRONG]])
     auditing = Auditing(books, whole_interval_seconds=0)
-    auditing.running()
+    await auditing.running()
     await until(lambda: auditing.broken is not None)
     await end(auditing)
+
+
+async def test_an_alarm_from_before_is_heard_before_anything_is_served() -> None:
+    """A worker that is started again beside a broken ledger admits nothing."""
+    auditing = Auditing(Books(), leads=lambda: False, alarm=lambda: str(WRONG))
+    await auditing.running()
+    assert auditing.broken == str(WRONG)
+    await end(auditing)
+
+
+async def test_an_audit_that_fails_is_no_proof_and_not_the_last_one(caplog) -> None:
+    books = Books(TypeError("no such thing"), [], [])
+    auditing = Auditing(books, interval_seconds=0)
+    await auditing.running()
+    await until(lambda: not books.answers)
+    await end(auditing)
+    assert auditing.broken is not None
+    assert "the audit failed: no such thing" in auditing.broken

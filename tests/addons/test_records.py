@@ -12,13 +12,11 @@ from addons.exchange import Exchange
 from addons.records import Records, asked_id, generation
 from addons.wire.errors import BadParameter, NotFound, UnknownKey
 from storage import Storage, ledger
-from storage.engine import Row
-from storage.errors import LedgerUnavailable
+from storage.errors import LedgerBroken, LedgerUnavailable
 from storage.ledger import Admission, Settlement, UsageRecord
 from storage.reader import ReceiptRecord
 from storage.receipt_check import check
 from storage.signing import Signer
-from storage.statements import INSERT_PRICE
 from tests.addons.conftest import Caller
 from tests.fakes import exchanges
 from tests.storage.charged import REQUEST, charged, voided
@@ -180,16 +178,17 @@ async def test_a_ledger_that_cannot_be_read_says_so(signer, served) -> None:
     assert (error.status, error.code) == (503, "ledger_unavailable")
 
 
-async def test_what_cannot_be_explained_is_not_signed(
-    storage, records, caller, caplog
-) -> None:
-    price: Row = ("f00d", "gpt-4o", 0, "{}", "{}", 0)
-    storage.writer.wait(lambda db: db.sql(INSERT_PRICE, price))
-    admit(storage, caller, "req_5", price_id="f00d")
-    storage.writer.wait(ledger.void, "req_5", "refused", None)
-    error = await ask(records, caller, "/v1/receipts/req_5")
+class BrokenReader:
+    """Of a ledger whose charges do not follow from its prices."""
+
+    def receipt(self, request_id: str) -> ReceiptRecord | None:
+        raise LedgerBroken("its price is not what it is named after")
+
+
+async def test_what_cannot_be_explained_is_not_signed(signer, caller, caplog) -> None:
+    error = await ask(Records(BrokenReader(), signer), caller, "/v1/receipts/req_5")
     assert error.code == "internal_error"
-    assert "no receipt of req_5" in caplog.text
+    assert "no receipt of req_5: its price is not" in caplog.text
 
 
 # OpenRouter's shape.

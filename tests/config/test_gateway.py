@@ -41,9 +41,15 @@ def test_each_field_has_one_key(kind, table):
 
 
 def test_an_empty_section_has_the_defaults(document):
-    sections = "".join(f"{key}: {{}}\n" for key, _ in GATEWAY.values())
+    keys = {key for key, _ in GATEWAY.values()} - {"storage"}
+    sections = "".join(f"{key}: {{}}\n" for key in keys)
 
     assert read_gateway(document(sections)) == read_gateway(document("{}")) == Gateway()
+
+
+def test_a_database_is_named_by_its_address(document):
+    found = read_gateway(document("storage: postgresql://me@db.example.com/ledger"))
+    assert found.storage == "postgresql://me@db.example.com/ledger"
 
 
 def test_the_shipped_file_has_the_defaults(shipped):
@@ -147,10 +153,15 @@ def test_a_key_changes_its_field_only(document, content, record):
             '1: listen: "8000": expected a mapping with host, port, workers,',
         ),
         (
-            "storage: {}",
-            "1: storage: a mapping: expected one of the keys listen, ledger, limits,"
-            " policies, accounts, media",
+            "stores: {}",
+            "1: stores: a mapping: expected one of the keys storage, listen, ledger,"
+            " limits, policies, accounts, media",
         ),
+        (
+            "storage: postgres://me:secret@host/name",
+            "1: storage: expected nothing, or postgresql://user@host/name",
+        ),
+        ("storage: {}", "1: storage: expected nothing, or postgresql://user@host/name"),
     ],
 )
 def test_a_mistake_is_named(document, mistake, content, line):

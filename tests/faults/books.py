@@ -1,11 +1,10 @@
-"""What is in a ledger's file, read while no gateway serves from it, or beside one."""
+"""What is in a ledger, read while no gateway serves from it, or beside one."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import DATABASE
+from storage import engine_at
 from storage.audit import audit
-from storage.sqlite import SqliteEngine
 
 TOPUPS = "SELECT id, account_id, amount_nano FROM transfer WHERE code = 'topup'"
 AVAILABLE = """
@@ -41,10 +40,10 @@ class Books:
         return sum(one.paid_nano for one in mine)
 
 
-def read(data: Path, proved: bool = False) -> Books:
+def read(data: Path, proved: bool = False, url: str = "") -> Books:
     """The books, which add up: nobody is below zero, whatever happened. `proved` says
     that somebody has just found them so."""
-    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+    with engine_at(data, url).snapshot() as snapshot:
         assert proved or audit(snapshot) == []
         charges = snapshot.rows(
             "SELECT request_id, account_id, paid_nano, shortfall_nano, evidence,"

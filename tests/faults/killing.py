@@ -46,6 +46,7 @@ from tests.faults.customers import (
     sign_up,
 )
 from tests.faults.marked import MarkedChild
+from tests.faults.marked_line import bury
 from tests.scenarios.child import Child, prove
 from tests.scenarios.harness import environ_of
 
@@ -98,9 +99,14 @@ class Killing:
     """One ledger, its customers, and its gateways one after the other."""
 
     def __init__(
-        self, data: Path, fake: FakeOpenAI, seed: int, workers: int = 1
+        self,
+        data: Path,
+        fake: FakeOpenAI,
+        seed: int,
+        workers: int = 1,
+        url: str = "",
     ) -> None:
-        self.data, self.fake, self.workers = data, fake, workers
+        self.data, self.fake, self.workers, self.url = data, fake, workers, url
         self.dice = random.Random(seed)
         self.tally = Tally()
         self.serial = 0
@@ -110,14 +116,17 @@ class Killing:
     def __enter__(self) -> Self:
         with self.serve() as child:
             self.beside = open_storage(
-                self.data, LedgerSettings(busy_seconds=10.0), gateway=False
+                self.data,
+                LedgerSettings(busy_seconds=10.0),
+                gateway=False,
+                url=self.url,
             )
             self.stack.callback(self.beside.close)
             self.users = [
                 sign_up(child, self.beside, number) for number in range(USERS)
             ]
             assert child.stop() == 0
-        self.books = read(self.data)
+        self.books = self.read()
         return self
 
     def __exit__(
@@ -129,13 +138,17 @@ class Killing:
         with self.stack:
             if error is None:
                 with self.serve() as child:
-                    self.check_restart(read(self.data))
+                    self.check_restart(self.read())
                     assert child.stop() == 0
-                prove(self.data)
+                prove(self.data, self.url)
 
     def serve(self) -> Child:
+        bury(self.url)
         several = ["--workers", str(self.workers)] if self.workers > 1 else []
-        return Child(self.data, environ_of(self.fake), "--demo", *several)
+        return Child(self.data, environ_of(self.fake, self.url), "--demo", *several)
+
+    def read(self, proved: bool = False) -> Books:
+        return read(self.data, proved, self.url)
 
     def kill(self) -> None:
         """One round, ended from outside after a random number of receipts."""
@@ -153,8 +166,9 @@ class Killing:
 
     def strike(self, moment: str, statement: str, count: int) -> None:
         """One round, ended by a mark."""
+        environ = environ_of(self.fake)
         with MarkedChild(
-            self.data, environ_of(self.fake), moment, statement, count, "--demo"
+            self.data, environ, moment, statement, count, "--demo"
         ) as child:
             counter, customers = self.open(child)
             child.died()
@@ -162,7 +176,7 @@ class Killing:
 
     def open(self, child: Child) -> tuple[Counter, list[Customer]]:
         # A gateway that listens has proved its ledger.
-        self.check_restart(read(self.data, proved=True))
+        self.check_restart(self.read(proved=True))
         self.fake.requests.clear()
         counter = Counter(serial=self.serial)
         self.stock(counter)
@@ -199,7 +213,7 @@ class Killing:
                 raise customer.failure
         self.serial = counter.serial
         self.tally.rounds += 1
-        dead = read(self.data)
+        dead = self.read()
         self.check_receipts(counter, dead)
         self.check_the_rest(counter, dead)
         self.doubtful = [one for one in counter.doubts if one.kind == VOUCHER]
@@ -290,11 +304,12 @@ def kill_all(child: Child) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
-def main(rounds: int, seed: int, workers: int) -> None:
+@click.option("--storage", default="", help="A PostgreSQL database, to be made full.")
+def main(rounds: int, seed: int, workers: int, storage: str) -> None:
     """Kill a gateway under load so many times; what it acknowledged must be there."""
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as data, FakeOpenAI() as fake:
-        with Killing(Path(data), fake, seed, workers) as killing:
+        with Killing(Path(data), fake, seed, workers, storage) as killing:
             for number in range(1, rounds + 1):
                 killing.kill()
                 if number % 10 == 0:

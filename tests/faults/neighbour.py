@@ -1,7 +1,7 @@
 """Programs beside a gateway, on the same file: one that locks it, one that pays in.
 
-    python -m tests.faults.neighbour lock DATA
-    python -m tests.faults.neighbour pay DATA ACCOUNT AMOUNT OBJECT
+    python -m tests.faults.neighbour lock DATA URL
+    python -m tests.faults.neighbour pay DATA ACCOUNT AMOUNT OBJECT URL
 
 Each says `ready`, waits for a line on standard input, and ends: `lock` holds the file
 exclusively until then; `pay` pays then, and says what the ledger answered.
@@ -13,10 +13,12 @@ from pathlib import Path
 
 import apsw
 import click
+import psycopg
 
 from config.gateway import LedgerSettings
 from storage import DATABASE, open_storage
 from storage.ledger import topup
+from storage.postgres.connection import WRITER
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,15 +29,23 @@ def ready() -> None:
     sys.stdin.readline()
 
 
-def lock(data: Path) -> None:
+def lock(data: Path, url: str) -> None:
+    if url:
+        with psycopg.connect(url, autocommit=True) as session:
+            session.execute(f"SELECT pg_advisory_lock({WRITER})")
+            ready()
+        return
     connection = apsw.Connection(str(data / DATABASE))
     connection.execute("BEGIN EXCLUSIVE")
     ready()
     connection.execute("ROLLBACK")
 
 
-def pay(data: Path, account_id: str, amount_nano: str, object_id: str) -> None:
-    storage = open_storage(data, LedgerSettings(busy_seconds=30.0), gateway=False)
+def pay(
+    data: Path, account_id: str, amount_nano: str, object_id: str, url: str
+) -> None:
+    patient = LedgerSettings(busy_seconds=30.0)
+    storage = open_storage(data, patient, gateway=False, url=url)
     ready()
     answer = storage.writer.wait(
         topup, int(account_id), int(amount_nano), "test", object_id

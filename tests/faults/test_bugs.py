@@ -16,7 +16,7 @@ from storage.recovery import register_prices
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.faults.conftest import Lab, Start
-from tests.scenarios.child import bare, program, prove
+from tests.scenarios.child import bare, program
 from tests.scenarios.dial import Dial, chat, events, said
 from tests.scenarios.harness import Gateway, environ_of
 from tests.scenarios.test_hooks import ASKING, EARLY, LATE, Bug, Hook, Panic, Switches
@@ -34,10 +34,13 @@ def box() -> Switches:
 
 @pytest.fixture(scope="module")
 def shared(
-    provider: FakeOpenAI, box: Switches, tmp_path_factory: pytest.TempPathFactory
+    provider: FakeOpenAI,
+    ledger_url: str,
+    box: Switches,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Gateway]:
     data = tmp_path_factory.mktemp("data")
-    with Gateway(data, environ_of(provider), wrap=box.wrap) as gateway:
+    with Gateway(data, environ_of(provider, ledger_url), wrap=box.wrap) as gateway:
         yield gateway
 
 
@@ -197,7 +200,9 @@ def dearer(gateway: Gateway) -> Price:
     return Price.of("gpt-4o", now_ns, sell, old.buy)
 
 
-def test_25_a_second_gateway_on_the_ledger_is_refused(lab: Lab) -> None:
+def test_25_a_second_gateway_on_the_ledger_is_refused(
+    lab: Lab, only_sqlite: None
+) -> None:
     with lab.serve() as child:
         done = subprocess.run(
             program("serve", "--data", str(lab.data), "--port", "0"),
@@ -211,4 +216,4 @@ def test_25_a_second_gateway_on_the_ledger_is_refused(lab: Lab) -> None:
         with Dial(child.port) as dial:
             assert dial.ask(chat(lab.key)).status == 200
         assert child.stop() == 0
-    prove(lab.data)
+    lab.prove()

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import apsw
+import psycopg
 import pytest
 
 from storage import DATABASE
+from storage.postgres.connection import WRITER
 from storage.reader import UsageReport
 from tests.fakes.clock import FakeClock
 from tests.fakes.openai_script import (
@@ -42,6 +44,11 @@ whole_or_stream = pytest.mark.parametrize("stream", [False, True])
 @contextmanager
 def locked(gateway: Gateway) -> Iterator[None]:
     """Nothing can be written in the length of the block."""
+    if gateway.settings.storage:
+        with psycopg.connect(gateway.settings.storage, autocommit=True) as session:
+            session.execute(f"SELECT pg_advisory_lock({WRITER})")
+            yield
+        return
     locker = apsw.Connection(str(gateway.data / DATABASE))
     locker.execute("BEGIN IMMEDIATE")
     try:

@@ -24,9 +24,12 @@ from storage.ledger import admit, settle, topup
 from storage.sqlite import SqliteEngine, open_writer
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.postgres_line import PostgresLine
 from tests.faults.conftest import Lab, Start, written
 from tests.faults.disk import Disk, SmallDisk, dying_disk, small_disk
+from tests.faults.marked_line import rerouted
 from tests.faults.neighbour import Neighbour
+from tests.postgres import Databases
 from tests.scenarios.child import bare, program
 from tests.scenarios.dial import Dial, Reply, chat, request
 from tests.scenarios.harness import Caller, Gateway, environ_of
@@ -207,10 +210,14 @@ def on_tmpfs(tmpfs: SmallDisk, fake: FakeOpenAI) -> Iterator[Full]:
 
 
 @pytest.fixture
-def in_few_pages(start: Start) -> Full:
+def in_few_pages(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Full]:
     """No privileges needed: SQLite itself says that no page more may be had."""
-    gateway = start(change=quick)
+    with Gateway(tmp_path, environ_of(fake), change=quick) as gateway:
+        yield paged(gateway)
+        gateway.prove()
 
+
+def paged(gateway: Gateway) -> Full:
     def pages(most: int) -> None:
         def allow(db: Ledgerbase) -> None:
             db.sql(f"PRAGMA max_page_count = {most}")
@@ -309,7 +316,7 @@ def locker(request: pytest.FixtureRequest) -> Iterator[Callable[[Gateway], Neigh
     started: list[Neighbour] = []
 
     def lock(gateway: Gateway) -> Neighbour:
-        neighbour = Neighbour("lock", gateway.data).ready()
+        neighbour = Neighbour("lock", gateway.data, gateway.settings.storage).ready()
         started.append(neighbour)
         return neighbour
 
@@ -469,7 +476,7 @@ def rob(data: Path) -> None:
     ],
 )
 def test_11_a_file_that_is_not_what_it_was_is_not_served(
-    lab: Lab, harm: Callable[[Path], None], said: str
+    lab: Lab, only_sqlite: None, harm: Callable[[Path], None], said: str
 ) -> None:
     harm(lab.data)
     done = subprocess.run(
@@ -481,3 +488,68 @@ def test_11_a_file_that_is_not_what_it_was_is_not_served(
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+# The same where the disk is somebody else's: a PostgreSQL server.
+
+
+@pytest.mark.parametrize("arrives", [False, True], ids=["lost", "done"])
+@pytest.mark.parametrize("commit", [1, 2, 3])
+def test_11_a_commit_that_nobody_answered_is_charged_once(
+    postgres_url: str, fake: FakeOpenAI, tmp_path: Path, commit: int, arrives: bool
+) -> None:
+    """The line breaks at a commit: of a hold, of its settle, of the next hold; the
+    server has done it, or never heard of it."""
+    server, url = rerouted(postgres_url)
+    with PostgresLine(server) as line:
+        environ = environ_of(fake, url.format(port=line.port))
+        with Gateway(tmp_path, environ, change=quick) as gateway:
+            caller = gateway.caller()
+            replies = [post(gateway, caller) for _ in range(commit // 2)]
+            gate = Gate()
+            fake.script(Answer(edits=[after(0, gate)]))
+            if commit != 2:
+                line.cut_at(b"COMMIT", arrives=arrives)
+            with Dial(gateway.port) as dial:
+                dial.send(chat(caller.key))
+                if commit == 2:
+                    fake.wait_for(len(replies) + 1)
+                    line.cut_at(b"COMMIT", arrives=arrives)
+                gate.open()
+                replies.append(dial.reply())
+            replies.append(post(gateway, caller))
+            assert line.cuts == 1
+            served = [reply for reply in replies if reply.status == 200]
+            for reply in replies:
+                if reply not in served:
+                    refused(reply)
+            gateway.settled()
+            written(gateway)
+            paid_nano = TEN_DOLLARS - gateway.available_nano(caller)
+            assert paid_nano == len(served) * COST_NANO
+            gateway.prove()
+
+
+def test_08_a_server_that_is_away_admits_nobody_until_it_is_back(
+    databases: Databases, postgres_url: str, fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    environ = environ_of(fake, postgres_url)
+    with Gateway(tmp_path, environ, change=quick) as gateway:
+        caller = gateway.caller()
+        assert post(gateway, caller).status == 200
+        databases.cluster.stop("immediate")
+        try:
+            for _ in range(2):
+                refused(post(gateway, caller))
+                assert get(gateway, "/readyz").status == 503
+            assert get(gateway, "/healthz").status == 200
+            assert len(fake.requests) == 1
+        finally:
+            databases.cluster.start()
+        while get(gateway, "/readyz").status != 200:
+            pass
+        assert post(gateway, caller).status == 200
+        written(gateway)
+        gateway.settled()
+        assert gateway.available_nano(caller) == TEN_DOLLARS - 2 * COST_NANO
+        gateway.prove()

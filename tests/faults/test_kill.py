@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from storage.recovery import REASON
-from tests.faults.books import Books, read
+from tests.faults.books import Books
 from tests.faults.conftest import GIVEN_NANO, Lab
 from tests.faults.killing import Killing
 from tests.faults.marked import ADMIT, SETTLE
 from tests.faults.marks import AFTER, BEFORE, TORN
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
-from tests.scenarios.child import Child, prove
+from tests.scenarios.child import Child
 from tests.scenarios.dial import Dial, chat
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -52,16 +52,16 @@ def only_available(books: Books) -> int:
 
 def restart(lab: Lab) -> Books:
     """What the next gateway left, which says so, serves, and charges what it serves."""
-    opened = len(read(lab.data).in_state("open"))
+    opened = len(lab.read().in_state("open"))
     with lab.serve() as child, Dial(child.port) as dial:
-        left = read(lab.data)
+        left = lab.read()
         assert left.in_state("open") == set()
         said = f"{opened} holds of a crashed gateway were voided"
         assert (said in child.log) is (opened > 0)
         assert dial.ask(chat(lab.key)).status == 200
         assert child.stop() == 0
-    prove(lab.data)
-    assert only_available(read(lab.data)) == only_available(left) - COST_NANO
+    lab.prove()
+    assert only_available(lab.read()) == only_available(left) - COST_NANO
     return left
 
 
@@ -82,7 +82,7 @@ def test_01_before_the_hold_commits_nothing_happened(
         assert ask_and_lose(child, asked(lab.key, stream)) == b""
         child.died()
     assert lab.fake.requests == []
-    dead = read(lab.data)
+    dead = lab.read()
     assert dead.holds == dead.charges == {}
     assert only_available(dead) == GIVEN_NANO
     assert restart(lab) == dead
@@ -96,7 +96,7 @@ def test_02_after_the_hold_nobody_is_asked_and_all_is_given_back(
         assert ask_and_lose(child, asked(lab.key, stream)) == b""
         child.died()
     assert lab.fake.requests == []
-    dead = read(lab.data)
+    dead = lab.read()
     assert list(dead.holds.values()) == ["open"]
     assert 0 <= only_available(dead) < GIVEN_NANO
     voided_for_free(restart(lab))
@@ -115,7 +115,7 @@ def test_03_in_the_middle_of_a_stream_the_house_pays(lab: Lab) -> None:
         with pytest.raises((EOFError, ConnectionError)):
             dial.pieces()
     gate.open()
-    assert list(read(lab.data).holds.values()) == ["open"]
+    assert list(lab.read().holds.values()) == ["open"]
     voided_for_free(restart(lab))
 
 
@@ -132,7 +132,7 @@ def test_04_after_the_last_chunk_what_is_not_committed_is_free(
     # The last word was passed on; what says that it was the last was not.
     assert (b'"there"' in heard) is stream
     assert DONE not in heard
-    assert list(read(lab.data).holds.values()) == ["open"]
+    assert list(lab.read().holds.values()) == ["open"]
     voided_for_free(restart(lab))
 
 
@@ -144,7 +144,7 @@ def test_05_after_the_settle_the_charge_stands_and_is_not_repeated(
         heard = ask_and_lose(child, asked(lab.key, stream))
         child.died()
     assert DONE not in heard
-    dead = read(lab.data)
+    dead = lab.read()
     assert list(dead.holds.values()) == ["settled"]
     assert only_available(dead) == GIVEN_NANO - COST_NANO
     assert restart(lab) == dead
@@ -163,9 +163,9 @@ def test_06_a_batch_is_in_the_file_as_a_whole_or_not_at_all(
 
 @pytest.mark.timeout(300)
 def test_06_nothing_acknowledged_is_lost_to_25_kills_under_load(
-    fake: FakeOpenAI, tmp_path: Path
+    fake: FakeOpenAI, tmp_path: Path, url: str
 ) -> None:
-    with Killing(tmp_path, fake, seed=25) as killing:
+    with Killing(tmp_path, fake, seed=25, url=url) as killing:
         for _ in range(25):
             killing.kill()
     assert killing.tally.lost == 0
@@ -175,9 +175,9 @@ def test_06_nothing_acknowledged_is_lost_to_25_kills_under_load(
 
 @pytest.mark.timeout(300)
 def test_06_nothing_acknowledged_is_lost_when_workers_are_killed_one_by_one_and_all(
-    fake: FakeOpenAI, tmp_path: Path
+    fake: FakeOpenAI, tmp_path: Path, url: str
 ) -> None:
-    with Killing(tmp_path, fake, seed=6, workers=3) as killing:
+    with Killing(tmp_path, fake, seed=6, workers=3, url=url) as killing:
         for _ in range(5):
             killing.kill()
     assert killing.tally.lost == 0

@@ -17,7 +17,6 @@ from tests.faults.conftest import GIVEN_NANO, Lab, Start
 from tests.faults.marked import REDEEM
 from tests.faults.marks import AFTER, BEFORE, TORN
 from tests.faults.neighbour import Neighbour
-from tests.scenarios.child import prove
 from tests.scenarios.harness import Caller, Gateway
 from tests.storage.teller import NANO
 
@@ -30,7 +29,8 @@ def test_20_one_payment_announced_five_times_at_once_is_one_top_up(
     gateway: Gateway, caller: Caller
 ) -> None:
     """Five processes on one file, and the gateway's own is a sixth."""
-    args = (gateway.data, caller.account_id, NANO, "pi_1")
+    url = gateway.settings.storage
+    args = (gateway.data, caller.account_id, NANO, "pi_1", url)
     callers = [Neighbour("pay", *args) for _ in range(AT_ONCE)]
     for one in callers:
         one.ready()
@@ -98,16 +98,16 @@ def test_20_a_crash_before_the_answer_leaves_one_top_up_or_none(
             redeem(visitor, code)
         child.died()
         cookies = visitor.cookies
-    assert len(read(lab.data).topups) == (again == 409)
+    assert len(lab.read().topups) == (again == 409)
     with lab.serve() as child, child.visitor() as visitor:
         visitor.cookies = cookies
         assert redeem(visitor, code).status_code == again
         assert redeem(visitor, code).status_code == 409
         assert child.stop() == 0
-    ((who, nano),) = read(lab.data).topups.values()
+    ((who, nano),) = lab.read().topups.values()
     assert nano == NANO
-    assert read(lab.data).available[who] == GIVEN_NANO + NANO
-    prove(lab.data)
+    assert lab.read().available[who] == GIVEN_NANO + NANO
+    lab.prove()
 
 
 def test_21_a_code_that_nobody_made_moves_nothing(start: Start) -> None:
@@ -122,5 +122,5 @@ def test_21_a_code_that_nobody_made_moves_nothing(start: Start) -> None:
         assert redeem(visitor, real).status_code == 200
         assert redeem(visitor, real).status_code == 409
     gateway.stop()
-    books = read(gateway.data)
+    books = read(gateway.data, url=gateway.settings.storage)
     assert [nano for _, nano in books.topups.values()] == [NANO]

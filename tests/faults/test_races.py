@@ -1,13 +1,16 @@
 """22: five hundred at once against money, a limit or a cap for ten.
 
-One process here. Several on one file and several gateways on PostgreSQL are told in the
-table of docs/reliability.md.
+One gateway on each engine, and four on one PostgreSQL ledger. Four workers on one file
+are in tests/scenarios/test_workers.py.
 """
 
 import asyncio
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +22,11 @@ from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.faults.conftest import Start
 from tests.scenarios.dial import ask_body, chat
-from tests.scenarios.harness import Caller, Change, Gateway, with_limits
+from tests.scenarios.harness import Caller, Gateway, environ_of, with_limits
 from tests.scenarios.test_overspend import first, post
 
 REQUESTS = 500
+GATEWAYS = 4
 AFFORDED = 10
 OUTPUT_TOKENS = 100
 TEN_DOLLARS = 10 * 10**9
@@ -68,15 +72,39 @@ LIMITS = {
 async def test_22_of_500_at_once_exactly_ten_get_through(
     start: Start, fake: FakeOpenAI, name: str
 ) -> None:
-    change: Change
+    gateway = start(change=LIMITS[name][0])
+    await crowd([gateway], fake, name)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+async def test_22_of_500_at_four_gateways_exactly_ten_get_through(
+    postgres_url: str, fake: FakeOpenAI, tmp_path: Path, name: str
+) -> None:
+    """Each has a directory, a boot and a writer of its own, as on a machine of its
+    own; what they share is the database and its secret."""
+    with ExitStack() as stack:
+        gateways: list[Gateway] = []
+        for number in range(GATEWAYS):
+            data = tmp_path / str(number)
+            data.mkdir()
+            if gateways:
+                shutil.copy(gateways[0].data / "secret", data)
+            made = Gateway(data, environ_of(fake, postgres_url), LIMITS[name][0])
+            gateways.append(stack.enter_context(made))
+        await crowd(gateways, fake, name)
+        gateways[0].prove()
+
+
+async def crowd(gateways: list[Gateway], fake: FakeOpenAI, name: str) -> None:
+    """Everybody at once, at each gateway as many; ten are served."""
     make: Callable[[Gateway], Caller]
-    change, make, status, code = LIMITS[name]
-    gateway = start(change=change)
+    _, make, status, code = LIMITS[name]
+    gateway = gateways[0]
     caller = make(gateway)
     before_nano = gateway.available_nano(caller)
     amount_nano = needed_nano(gateway)
     gate = Gate()
-    # All that was held is used: 10 tokens less a request and an 11th would fit.
+    # All that was held is used, or an eleventh would fit in the end.
     usage = {
         "prompt_tokens": (amount_nano - OUTPUT_TOKENS * 10_000) // 2500,
         "completion_tokens": OUTPUT_TOKENS,
@@ -84,10 +112,9 @@ async def test_22_of_500_at_once_exactly_ten_get_through(
     }
     fake.always(Answer(usage=usage, edits=[after(0, gate)]))
     request = chat(caller.key, max_tokens=OUTPUT_TOKENS)
+    ports = [gateways[number % len(gateways)].port for number in range(REQUESTS)]
     try:
-        asked = [
-            asyncio.create_task(post(gateway.port, request)) for _ in range(REQUESTS)
-        ]
+        asked = [asyncio.create_task(post(port, request)) for port in ports]
         refusals = await first(asked, REQUESTS - AFFORDED)
         fake.wait_for(AFFORDED)
         assert len(fake.requests) == AFFORDED
@@ -100,7 +127,8 @@ async def test_22_of_500_at_once_exactly_ten_get_through(
     }
     said = json.loads(refusals[-1][1].partition(b"\r\n\r\n")[2])["error"]
     assert said["code"] == code
-    gateway.settled()
+    for one in gateways:
+        one.settled()
     assert len(fake.requests) == AFFORDED
     charges = gateway.charges(caller)
     assert [one.paid_nano for one in charges] == [amount_nano] * AFFORDED

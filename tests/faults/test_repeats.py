@@ -11,12 +11,10 @@ import pytest
 
 from tests.fakes.openai_script import Answer, Gate, Status, after
 from tests.fakes.openai_server import FakeOpenAI
-from tests.faults.books import read
 from tests.faults.conftest import GIVEN_NANO, WAIT_SECONDS, Lab
 from tests.faults.marked import ADMIT, SETTLE
 from tests.faults.marks import AFTER, BEFORE, TORN
 from tests.faults.test_kill import COST_NANO, ask_and_lose
-from tests.scenarios.child import prove
 from tests.scenarios.dial import CHAT, Dial, Reply, ask_body, request
 from tests.scenarios.harness import Caller, Gateway
 
@@ -103,7 +101,7 @@ def test_23_after_a_crash_the_retry_is_served_and_charged_once(
     assert ("x-autolist-replayed" in first.headers) is kept
     assert again.headers["x-autolist-replayed"] == "true"
     assert len(lab.fake.requests) == asked
-    books = read(lab.data)
+    books = lab.read()
     assert sum(charge.paid_nano > 0 for charge in books.charges.values()) == 1
     assert list(books.available.values()) == [GIVEN_NANO - COST_NANO]
-    prove(lab.data)
+    lab.prove()

@@ -11,9 +11,7 @@ from addons.gateway.hooks import Hooks
 from addons.receipts import Receipts
 from tests.fakes.openai_script import Answer, Behaviour, Gate, after
 from tests.fakes.openai_server import FakeOpenAI, Received
-from tests.faults.books import read
 from tests.faults.conftest import GIVEN_NANO, Lab, Start
-from tests.scenarios.child import prove
 from tests.scenarios.dial import Dial, chat, events, said
 from tests.scenarios.test_drain import until_refused
 
@@ -64,7 +62,7 @@ def test_24_half_of_fifty_streams_finish_and_the_other_half_is_cut(lab: Lab) -> 
     for one in heard[1::2]:
         assert events(one)[-1]["error"]["code"] == "draining"
         assert DONE not in one
-    books = read(lab.data)
+    books = lab.read()
     assert set(books.holds.values()) == {"settled"}
     charges = list(books.charges.values())
     assert len(charges) == STREAMS
@@ -75,7 +73,7 @@ def test_24_half_of_fifty_streams_finish_and_the_other_half_is_cut(lab: Lab) -> 
     assert len(whole) == len(cut) == STREAMS // 2
     (available_nano,) = books.available.values()
     assert available_nano == GIVEN_NANO - sum(one.paid_nano for one in charges)
-    prove(lab.data)
+    lab.prove()
 
 
 def test_24_an_error_after_the_end_finds_the_exchange_closed(

@@ -16,8 +16,7 @@ from typing import IO, Any, Self
 
 import httpx
 
-from storage import DATABASE
-from storage.sqlite import SqliteEngine
+from storage import engine_at
 from tests.scenarios.harness import faults
 
 ROOT = Path(__file__).parents[2]
@@ -152,20 +151,20 @@ def bare(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def command(data: Path, *arguments: str) -> Any:
+def command(data: Path, *arguments: str, storage: str = "") -> Any:
     """What an operator's command says in JSON; it must succeed."""
     done = subprocess.run(
         program(*arguments, "--data", str(data), "--json"),
-        env=bare({}),
+        env=bare({"AUTOLIST_STORAGE": storage}),
         stdout=subprocess.PIPE,
         check=True,
     )
     return json.loads(done.stdout)
 
 
-def prove(data: Path) -> None:
+def prove(data: Path, storage: str = "") -> None:
     """A stopped gateway's ledger adds up and holds nobody's money."""
-    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+    with engine_at(data, storage).snapshot() as snapshot:
         assert faults(snapshot) == []
-    verdict = command(data, "verify")
+    verdict = command(data, "verify", storage=storage)
     assert (verdict["proved"], verdict["open_holds"]) == (True, 0)

@@ -78,6 +78,7 @@ class Gateway:
             clock=self.clock,
             gateway=True,
             prices=self.settings.prices,
+            url=self.settings.storage,
         )
         self.thread.start()
         if not self.ready.wait(START_SECONDS) or self.failure is not None:
@@ -205,9 +206,13 @@ def assemble(
     return Master(settings.listen, data, chain, holds.release, render)
 
 
-def environ_of(fake: FakeOpenAI) -> dict[str, str]:
-    """What points the provider `openai` at the fake."""
-    return {"OPENAI_BASE_URL": fake.base_url, "OPENAI_API_KEY": "sk-fake"}
+def environ_of(fake: FakeOpenAI, storage: str = "") -> dict[str, str]:
+    """What points the provider `openai` at the fake, and the ledger at a database."""
+    return {
+        "OPENAI_BASE_URL": fake.base_url,
+        "OPENAI_API_KEY": "sk-fake",
+        "AUTOLIST_STORAGE": storage,
+    }
 
 
 def with_limits(**limits: int) -> Change:

@@ -8,6 +8,7 @@ exactly its worst case, and the balance ends at zero to the nano-dollar.
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +18,19 @@ from config.money import dollars
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.dial import ask_body, chat
-from tests.scenarios.harness import Gateway
+from tests.scenarios.harness import Gateway, environ_of
 
 REQUESTS = 500
 AFFORDED = 10
 OUTPUT_TOKENS = 100
 WAIT_SECONDS = 30
+
+
+@pytest.fixture
+def gateway(fake: FakeOpenAI, tmp_path: Path, url: str) -> Iterator[Gateway]:
+    with Gateway(tmp_path, environ_of(fake, url)) as gateway:
+        yield gateway
+        gateway.prove()
 
 
 @pytest.fixture

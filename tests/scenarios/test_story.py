@@ -24,12 +24,13 @@ COST = "0.000065"
 
 
 @pytest.fixture
-def child(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Child]:
-    with Child(tmp_path, environ_of(fake)) as child:
+def child(fake: FakeOpenAI, tmp_path: Path, url: str) -> Iterator[Child]:
+    """On each engine: nobody who uses the gateway can tell which it is."""
+    with Child(tmp_path, environ_of(fake, url)) as child:
         yield child
         assert child.stop() == 0
     assert child.log == ""
-    prove(tmp_path)
+    prove(tmp_path, url)
 
 
 def auth(visitor: httpx.Client, action: str) -> httpx.Response:
@@ -123,8 +124,10 @@ def test_every_charge_is_found_to_the_nano_dollar(
         assert '"balance_exact":"9.99987015"' in profile(visitor).text
 
 
-def test_a_voucher_is_sold_and_redeemed_while_the_gateway_runs(child: Child) -> None:
-    sold = command(child.data, "voucher", "create", "--amount", "2.50")
+def test_a_voucher_is_sold_and_redeemed_while_the_gateway_runs(
+    child: Child, url: str
+) -> None:
+    sold = command(child.data, "voucher", "create", "--amount", "2.50", storage=url)
     (code,) = sold["codes"]
     with child.visitor() as visitor:
         key = auth(visitor, "register").json()["data"]["user"]["api_key"]

@@ -1,4 +1,7 @@
-"""A real ledger in a fresh directory, proved after each test that used it."""
+"""A real ledger on each engine, fresh, and proved after each test that used it."""
+
+import shutil
+from itertools import count
 
 import pytest
 
@@ -6,6 +9,7 @@ from config.gateway import LedgerSettings
 from storage import open_storage
 from tests.fakes.clock import FakeClock
 from tests.storage.teller import PRICE, Teller
+from tests.storage.unguarded import in_file, in_postgres
 
 
 @pytest.fixture
@@ -25,19 +29,28 @@ def settings():
 
 
 @pytest.fixture
-def open_ledger(data, clock, settings):
+def open_ledger(data, clock, settings, url):
     """Opens the directory as often as a test likes; all is closed at the end."""
     opened = []
 
-    def open_one(gateway=True, clock=clock, settings=settings, joined=None):
+    def open_one(
+        gateway=True,
+        clock=clock,
+        settings=settings,
+        data=data,
+        url=url,
+        joined=None,
+        proved=False,
+    ):
         storage = open_storage(
             data,
             settings,
             clock=clock,
             gateway=gateway,
-            proved=joined is not None,
+            proved=proved or joined is not None,
             joined=joined,
             prices=[PRICE],
+            url=url,
         )
         opened.append(storage)
         return storage
@@ -45,6 +58,28 @@ def open_ledger(data, clock, settings):
     yield open_one
     for storage in reversed(opened):
         storage.close()
+
+
+@pytest.fixture
+def other_data(data, tmp_path):
+    """Directories of further machines, which were given the secret of the first."""
+    numbers = count(2)
+
+    def make():
+        directory = tmp_path / f"data-{next(numbers)}"
+        directory.mkdir()
+        shutil.copy(data / "secret", directory)
+        return directory
+
+    return make
+
+
+@pytest.fixture
+def corrupt(storage, url):
+    """Runs a statement past everything that guards the ledger."""
+    edit = in_postgres(url) if url else in_file(storage.engine.path)
+    with edit as execute:
+        yield execute
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import apsw
+import psycopg
+
 from config.prices import Price
 from storage import Storage
 from storage.accounts import NewUser, Registered, register
@@ -18,6 +21,8 @@ from storage.ledger import (
 )
 
 NANO = 10**9
+REFUSED = (apsw.ConstraintError, psycopg.IntegrityError)
+"""What an engine raises that refuses a row."""
 # A nano-dollar for each cached token: a test says what a request costs by their number.
 RATES = {"input": 0, "cache_read": 1000, "cache_write": 0, "output": 0}
 PRICE = Price.of("gpt-4o", 0, RATES, RATES)

@@ -9,15 +9,7 @@ import pytest
 
 from storage.audit import FINDINGS_MAX, dead_boots_hold_nothing, prove
 from storage.errors import LedgerBroken
-from tests.storage.teller import NANO, Teller
-
-GUARDS = (
-    "transfer_no_update",
-    "transfer_no_delete",
-    "hold_closed",
-    "hold_no_delete",
-    "usage_no_delete",
-)
+from tests.storage.teller import NANO, REFUSED, Teller
 
 
 @pytest.fixture
@@ -45,14 +37,9 @@ def ledger(storage):
 
 
 @pytest.fixture
-def corrupt(ledger, storage):
-    connection = apsw.Connection(str(storage.engine.path))
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    connection.set_busy_timeout(1000)
-    for guard in GUARDS:
-        connection.execute(f"DROP TRIGGER {guard}")
-    yield connection.execute
-    connection.close()
+def corrupt(ledger, corrupt):
+    """Not before the ledger is what it should be."""
+    return corrupt
 
 
 ADA, BOB = 5, 6
@@ -205,7 +192,7 @@ SINCE = [
     ("UPDATE usage SET buy_nano = 1 WHERE request_id = 'ada-2'", "usage ada-2"),
     ("UPDATE account SET credits_posted = 10 WHERE id = 6", "account 6"),
     ("UPDATE account SET credits_posted = 10 WHERE id = 2", "account 2"),
-    ("UPDATE transfer SET hash = x'00' WHERE seq = {first}", "transfer {first}"),
+    ("UPDATE transfer SET hash = prev_hash WHERE seq = {first}", "transfer {first}"),
 ]
 
 
@@ -246,6 +233,51 @@ def test_holds_of_a_dead_boot_are_named(ledger, storage):
     assert found.row == f"boot {storage.boot_id}"
 
 
+NO_TEXT = "CAST(x'61ff' AS TEXT)"
+
+
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        (
+            f"UPDATE usage SET finish = {NO_TEXT} WHERE request_id = 'ada-0'",
+            "transfer 3, or the request that it charges",
+        ),
+        (
+            f"UPDATE transfer SET ref = {NO_TEXT} WHERE seq = 4",
+            "transfer 4, or the request that it charges",
+        ),
+        (
+            f"UPDATE account SET owner = {NO_TEXT} WHERE id = 5",
+            "a row beside the transfers",
+        ),
+    ],
+)
+def test_bytes_that_are_no_text_are_found(ledger, storage, corrupt, statement, row):
+    """A bit that flips on a disk makes them, and SQLite's own check is content."""
+    corrupt(statement)
+    findings, reached = prove(storage.engine.snapshot)
+    assert ("I6", row) in [(found.invariant, found.row) for found in findings]
+    assert reached.seq == 0
+
+
+@pytest.mark.parametrize(
+    "statement, row",
+    [
+        ("UPDATE account SET credits_posted = ?1 WHERE id IN (1, 2)", "account 2"),
+        ("UPDATE usage SET paid_nano = ?1, cost_nano = ?1", "usage bob-0"),
+    ],
+)
+def test_figures_too_large_to_be_added_are_found(
+    ledger, storage, corrupt, statement, row
+):
+    """SQLite refuses such a sum, and what cannot be read proves nothing."""
+    corrupt(statement, (2**63 - 1,))
+    findings, reached = prove(storage.engine.snapshot)
+    assert row in [found.row for found in findings]
+    assert reached.seq == 0
+
+
 def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
     corrupt("UPDATE key SET open_holds = 7 WHERE account_id = 5")
     (found,) = ledger.audit()
@@ -254,7 +286,8 @@ def test_a_finding_is_one_line_that_says_what_is_wrong(ledger, corrupt):
 
 def test_findings_are_bounded(ledger, corrupt):
     corrupt(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+        "WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
         " INSERT INTO account (kind, owner, created_ns) SELECT 'house', 'x' || i, 0"
         " FROM n"
     )
@@ -300,15 +333,30 @@ def test_progress_is_in_rows_and_ends_at_the_end(ledger, storage):
         ("DELETE FROM usage", "never goes away"),
         ("UPDATE price SET sell = ''", "never changes"),
         ("DELETE FROM price", "never goes away"),
-        ("UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5", "CHECK"),
-        ("UPDATE account SET debits_pending = -1 WHERE id = 5", "CHECK"),
-        ("UPDATE account SET status = 'gone' WHERE id = 5", "CHECK"),
-        ("UPDATE account SET credits_posted = 1.5 WHERE id = 5", "cannot store REAL"),
-        ("UPDATE key SET open_holds = -1", "CHECK"),
-        ("DELETE FROM account WHERE id = 5", "FOREIGN KEY"),
+        ("UPDATE account SET debits_posted = credits_posted + 1 WHERE id = 5", "check"),
+        ("UPDATE account SET debits_pending = -1 WHERE id = 5", "check"),
+        ("UPDATE account SET status = 'gone' WHERE id = 5", "check"),
+        ("UPDATE key SET open_holds = -1", "check"),
+        ("DELETE FROM account WHERE id = 5", "foreign key"),
+        (
+            "INSERT INTO account (kind, owner, created_ns) VALUES ('house', 'cash', 1)",
+            "unique",
+        ),
     ],
 )
-def test_the_file_itself_refuses(ledger, statement, reason):
-    with pytest.raises(apsw.ConstraintError, match=reason):
+def test_the_database_itself_refuses(ledger, statement, reason):
+    with pytest.raises(REFUSED, match=f"(?i){reason}"):
         ledger.sql(statement)
+    assert ledger.audit() == []
+
+
+def test_a_file_keeps_no_fractions(only_sqlite, ledger):
+    with pytest.raises(apsw.ConstraintError, match="cannot store REAL"):
+        ledger.sql("UPDATE account SET credits_posted = 1.5 WHERE id = 5")
+
+
+def test_a_server_truncates_nothing(only_postgres, ledger):
+    for table in ("transfer", "hold", "usage", "price"):
+        with pytest.raises(REFUSED, match="never go(es)? away"):
+            ledger.sql(f"TRUNCATE {table} CASCADE")
     assert ledger.audit() == []

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import partial
 
-import apsw
 import pytest
 
 from storage import checkpoint
@@ -39,24 +38,18 @@ def since(storage):
     return storage.auditor
 
 
-def corrupt(storage, statement):
-    connection = apsw.Connection(str(storage.engine.path))
-    connection.execute("DROP TRIGGER IF EXISTS transfer_no_update")
-    connection.execute(statement)
-    connection.close()
-
-
-def test_an_old_row_is_not_looked_at_again_until_the_whole_is_proved(storage, since):
+def test_an_old_row_is_not_looked_at_again_until_the_whole_is_proved(
+    storage, since, corrupt
+):
     """What it means to go on from a checkpoint, in one test."""
-    corrupt(storage, "PRAGMA ignore_check_constraints = ON")
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 2")
     assert since.audit() == []
     (found,) = since.prove_whole()
     assert (found.invariant, found.row) == ("I6", "transfer 2 (usage:r0)")
 
 
-def test_a_new_row_is_looked_at(storage, since):
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 3")
+def test_a_new_row_is_looked_at(storage, since, corrupt):
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 3")
     (found,) = since.audit()
     assert (found.invariant, found.row) == ("I6", "transfer 3 (usage:r1)")
 
@@ -68,19 +61,27 @@ def test_a_whole_that_is_proved_is_no_longer_due(storage, since):
 
 
 def test_a_proof_leaves_a_checkpoint_and_a_failed_one_takes_it_away(
-    storage, since, data
+    storage, since, data, corrupt
 ):
     assert since.audit() == []
     assert checkpoint.read(data, storage.secrets).seq == 4
-    corrupt(storage, "UPDATE account SET credits_posted = 1 WHERE id = 2")
+    corrupt("UPDATE account SET credits_posted = 1 WHERE id = 2")
     assert since.audit() != []
     assert checkpoint.read(data, storage.secrets) == BEGINNING
 
 
-def test_a_whole_that_fails_takes_it_away_too(storage, since, data):
+def test_a_whole_that_fails_takes_it_away_too(storage, since, data, corrupt):
     assert since.audit() == []
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    assert since.prove_whole() != []
+    assert checkpoint.read(data, storage.secrets) == BEGINNING
+
+
+def test_what_came_since_a_whole_that_failed_brings_it_not_back(storage, since, data):
+    """Or `verify --since` would go on from there and call the ledger proved."""
     corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
     assert since.prove_whole() != []
+    assert since.audit() == []
     assert checkpoint.read(data, storage.secrets) == BEGINNING
 
 
@@ -133,12 +134,12 @@ def open_large(open_ledger, settings):
 
 
 def test_a_gateway_starts_beside_an_old_row_that_was_changed(
-    storage, open_large, data
+    storage, open_large, data, corrupt
 ):
     """And finds it: the proof of the whole is due, and then nobody starts again."""
     storage.auditor.audit()
     storage.close()
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 2")
     again = open_large()
     assert again.auditor.whole_due
     (found,) = again.auditor.prove_whole()
@@ -148,29 +149,29 @@ def test_a_gateway_starts_beside_an_old_row_that_was_changed(
         open_large()
 
 
-def test_a_small_ledger_is_proved_whole_at_each_start(storage, open_ledger):
+def test_a_small_ledger_is_proved_whole_at_each_start(storage, open_ledger, corrupt):
     """As is a large one, where an operator puts the number up."""
     storage.auditor.audit()
     storage.close()
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 2")
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 2")
     with pytest.raises(LedgerBroken, match="transfer 2"):
         open_ledger()
 
 
-def test_a_start_finds_what_came_after_the_checkpoint(storage, open_large):
+def test_a_start_finds_what_came_after_the_checkpoint(storage, open_large, corrupt):
     storage.auditor.audit()
     teller = Teller(storage)
     teller.caller(NANO, "bob@example.com")
     storage.close()
-    corrupt(storage, "UPDATE transfer SET ref = 'x' WHERE seq = 5")
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 5")
     with pytest.raises(LedgerBroken, match="transfer 5"):
         open_large()
 
 
-def test_what_is_small_is_proved_in_full_at_each_start(storage, open_large):
+def test_what_is_small_is_proved_in_full_at_each_start(storage, open_large, corrupt):
     storage.auditor.audit()
     storage.close()
-    corrupt(storage, "UPDATE key SET open_holds = 7")
+    corrupt("UPDATE key SET open_holds = 7")
     with pytest.raises(LedgerBroken, match="I3 key 1"):
         open_large()
 

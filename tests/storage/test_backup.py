@@ -10,6 +10,8 @@ from storage.errors import DatabaseDamaged, LedgerUnavailable
 from storage.sqlite import open_reader
 from tests.storage.teller import NANO, Teller
 
+pytestmark = pytest.mark.usefixtures("only_sqlite")
+
 
 def rows(path, table):
     connection = open_reader(path)

@@ -85,6 +85,6 @@ def test_a_verb_that_fails_leaves_no_gap(teller):
     try:
         teller.do(fail, caller.account_id)
     except Exception as error:
-        assert "CHECK" in str(error)
+        assert "CHECK" in str(error).upper()
     teller.settle("r1", 1)
     assert teller.sql("SELECT seq FROM transfer ORDER BY seq") == [(1,), (2,)]

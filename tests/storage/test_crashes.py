@@ -1,15 +1,19 @@
 """Real processes: killed under load, and several on one file."""
 
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from config.gateway import LedgerSettings
 from storage import open_storage
 from storage.errors import DatabaseInUse
 from storage.ledger import Granted, admit
+from storage.postgres.connection import WRITER
 from storage.recovery import REASON
 from tests.storage.child import COST_NANO, HELD_NANO
 from tests.storage.teller import NANO, PRICE, Teller, ask
@@ -19,21 +23,48 @@ SETTINGS = LedgerSettings(busy_seconds=10.0)
 START_NANO = 10**6 * NANO
 
 
-def start(*args):
-    command = [sys.executable, "-m", "tests.storage.child", *map(str, args)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+@dataclass(frozen=True)
+class Place:
+    """Where processes meet."""
+
+    data: Path
+    url: str
+
+    def start(self, program, *args):
+        command = [sys.executable, "-m", "tests.storage.child", program, self.data]
+        return subprocess.Popen(
+            [*map(str, command), *map(str, args)],
+            cwd=ROOT,
+            env=os.environ | {"AUTOLIST_STORAGE": self.url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def opened(self, gateway=True):
+        return open_storage(
+            self.data, SETTINGS, gateway=gateway, prices=[PRICE], url=self.url
+        )
+
+    def outlive(self):
+        """Until the leases of the dead have run out; a file's locks are free at once.
+
+        What a killed process had begun is undone by then.
+        """
+        if self.url:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                connection.execute(f"SELECT pg_advisory_lock({WRITER})")
+                connection.execute("UPDATE boot SET lease_ns = 1")
 
 
-def opened(data, gateway=True):
-    return open_storage(data, SETTINGS, gateway=gateway, prices=[PRICE])
+@pytest.fixture
+def place(data, url):
+    return Place(data, url)
 
 
-def run_and_kill(data, caller, lines):
+def run_and_kill(place, caller, lines):
     """What a gateway acknowledged until it was killed after so many lines."""
     acknowledged = {"admitted": set(), "settled": set()}
-    with start("spend", data, caller.account_id, caller.key_id) as child:
+    with place.start("spend", caller.account_id, caller.key_id) as child:
         for number, line in enumerate(child.stdout):
             # The pipe may end inside a line that was never said in full.
             if line.endswith(b"\n"):
@@ -54,21 +85,22 @@ def check_round(teller, caller, acknowledged):
     assert balance.posted_nano == START_NANO - COST_NANO * len(settled)
 
 
-def kill_rounds(data, rounds):
-    storage = opened(data)
+def kill_rounds(place, rounds):
+    storage = place.opened()
     caller = Teller(storage).caller(START_NANO)
     storage.close()
     acknowledged = {"admitted": set(), "settled": set()}
     recovered = 0
     for number in range(rounds):
-        for word, ids in run_and_kill(data, caller, 50 + 37 * number).items():
+        for word, ids in run_and_kill(place, caller, 50 + 37 * number).items():
             acknowledged[word] |= ids
+        place.outlive()
         # First as a command sees it, whose opening repairs nothing.
-        beside = opened(data, gateway=False)
+        beside = place.opened(gateway=False)
         check_round(Teller(beside), caller, acknowledged)
         left = len(beside.reader.open_holds())
         beside.close()
-        storage = opened(data)
+        storage = place.opened()
         assert storage.recovered == left
         recovered += left
         teller = Teller(storage)
@@ -86,22 +118,22 @@ def kill_rounds(data, rounds):
     assert HELD_NANO > COST_NANO
 
 
-def test_nothing_acknowledged_is_lost_to_a_kill(data):
-    kill_rounds(data, 2)
+def test_nothing_acknowledged_is_lost_to_a_kill(place):
+    kill_rounds(place, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_nothing_acknowledged_is_lost_to_many_kills(data):
-    kill_rounds(data, 25)
+def test_nothing_acknowledged_is_lost_to_many_kills(place):
+    kill_rounds(place, 25)
 
 
-def test_several_processes_write_one_file(data):
-    storage = opened(data)
+def test_several_processes_write_one_ledger(place):
+    storage = place.opened()
     teller = Teller(storage)
     caller = teller.caller(0)
     spender = teller.caller(NANO, "bob@example.com")
-    children = [start("earn", data, caller.account_id, 200) for _ in range(2)]
+    children = [place.start("earn", caller.account_id, 200) for _ in range(2)]
     grants = 0
     while any(child.poll() is None for child in children):
         answer = storage.writer.wait(admit, ask(spender, f"r{grants}", 1))
@@ -116,17 +148,34 @@ def test_several_processes_write_one_file(data):
     storage.close()
 
 
-def test_a_second_gateway_is_refused_while_the_first_lives(data):
-    storage = opened(data)
+def test_a_second_gateway_is_refused_while_the_first_lives(only_sqlite, place):
+    storage = place.opened()
     caller = Teller(storage).caller(START_NANO)
     storage.close()
-    with start("spend", data, caller.account_id, caller.key_id) as child:
+    with place.start("spend", caller.account_id, caller.key_id) as child:
         child.stdout.readline()
         with pytest.raises(DatabaseInUse, match="another gateway"):
-            opened(data)
+            place.opened()
         # Nor does anything that may run beside it take its holds for a dead one's.
-        beside = opened(data, gateway=False)
+        beside = place.opened(gateway=False)
         assert beside.recovered == 0
         beside.close()
         child.kill()
-    opened(data).close()
+    place.opened().close()
+
+
+def test_several_gateways_spend_what_there_is_and_no_more(only_postgres, place):
+    """Four machines, one balance: what each was granted adds up to all of it."""
+    storage = place.opened()
+    teller = Teller(storage)
+    caller = teller.caller(500 * HELD_NANO)
+    children = [
+        place.start("drain", caller.account_id, caller.key_id) for _ in range(4)
+    ]
+    granted = [int(child.communicate()[0]) for child in children]
+    assert [child.returncode for child in children] == [0] * 4
+    assert sum(granted) == 500
+    balance = storage.reader.balance(caller.account_id)
+    assert (balance.available_nano, balance.pending_nano) == (0, 500 * HELD_NANO)
+    assert teller.audit() == []
+    storage.close()

@@ -29,5 +29,5 @@ def test_the_newest_transfer_is_the_tip(db):
 
 def test_a_statement_answers_with_its_rows(db):
     assert db.sql("SELECT ?1, ?2, ?1", (1, "a")) == [(1, "a", 1)]
-    assert db.sql("SELECT 1 WHERE 0") == []
+    assert db.sql("SELECT 1 WHERE 1 = 0") == []
     assert (db.boot_id, db.changed) == ("boot", False)

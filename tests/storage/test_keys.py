@@ -70,7 +70,7 @@ def test_regenerate_works_after_a_revocation(teller, storage):
     assert storage.reader.default_key(caller.account_id) is not None
 
 
-def test_no_plain_key_is_in_the_file(open_ledger):
+def test_no_plain_key_is_in_the_file(only_sqlite, open_ledger):
     storage = open_ledger()
     caller = Teller(storage).caller()
     storage.close()

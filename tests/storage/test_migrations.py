@@ -53,6 +53,8 @@ OLD = f"""
     INSERT INTO voucher VALUES (x'03', 10, 'b', 1, 5, 5, 'topup:voucher:03');
 """
 
+pytestmark = pytest.mark.usefixtures("only_sqlite")
+
 
 @pytest.fixture
 def path(tmp_path):

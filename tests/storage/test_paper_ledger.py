@@ -19,6 +19,7 @@ from tests.storage.paper_ledger import ILLEGAL, PaperKey, PaperLedger
 from tests.storage.teller import PRICE, USED, settlement
 
 BATCHES = 160
+AUDIT_EVERY = 5
 ACCOUNTS = 3
 KINDS = (
     "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
@@ -286,14 +287,13 @@ def compare(teller, paper):
         (key_id, key.tokens, paper.running(key_id))
         for key_id, key in sorted(paper.keys.items())
     ]
-    assert teller.audit() == []
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_ledger_agrees_with_the_one_on_paper(teller, clock, seed):
     story = Story(seed, teller, clock)
     kinds = set()
-    for _ in range(BATCHES):
+    for number in range(BATCHES):
         steps = [story.step() for _ in range(story.draw.randrange(1, 60))]
         steps = [step for step in steps if step is not None]
         answers = teller.do(
@@ -303,6 +303,8 @@ def test_the_ledger_agrees_with_the_one_on_paper(teller, clock, seed):
         assert answers == [answer for _, answer in steps]
         kinds.update(kind_of(answer) for answer in answers)
         compare(teller, story.paper)
+        if number % AUDIT_EVERY == 0:
+            assert teller.audit() == []
         clock.advance(story.draw.choice([0, 0, 1, 20, 61]))
         clock.jump(story.draw.choice([0, 0, 0, 0, -3600, 86400]))
         if story.draw.random() < 0.3:

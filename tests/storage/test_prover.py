@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import apsw
+import orjson
 import pytest
 
 from storage.errors import LedgerUnavailable
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
-def path(open_ledger):
+def path(only_sqlite, open_ledger):
     """A ledger that these tests may break."""
     storage = open_ledger()
     teller = Teller(storage)
@@ -27,14 +28,23 @@ def path(open_ledger):
 
 
 def test_a_ledger_beside_its_gateway_is_proved(path):
-    assert Prover(path).run() == []
+    assert Prover(path.parent).run() == []
+
+
+def test_a_ledger_on_a_server_is_proved(only_postgres, teller, data, url):
+    teller.admit(teller.caller(), "r1", NANO)
+    assert Prover(data, url).run() == []
+    teller.sql("UPDATE account SET debits_pending = 5 WHERE id = 5")
+    (found, *_) = Prover(data, url).run()
+    assert (found.invariant, found.row) == ("I3", "account 5")
+    teller.sql(f"UPDATE account SET debits_pending = {NANO} WHERE id = 5")
 
 
 def test_what_is_wrong_is_told_row_by_row(path):
     connection = apsw.Connection(str(path))
     connection.execute("UPDATE account SET credits_posted = 6 WHERE id = 2")
     connection.close()
-    found = Prover(path).run()
+    found = Prover(path.parent).run()
     assert {(one.invariant, one.row) for one in found} == {
         ("I1", "account"),
         ("I2", "account 2"),
@@ -54,18 +64,18 @@ def test_a_damaged_file_is_a_finding(path, open_ledger):
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
-    (found,) = Prover(path).run()
+    (found,) = Prover(path.parent).run()
     assert (found.row, "damaged" in found.text) == ("database", True)
 
 
 def test_what_cannot_be_read_proves_nothing(tmp_path):
     with pytest.raises(LedgerUnavailable, match="could not be proved: "):
-        Prover(tmp_path / "nowhere" / "autolist.db").run()
+        Prover(tmp_path / "nowhere").run()
 
 
 def test_one_that_is_stopped_proves_nothing(path):
     """Stopped from another thread, as soon as there is something to stop."""
-    prover = Prover(path)
+    prover = Prover(path.parent)
     raised = []
 
     def prove():
@@ -103,7 +113,7 @@ def test_it_gives_way_to_those_who_serve(path):
         command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT
     ) as process:
         # The pipe stays open until it has answered: that is how it knows us alive.
-        process.stdin.write(os.fsencode(path) + b"\n")
+        process.stdin.write(orjson.dumps([str(path.parent), ""]) + b"\n")
         process.stdin.flush()
         said = process.stderr.read()
     assert int(said) == min(os.nice(0) + NICENESS, 19)

@@ -112,11 +112,11 @@ def test_open_holds_are_those_that_run(teller, storage):
 
 
 def test_a_reader_cannot_write(storage):
-    with pytest.raises(LedgerUnavailable, match="readonly"):
+    with pytest.raises(LedgerUnavailable, match="read-?only"):
         storage.reader._rows("DELETE FROM session")
 
 
-def test_each_thread_has_its_own_connection_and_all_are_closed(storage):
+def test_each_thread_has_its_own_connection_and_all_are_closed(only_sqlite, storage):
     database, connections = storage.reader._reads._database, []
 
     def read():

@@ -14,6 +14,8 @@ from storage.sqlite import (
     uri,
 )
 
+pytestmark = pytest.mark.usefixtures("only_sqlite")
+
 
 @pytest.mark.parametrize("version", ["3.7.0", "3.40.1", "3.51.2", "2.99.99"])
 def test_an_old_library_is_refused(version):

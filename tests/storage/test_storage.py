@@ -2,9 +2,11 @@
 
 import os
 import stat
+import sys
 from dataclasses import replace
 
 import apsw
+import psycopg
 import pytest
 
 from storage import DATABASE, open_storage
@@ -14,13 +16,16 @@ from storage.errors import (
     DatabaseTooNew,
     LedgerBroken,
     LedgerUnavailable,
+    StorageError,
+    UnsupportedPostgres,
+    WrongSecret,
 )
-from storage.ledger import Granted
+from storage.ledger import Granted, Insufficient
 from storage.locks import FileLock
 from tests.storage.teller import NANO, PRICE, Teller
 
 
-def test_an_empty_directory_becomes_a_ledger(open_ledger, data):
+def test_an_empty_directory_becomes_a_ledger(only_sqlite, open_ledger, data):
     storage = open_ledger()
     assert storage.engine.path == data / DATABASE
     assert storage.recovered == 0
@@ -45,7 +50,7 @@ def test_what_was_written_is_there_after_the_next_opening(open_ledger):
     assert found.id == caller.key_id
 
 
-def test_there_is_one_gateway_and_any_number_of_commands(open_ledger):
+def test_there_is_one_gateway_and_any_number_of_commands(only_sqlite, open_ledger):
     first = open_ledger()
     with pytest.raises(DatabaseInUse):
         open_ledger()
@@ -77,7 +82,7 @@ def test_prices_are_registered_at_the_opening(open_ledger):
     assert Teller(open_ledger()).sql("SELECT id FROM price") == [(PRICE.id,)]
 
 
-def test_closing_twice_is_closing_once(open_ledger, data):
+def test_closing_twice_is_closing_once(only_sqlite, open_ledger, data):
     storage = open_ledger()
     storage.close()
     storage.close()
@@ -89,7 +94,7 @@ def test_closing_twice_is_closing_once(open_ledger, data):
 
 
 @pytest.mark.parametrize("gateway", [True, False])
-def test_a_file_that_is_no_database_is_refused(open_ledger, data, gateway):
+def test_a_file_that_is_no_database_is_refused(only_sqlite, open_ledger, data, gateway):
     data.mkdir()
     (data / DATABASE).write_bytes(b"a letter to my landlord " * 500)
     with pytest.raises(DatabaseDamaged, match="no database"):
@@ -106,7 +111,7 @@ def test_a_ledger_without_its_secret_is_refused(open_ledger, data):
     assert not (data / "secret").exists()
 
 
-def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
+def test_a_damaged_file_is_refused_by_the_gateway(only_sqlite, open_ledger):
     storage = open_ledger()
     for number in range(200):
         Teller(storage).caller(1, f"u{number}@example.com")
@@ -122,6 +127,78 @@ def test_a_damaged_file_is_refused_by_the_gateway(open_ledger):
         open_ledger()
 
 
+def test_a_ledger_with_another_secret_is_refused(open_ledger, data):
+    """Also one without keys: whoever comes second must not make them useless."""
+    open_ledger().close()
+    (data / "secret").write_bytes(bytes(32))
+    with pytest.raises(WrongSecret, match="bring the file `secret`"):
+        open_ledger(gateway=False)
+
+
+def test_a_ledger_whose_secret_stayed_behind_is_refused(open_ledger, data):
+    open_ledger().close()
+    (data / "secret").unlink()
+    with pytest.raises(DatabaseDamaged, match="bring the file `secret`"):
+        open_ledger()
+    assert not (data / "secret").exists()
+
+
+def test_gateways_share_a_database(only_postgres, open_ledger, other_data):
+    """Two machines: neither takes the other for dead."""
+    first, second = Teller(open_ledger()), Teller(open_ledger(data=other_data()))
+    caller = first.caller(2 * NANO)
+    assert isinstance(first.admit(caller, "r1", NANO), Granted)
+    assert isinstance(second.admit(caller, "r2", NANO), Granted)
+    assert isinstance(first.admit(caller, "r3", 1), Insufficient)
+    third = open_ledger(data=other_data())
+    assert third.recovered == 0
+    second.settle("r1", 7)
+    first.settle("r2", 7)
+    assert first.available(caller) == 2 * NANO - 14
+
+
+@pytest.fixture
+def without_psycopg():
+    """As on a machine where nobody installed the extra."""
+    name = "storage.postgres.engine"
+    kept = sys.modules.get(name)
+    sys.modules[name] = None
+    yield
+    del sys.modules[name]
+    if kept is not None:
+        sys.modules[name] = kept
+
+
+def test_without_psycopg_the_extra_is_named(without_psycopg, data, settings):
+    with pytest.raises(UnsupportedPostgres, match="the extra `postgres`"):
+        open_storage(data, settings, gateway=True, url="postgresql://u@h/d")
+
+
+def test_a_server_that_is_away_is_unavailable(only_postgres, data, settings):
+    with pytest.raises(LedgerUnavailable, match="cannot be used now"):
+        open_storage(
+            data, settings, gateway=True, url="postgresql://u:pw@127.0.0.1:1/none"
+        )
+
+
+def test_an_address_that_is_none_is_refused_without_its_password(
+    only_postgres, data, settings
+):
+    with pytest.raises(StorageError) as caught:
+        open_storage(
+            data, settings, gateway=True, url="postgresql://u:tops3cret@h/d?x=1"
+        )
+    assert "tops3cret" not in str(caught.value)
+
+
+def test_what_is_in_the_way_is_said(only_postgres, open_ledger, url):
+    """A database that is somebody else's, with a table of that name."""
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("DELETE FROM migration")
+    with pytest.raises(DatabaseDamaged, match="already exists"):
+        open_ledger()
+
+
 def test_a_newer_schema_is_refused(open_ledger):
     storage = open_ledger()
     Teller(storage).sql("INSERT INTO migration VALUES ('9999_future', 1)")
@@ -130,7 +207,7 @@ def test_a_newer_schema_is_refused(open_ledger):
         open_ledger()
 
 
-def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
+def test_a_migration_is_whole_or_absent(only_sqlite, open_ledger, data, settings):
     """One that finds its work half done by somebody else changes nothing."""
     data.mkdir()
     connection = apsw.Connection(str(data / DATABASE))
@@ -146,7 +223,7 @@ def test_a_migration_is_whole_or_absent(open_ledger, data, settings):
     open_ledger()
 
 
-def test_a_locked_file_is_unavailable(open_ledger):
+def test_a_locked_file_is_unavailable(only_sqlite, open_ledger):
     storage = open_ledger()
     other = apsw.Connection(str(storage.engine.path))
     storage.close()
@@ -169,11 +246,29 @@ def test_the_machines_clock_and_chance_are_the_default(data, settings):
 
 
 def join(open_ledger, lock):
-    """As a worker does: by a descriptor of its own for the same lock."""
-    return open_ledger(joined=FileLock.inherited(lock.path, os.dup(lock.fileno())))
+    """As a worker does: by a descriptor of its own for the same lock, if one is needed
+    at all."""
+    own = None
+    if lock is not None:
+        own = FileLock.inherited(lock.path, os.dup(lock.fileno()))
+    return open_ledger(joined=own, proved=True)
 
 
-def test_others_join_by_the_lock_that_was_handed_over(open_ledger):
+@pytest.fixture
+def gateways(open_ledger):
+    """So many processes of one gateway, after the first one has proved the ledger."""
+
+    def open_some(count):
+        lock = open_ledger().hand_over()
+        opened = [join(open_ledger, lock) for _ in range(count)]
+        if lock is not None:
+            lock.release()
+        return opened
+
+    return open_some
+
+
+def test_others_join_by_the_lock_that_was_handed_over(only_sqlite, open_ledger):
     lock = open_ledger().hand_over()
     with pytest.raises(DatabaseInUse):
         open_ledger()
@@ -193,9 +288,8 @@ def test_who_joins_goes_on_where_the_proof_ended(open_ledger):
     Teller(first).caller()
     assert first.auditor.audit() == []
     proved = first.auditor.proved
-    lock = first.hand_over()
-    assert join(open_ledger, lock).auditor.proved == proved
-    lock.release()
+    first.close()
+    assert open_ledger(proved=True).auditor.proved == proved
 
 
 def test_after_an_alarm_no_checkpoint_is_believed(open_ledger, settings):
@@ -212,20 +306,15 @@ def test_after_an_alarm_no_checkpoint_is_believed(open_ledger, settings):
     assert (third.auditor.whole_due, third.alarm.reason()) == (False, None)
 
 
-def test_one_leads_until_it_is_gone(open_ledger):
-    lock = open_ledger().hand_over()
-    first, second = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_one_leads_until_it_is_gone(only_sqlite, gateways):
+    first, second = gateways(2)
     assert (first.leads(), second.leads()) == (True, False)
     first.close()
     assert second.leads()
 
 
-def test_the_dead_are_swept_and_the_living_left_alone(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, living = join(open_ledger, lock), join(open_ledger, lock)
-    dying = join(open_ledger, lock)
-    lock.release()
+def test_the_dead_are_swept_and_the_living_left_alone(gateways):
+    leader, living, dying = gateways(3)
     caller = Teller(leader).caller(NANO)
     for storage, name in [(leader, "a"), (living, "b"), (dying, "c")]:
         assert isinstance(Teller(storage).admit(caller, name, 1), Granted)
@@ -236,10 +325,8 @@ def test_the_dead_are_swept_and_the_living_left_alone(open_ledger):
     assert [hold.id for hold in leader.reader.open_holds()] == ["a", "b"]
 
 
-def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, dying = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_an_audit_does_not_blame_a_ledger_for_a_death(gateways):
+    leader, dying = gateways(2)
     caller = Teller(leader).caller(NANO)
     Teller(dying).admit(caller, "a", 1)
     dying.close()
@@ -247,10 +334,10 @@ def test_an_audit_does_not_blame_a_ledger_for_a_death(open_ledger):
     assert leader.reader.open_holds() == []
 
 
-def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(open_ledger):
-    lock = open_ledger().hand_over()
-    leader, other = join(open_ledger, lock), join(open_ledger, lock)
-    lock.release()
+def test_a_finding_is_heard_by_all_until_the_whole_ledger_is_proved(
+    gateways, open_ledger
+):
+    leader, other = gateways(2)
     assert other.alarm.reason() is None
     account = Teller(leader).caller(NANO).account_id
     wrong = "UPDATE account SET debits_pending = ?2 WHERE id = ?1"

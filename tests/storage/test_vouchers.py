@@ -3,7 +3,6 @@
 import asyncio
 import re
 
-import apsw
 import pytest
 
 from storage.errors import IllegalMove
@@ -17,7 +16,7 @@ from storage.vouchers import (
     new_code,
     redeem,
 )
-from tests.storage.teller import NANO
+from tests.storage.teller import NANO, REFUSED
 
 CODE = "7H2KM-0ABCD-1EFGH-VWXYZ"
 
@@ -92,9 +91,9 @@ def test_only_hashes_are_stored(teller, voucher):
 
 
 def test_a_batch_is_made_whole_or_not_at_all(teller, voucher):
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(REFUSED):
         teller.do(create_vouchers, [new_code(), CODE], NANO, "x")
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(REFUSED):
         teller.do(create_vouchers, [new_code()], 0, "x")
     for codes in ([], [new_code()] * (BATCH_MAX + 1)):
         with pytest.raises(IllegalMove, match="a batch has"):

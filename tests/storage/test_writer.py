@@ -5,7 +5,6 @@ import os
 import threading
 from contextlib import contextmanager
 
-import apsw
 import pytest
 
 from config.gateway import LedgerSettings
@@ -16,7 +15,7 @@ from storage.ledger import Created, Granted, admit, topup
 from storage.sqlite import CHECKPOINT_PAGES, SqliteEngine, open_reader, open_writer
 from storage.writer import Writer
 from tests.storage.faulty_disk import FaultyDisk
-from tests.storage.teller import NANO, ask
+from tests.storage.teller import NANO, REFUSED, ask
 
 BOOT_ROW = "INSERT INTO boot (id, pid, host, started_ns) VALUES (?1, 1, ?2, 1)"
 
@@ -55,13 +54,14 @@ def held_up(writer):
 
 @contextmanager
 def locked_elsewhere(storage):
-    connection = open_writer(storage.engine.path, 1)
-    connection.execute("BEGIN IMMEDIATE")
+    """Somebody else writes, for the length of the block."""
+    connection = storage.engine.connect(checked=False)
+    connection.begin()
     try:
         yield
     finally:
-        connection.execute("ROLLBACK")
-        connection.close()
+        connection.roll_back()
+        connection.abandon()
 
 
 def tasks(storage, verbs):
@@ -133,7 +133,7 @@ async def test_a_constraint_stops_its_verb_only(teller, storage):
             [overdraw, lambda db: topup(db, caller.account_id, 1, "test", "1")],
         )
     answers = await asyncio.gather(*waiting, return_exceptions=True)
-    assert isinstance(answers[0], apsw.ConstraintError)
+    assert isinstance(answers[0], REFUSED)
     assert answers[1] == Created("topup:test:1", NANO + 1)
 
 
@@ -161,7 +161,9 @@ async def test_a_locked_file_is_unavailable_until_it_is_free(teller, storage):
     assert storage.writer.statistics().healthy
 
 
-async def test_nobody_waits_longer_for_a_locked_file_than_one_timeout(storage):
+async def test_nobody_waits_longer_for_a_locked_file_than_one_timeout(
+    only_sqlite, storage
+):
     """All that waits when the lock is given up on is answered, not one batch of it."""
     before = storage.writer.statistics().failures
     with held_up(storage.writer):
@@ -200,7 +202,7 @@ def fill(storage):
         )
 
 
-def test_a_full_disk_is_unavailable_until_there_is_space(teller, storage):
+def test_a_full_disk_is_unavailable_until_there_is_space(only_sqlite, teller, storage):
     caller = teller.caller()
     ((pages,),) = teller.sql("PRAGMA page_count")
     teller.sql(f"PRAGMA max_page_count = {pages + 5}")
@@ -240,7 +242,7 @@ def on_faulty_disk(storage, clock, settings, disk):
 
 
 def test_a_commit_that_fails_can_be_repeated_by_the_same_id(
-    teller, on_faulty_disk, disk
+    only_sqlite, teller, on_faulty_disk, disk
 ):
     caller = teller.caller(0)
     args = (topup, caller.account_id, NANO, "test", "1")
@@ -259,7 +261,7 @@ def test_a_commit_that_fails_can_be_repeated_by_the_same_id(
 
 
 def test_only_a_real_write_shows_that_a_disk_is_well_again(
-    teller, on_faulty_disk, disk
+    only_sqlite, teller, on_faulty_disk, disk
 ):
     """An empty transaction commits on any disk."""
     teller.caller()
@@ -276,7 +278,7 @@ def test_only_a_real_write_shows_that_a_disk_is_well_again(
 
 
 def test_after_a_failed_commit_the_file_is_checked_before_it_is_used(
-    teller, on_faulty_disk, disk, storage
+    only_sqlite, teller, on_faulty_disk, disk, storage
 ):
     teller.caller()
     on_faulty_disk.wait(nothing)
@@ -351,13 +353,13 @@ def write_pages(storage, pages):
         storage.writer.wait(write)
 
 
-def test_the_wal_does_not_grow_without_end(storage):
+def test_the_wal_does_not_grow_without_end(only_sqlite, storage):
     write_pages(storage, 10 * CHECKPOINT_PAGES)
     assert storage.writer.statistics().checkpoints >= 8
     assert wal_bytes(storage) < 3 * CHECKPOINT_PAGES * 4096
 
 
-def test_an_old_snapshot_does_not_stop_the_writer(storage):
+def test_an_old_snapshot_does_not_stop_the_writer(only_sqlite, storage):
     reader = open_reader(storage.engine.path)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM boot").fetchall()
@@ -369,7 +371,7 @@ def test_an_old_snapshot_does_not_stop_the_writer(storage):
     assert storage.writer.statistics().wal_pages < 2 * CHECKPOINT_PAGES
 
 
-def test_close_leaves_an_empty_wal(open_ledger):
+def test_close_leaves_an_empty_wal(only_sqlite, open_ledger):
     storage = open_ledger()
     watcher = open_reader(storage.engine.path)
     watcher.execute("SELECT count(*) FROM boot").fetchall()

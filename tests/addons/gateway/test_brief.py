@@ -83,7 +83,7 @@ async def test_the_end_of_the_supervisor_is_told_once(
     os.close(pipes.reading)
 
 
-@pytest.mark.parametrize("told", [b"", b"serve\n"])
+@pytest.mark.parametrize("told", [b"", b"serve\n", b"garbage\n", b"N."])
 def test_who_was_not_briefed_is_no_worker(told: bytes) -> None:
     with pytest.raises(ValueError, match="started by `serve` only"):
         Lifeline(io.BytesIO(told), 1)

@@ -1,6 +1,5 @@
 """Holds and usage in slices: what is wrong with each, wherever a slice ends."""
 
-import apsw
 import pytest
 
 from storage.audit.findings import Findings
@@ -22,16 +21,6 @@ def storage(open_ledger):
         teller.void(f"r{number}")
     teller.settle("r4", 7)
     return storage
-
-
-@pytest.fixture
-def corrupt(storage):
-    connection = apsw.Connection(str(storage.engine.path))
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    for guard in ("hold_closed", "hold_no_delete", "usage_no_delete"):
-        connection.execute(f"DROP TRIGGER {guard}")
-    yield connection.execute
-    connection.close()
 
 
 def found_in(storage, table, slice_rows):

@@ -1,6 +1,5 @@
 """What stands, each thing changed by hand."""
 
-import apsw
 import pytest
 
 from storage.audit.standing import STANDING, dead_boots_hold_nothing
@@ -25,16 +24,6 @@ def storage(open_ledger):
     teller.do(redeem, caller.account_id, CODE)
     teller.do(refund, "usage:r1", 2, Decision("1", "why", "who"))
     return storage
-
-
-@pytest.fixture
-def corrupt(storage):
-    connection = apsw.Connection(str(storage.engine.path))
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    for guard in ("transfer_no_update", "hold_closed", "price_no_update"):
-        connection.execute(f"DROP TRIGGER {guard}")
-    yield connection.execute
-    connection.close()
 
 
 def found_in(storage, since=BEGINNING):
@@ -73,7 +62,7 @@ WRONGS = [
     ("UPDATE price SET effective_from_ns = 1", {"I7 price"}),
     ("UPDATE voucher SET amount_nano = 1", {"I8 voucher"}),
     ("UPDATE voucher SET spent_by = 1", {"I8 voucher"}),
-    ("UPDATE voucher SET code_hash = x'00'", {"I8 voucher"}),
+    ("UPDATE voucher SET code_hash = substr(code_hash, 2)", {"I8 voucher"}),
     ("UPDATE voucher SET transfer_id = 'usage:r1'", {"I8 voucher"}),
     ("UPDATE transfer SET amount_nano = 6 WHERE code = 'refund'", {"I8 transfer"}),
     ("UPDATE transfer SET reverses = 'x' WHERE code = 'refund'", {"I8 transfer"}),

@@ -44,20 +44,23 @@ def told(teller, storage):
         return [list(row) for row in snapshot.rows(rows.ROWS, (0, 0, 10))]
 
 
-JUDGES = [
-    Links(BEGINNING).feed,
-    Balances().feed,
-    charge_is_of_a_hold,
-    charge_is_what_was_used,
-    shortfall_is_booked,
-    request_is_as_digested,
-    margin_is_booked,
-    topup_is_single,
-]
+def judges():
+    """New ones: some remember the rows that they were fed."""
+    return [
+        Links(BEGINNING).feed,
+        Balances().feed,
+        charge_is_of_a_hold,
+        charge_is_what_was_used,
+        shortfall_is_booked,
+        request_is_as_digested,
+        margin_is_booked,
+        topup_is_single,
+    ]
 
 
 def test_nothing_is_found_in_rows_that_are_right(told):
-    assert [judge(row) for row in told for judge in JUDGES] == [None] * 4 * len(JUDGES)
+    every = judges()
+    assert [judge(row) for row in told for judge in every] == [None] * 4 * len(every)
 
 
 CHARGE, SHORT, LATE = 1, 2, 3

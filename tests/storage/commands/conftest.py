@@ -9,9 +9,11 @@ from tests.storage.teller import Teller
 
 
 @pytest.fixture
-def run(data):
+def run(data, url):
     def run_one(*args, given=None):
-        return CliRunner().invoke(main, [*args, "--data", str(data)], input=given)
+        environ = {"AUTOLIST_STORAGE": url}
+        whole = [*args, "--data", str(data)]
+        return CliRunner().invoke(main, whole, input=given, env=environ)
 
     return run_one
 

@@ -2,11 +2,30 @@
 
 import apsw
 import orjson
+import psycopg
+import pytest
 
 from config.prices import moment_text
-from storage import DATABASE
-from storage.sqlite import SqliteEngine
+from storage import DATABASE, engine_at
 from tests.storage.teller import NANO, Teller
+
+
+@pytest.fixture
+def tamper(ada, data, url):
+    """Changes the transfers behind the ledger's back."""
+
+    def change(statement):
+        if url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("SET session_replication_role = replica")
+                connection.execute(statement)
+            return
+        connection = apsw.Connection(str(data / DATABASE))
+        connection.execute("DROP TRIGGER transfer_no_update")
+        connection.execute(statement)
+        connection.close()
+
+    return change
 
 
 def test_verify_goes_on_from_the_last_proof(ada, run, run_json, open_ledger):
@@ -22,18 +41,16 @@ def test_verify_goes_on_from_the_last_proof(ada, run, run_json, open_ledger):
     )
 
 
-def test_verify_tells_when_the_last_proof_was(ada, run, run_json, data):
+def test_verify_tells_when_the_last_proof_was(ada, run, run_json, data, url):
     run("verify")
-    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+    with engine_at(data, url).snapshot() as snapshot:
         ((at_ns,),) = snapshot.rows("SELECT max(at_ns) FROM transfer")
     assert run_json("verify", "--since")["since_at"] == moment_text(at_ns)
 
 
-def test_a_proof_that_failed_is_not_gone_on_from(ada, run, data):
+def test_a_proof_that_failed_is_not_gone_on_from(tamper, run, data):
     run("verify")
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("UPDATE account SET credits_posted = 7 WHERE id = 2")
-    connection.close()
+    tamper("UPDATE account SET credits_posted = 7 WHERE id = 2")
     assert run("verify", "--since").exit_code == 1
     assert not (data / "checkpoint.json").exists()
 
@@ -56,12 +73,9 @@ def test_verify_does_not_trust_a_changed_checkpoint(ada, run, data):
     assert "verify the whole ledger" in answer.stderr
 
 
-def test_verify_finds_a_past_that_was_written_anew(ada, run, data):
+def test_verify_finds_a_past_that_was_written_anew(tamper, run):
     run("verify")
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("DROP TRIGGER transfer_no_update")
-    connection.execute("UPDATE transfer SET hash = x'00'")
-    connection.close()
+    tamper("UPDATE transfer SET hash = prev_hash")
     answer = run("verify", "--since")
     assert answer.exit_code == 1
     assert "I6 transfer 1: it is not what it was" in answer.stdout
@@ -84,11 +98,8 @@ def test_verify_proves_a_ledger(ada, run, run_json):
     }
 
 
-def test_verify_names_the_row_that_is_broken(ada, run, data):
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("DROP TRIGGER transfer_no_update")
-    connection.execute("UPDATE transfer SET amount_nano = 11")
-    connection.close()
+def test_verify_names_the_row_that_is_broken(ada, tamper, run):
+    tamper("UPDATE transfer SET amount_nano = 11")
     answer = run("verify")
     assert answer.exit_code == 1
     assert f"I2 transfer 1 (promo:welcome:{ada['id']})" in answer.stdout

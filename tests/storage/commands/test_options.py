@@ -2,7 +2,9 @@
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from run_proxy import main
 from storage.commands.options import amount_nano, cap_nano, money_nano, signed_nano
 from storage.keys import KEEP
 
@@ -33,3 +35,21 @@ def test_an_amount_is_exact_dollars(read, text, found):
             read(CONTEXT, OPTION, text)
     else:
         assert read(CONTEXT, OPTION, text) == found
+
+
+def test_a_configuration_says_where_the_ledger_is(
+    only_postgres, ada, url, tmp_path
+):
+    """Where the environment is silent; what else is in the directory is not read."""
+    (tmp_path / "gateway.yaml").write_text(f"storage: {url}\n")
+    options = ["verify", "--data", str(tmp_path), "--config", str(tmp_path)]
+    answer = CliRunner().invoke(main, options, env={"AUTOLIST_STORAGE": None})
+    assert (answer.exit_code, "proved: 1 transfers" in answer.stdout) == (0, True)
+
+
+def test_a_password_in_a_wrong_address_is_not_told(run, tmp_path):
+    (tmp_path / "gateway.yaml").write_text("storage: postgres://u:tops3cret@h/d\n")
+    answer = run("verify", "--config", str(tmp_path))
+    assert answer.exit_code == 2
+    assert "expected nothing, or postgresql://user@host/name" in answer.stderr
+    assert "tops3cret" not in answer.output

@@ -1,5 +1,7 @@
 """`receipt show` and `receipt check`, as an operator and as anybody runs them."""
 
+import os
+
 import click
 import orjson
 import pytest
@@ -16,6 +18,14 @@ ALL = click.Group(commands=[receipt_group])
 
 def run(*arguments, given=None):
     return CliRunner().invoke(ALL, ["receipt", *map(str, arguments)], input=given)
+
+
+@pytest.fixture(autouse=True)
+def told(url):
+    """Where the ledger is, as an operator's environment says it."""
+    os.environ["AUTOLIST_STORAGE"] = url
+    yield
+    del os.environ["AUTOLIST_STORAGE"]
 
 
 @pytest.fixture

@@ -81,8 +81,8 @@ def test_disable_signs_out(ada, run_json, open_ledger, clock):
     storage = open_ledger()
     storage.writer.wait(
         lambda db: db.sql(
-            "INSERT INTO session VALUES (x'01', ?1, 0, ?2, '', '')",
-            (ada["id"], 2**62),
+            "INSERT INTO session VALUES (?3, ?1, 0, ?2, '', '')",
+            (ada["id"], 2**62, b"\1"),
         )
     )
     run_json("user", "disable", "ada@example.com")
