@@ -41,8 +41,10 @@ EARLY = [
 BEFORE_ASKING = ("Media", "upstream_exchange")
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
-LATE = [("Metering", "response"), ("Receipts", "response")]
-LEAVING = [("Upstream", "error"), ("Metering", "error"), ("Receipts", "error")]
+LATE = [(name, "response") for name in ("Pictures", "Metering", "Receipts")]
+LEAVING = [
+    (name, "error") for name in ("Upstream", "Pictures", "Metering", "Receipts")
+]
 ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
