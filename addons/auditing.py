@@ -110,7 +110,7 @@ class Auditing:
         """What the worker that audits has found."""
         try:
             reason = await asyncio.to_thread(self.alarm)
-        except OSError as error:
+        except (StorageError, OSError) as error:
             logger.warning("the audit's alarm cannot be read: %s", error)
             return
         if reason is not None and self.broken is None:

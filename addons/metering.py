@@ -39,6 +39,7 @@ from config.prices import buy_pico, sell_pico
 from config.settings import Model, Policies
 from storage.clock import Clock
 from storage.ledger import UsageRecord
+from storage.trail import NAME_CHARS_MAX, cleaned
 
 # How far above the hold's bounds reported usage is still believed.
 INPUT_FACTOR_MAX = 2
@@ -193,9 +194,10 @@ def ending(exchange: Exchange, client_left: bool) -> End:
 
 
 def outcome(exchange: Exchange, end: End) -> str:
-    """The end in one word, with the error's code where there was one."""
+    """The end in one word, with the error's code where there was one. That may be the
+    provider's own, and not every database takes whatever bytes a provider says."""
     if end is End.REFUSED and exchange.refusal is not None:
-        return exchange.refusal.code or end.value
+        return cleaned(exchange.refusal.code or "", NAME_CHARS_MAX) or end.value
     return end.value
 
 

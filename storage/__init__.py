@@ -15,7 +15,6 @@ from pathlib import Path
 
 from config.gateway import LedgerSettings
 from config.prices import Price
-from storage.alarm import Alarm
 from storage.auditor import Auditor, start_of
 from storage.checkpoint import BEGINNING, Checkpoint
 from storage.clock import Clock, SystemClock
@@ -70,7 +69,7 @@ class Storage:
         self.ids = ids
         self.boot_id = boot_id
         self.boots = engine.lives()
-        self.alarm = Alarm(data)
+        self.alarm = engine.alarm()
         self.secrets = Secrets.load(data)
         self.reader = Reader(engine)
         self.directory = Directory(self.reader, self.secrets, clock)
@@ -162,7 +161,7 @@ def open_storage(
     first = gateway and not proved
     try:
         engine = engine_at(data, url, ledger.busy_seconds, boot_id if gateway else None)
-        since = _start(data, ledger, proved)
+        since = _start(data, engine, ledger, proved)
         # Checking a file takes as long as proving it, and is left out with it: the
         # proof of the whole that follows checks it first.
         engine.prepare(clock.wall_ns(), checked=first and not since.seq)
@@ -208,9 +207,11 @@ def engine_at(
     return PostgresEngine(url, busy_seconds, boot_id)
 
 
-def _start(data: Path, ledger: LedgerSettings, proved: bool) -> Checkpoint:
+def _start(
+    data: Path, engine: Engine, ledger: LedgerSettings, proved: bool
+) -> Checkpoint:
     """Where the proofs of this process go on. After an alarm nothing is believed."""
-    if Alarm(data).reason() is not None:
+    if engine.alarm().reason() is not None:
         return BEGINNING
     return start_of(data, 0 if proved else ledger.boot_proof_transfers)
 

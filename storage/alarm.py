@@ -2,17 +2,31 @@
 
 One of them audits, and all must stop admitting within seconds. So the first finding
 goes into a file beside the ledger, where the others look, and where a process that
-starts meanwhile finds it too. Only a proof of the whole ledger takes it away.
+starts meanwhile finds it too. Only a proof of the whole ledger takes it away. It is no
+row of the ledger because a broken file may take none.
 """
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 FILE = "broken"
 BYTES_MAX = 4096
 
 
-class Alarm:
+class Alarm(Protocol):
+    """Of one ledger, for all who serve it."""
+
+    def sound(self, reason: str) -> None: ...
+
+    def reason(self) -> str | None:
+        """What was found, or None while all is well."""
+        ...
+
+    def silence(self) -> None: ...
+
+
+class FileAlarm:
     """Of one data directory."""
 
     def __init__(self, data: Path) -> None:

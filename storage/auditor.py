@@ -20,7 +20,7 @@ from storage.alarm import Alarm
 from storage.audit import Finding, dead_boots_hold_nothing, prove
 from storage.checkpoint import BEGINNING, Checkpoint
 from storage.engine import Engine, Snapshot
-from storage.errors import DatabaseDamaged, LedgerUnavailable
+from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
 from storage.prover import Prover
 from storage.secrets import Secrets
 
@@ -89,8 +89,12 @@ class Auditor:
             checkpoint.write(self._data, self._secrets, reached)
 
     def _tell(self, findings: Sequence[Finding]) -> None:
-        self._alarm.sound(str(findings[0]))
         checkpoint.forget(self._data)
+        try:
+            self._alarm.sound(str(findings[0]))
+        except (StorageError, OSError) as error:
+            # Whoever asked for the proof has its findings all the same.
+            log.error("the other processes cannot be told: %s", error)
 
     @contextmanager
     def _view(self) -> Iterator[Snapshot]:

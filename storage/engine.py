@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from storage.alarm import Alarm
+
 Row = tuple[Any, ...]
 Params = Sequence[int | str | bytes | None]
 Tip = tuple[int, int, bytes]
@@ -160,6 +162,8 @@ class Engine(Protocol):
     def reads(self) -> Reads: ...
 
     def lives(self) -> Lives: ...
+
+    def alarm(self) -> Alarm: ...
 
     def leads(self) -> bool:
         """Whether this process does what one of all must; it may ask at any time.

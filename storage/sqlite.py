@@ -26,6 +26,7 @@ import apsw
 from peewee import InterfaceError, PeeweeException
 from playhouse.apsw_ext import APSWDatabase
 
+from storage.alarm import FileAlarm
 from storage.engine import Params, Row, Tip, Upkeep
 from storage.errors import (
     DatabaseDamaged,
@@ -135,6 +136,9 @@ class SqliteEngine:
 
     def lives(self) -> Boots:
         return Boots(self.path.parent)
+
+    def alarm(self) -> FileAlarm:
+        return FileAlarm(self.path.parent)
 
     def reads(self) -> "SqliteReads":
         return SqliteReads(self.path)

@@ -35,6 +35,7 @@ from storage.errors import (
     UnsupportedPostgres,
 )
 from storage.migrations.postgres import migrate
+from storage.postgres.alarm import TableAlarm
 from storage.postgres.connection import PostgresConnection
 from storage.postgres.leases import RENEW_SECONDS, Leases
 from storage.postgres.reads import PostgresReads
@@ -172,6 +173,13 @@ class PostgresEngine:
     def lives(self) -> Leases:
         self._asking = self.reads()
         return Leases(self._asking)
+
+    def alarm(self) -> TableAlarm:
+        return TableAlarm(
+            lambda: self._open(
+                lock_timeout=self.busy_seconds, statement_timeout=STATEMENT_SECONDS
+            )
+        )
 
     def repeats(self, error: BaseException) -> bool:
         """Whether the same batch may come through on another try."""

@@ -370,6 +370,7 @@ async def test_the_record_says_who_served_it_and_how_long_it_took() -> None:
         ({"answer": answer(REPORTED)}, False, "complete", 200),
         ({"refusal": UpstreamFailed()}, False, "upstream_error", 502),
         ({"refusal": UpstreamFailed(code="")}, False, "refused", 502),
+        ({"refusal": UpstreamFailed(code="bad\0 code")}, False, "badcode", 502),
         (BROKEN, False, "upstream_died", 502),
         ({}, True, "client_left_before_contact", 200),
         (LEFT, True, "client_left_before_headers", 200),

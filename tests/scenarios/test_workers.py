@@ -24,7 +24,7 @@ from addons.wire.openai import read_chat
 from config import load
 from config.money import dollars
 from storage import DATABASE, GATEWAY_LOCK
-from storage.alarm import Alarm
+from storage.alarm import FileAlarm
 from storage.engine import Row
 from storage.locks import FileLock
 from storage.recovery import REASON
@@ -351,7 +351,7 @@ def login(visitor: httpx.Client) -> None:
 def test_one_failed_audit_stops_the_admissions_of_all(start) -> None:
     with start() as crew, ExitStack() as stack:
         dials = crew.dial_each(stack, crew.first)
-        Alarm(crew.data).sound("I6 transfer 3: its hash is not that of its content")
+        FileAlarm(crew.data).sound("I6 transfer 3: its hash is not that of its content")
         for dial in dials.values():
             reply = dial.ask(request("GET", "/readyz"))
             while reply.status == 200:

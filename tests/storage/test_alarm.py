@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from storage.alarm import BYTES_MAX, Alarm
+from storage.alarm import BYTES_MAX, FileAlarm
 
 
 def test_all_is_well_until_somebody_says_otherwise(tmp_path: Path) -> None:
-    mine, theirs = Alarm(tmp_path), Alarm(tmp_path)
+    mine, theirs = FileAlarm(tmp_path), FileAlarm(tmp_path)
     assert theirs.reason() is None
     mine.sound("I1: 总账 does not add up")
     assert theirs.reason() == "I1: 总账 does not add up"
@@ -16,11 +16,11 @@ def test_all_is_well_until_somebody_says_otherwise(tmp_path: Path) -> None:
 
 
 def test_a_long_reason_is_cut(tmp_path: Path) -> None:
-    alarm = Alarm(tmp_path)
+    alarm = FileAlarm(tmp_path)
     alarm.sound("x" * (BYTES_MAX + 1))
     assert alarm.reason() == "x" * BYTES_MAX
 
 
 def test_it_leaves_nothing_half_written(tmp_path: Path) -> None:
-    Alarm(tmp_path).sound("wrong")
+    FileAlarm(tmp_path).sound("wrong")
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]

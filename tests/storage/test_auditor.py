@@ -180,3 +180,21 @@ def test_what_is_small_is_proved_in_full_at_each_start(storage, open_large, corr
 
 def test_after_a_start_that_proved_all_the_whole_is_not_due(open_ledger):
     assert open_ledger().auditor.whole_due is False
+
+
+def test_an_alarm_that_cannot_be_sounded_hides_no_finding(
+    storage, since, data, corrupt, caplog
+):
+    class Mute:
+        """An alarm on a disk that is full."""
+
+        def sound(self, reason):
+            raise OSError(28, "No space left on device")
+
+    assert since.audit() == []
+    corrupt("UPDATE transfer SET ref = 'x' WHERE seq = 3")
+    since._alarm = Mute()
+    since.proved = BEGINNING
+    assert since.audit() != []
+    assert "cannot be told" in caplog.text
+    assert checkpoint.read(data, storage.secrets) == BEGINNING

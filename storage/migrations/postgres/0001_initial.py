@@ -220,6 +220,13 @@ TABLES = (
         digest BYTEA NOT NULL
     )
     """,
+    # What SQLite keeps beside its file; here there is one for all gateways.
+    """
+    CREATE TABLE alarm (
+        id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+        reason TEXT NOT NULL
+    )
+    """,
     """
     CREATE TABLE revision (
         id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
