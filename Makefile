@@ -3,8 +3,9 @@
 PORT ?= 8000
 DATA ?= data
 ARGS ?=
-# `make test SLOW=1` runs the slow tests too.
+# `make test SLOW=1` runs the slow tests too. Tests run in two processes; JOBS=0 in one.
 SLOW ?=
+JOBS ?= 2
 MARKS = $(if $(SLOW),,-m "not slow")
 PYTHON = .venv/bin/python
 
@@ -17,7 +18,7 @@ run: setup
 	$(PYTHON) run_proxy.py serve --demo --port $(PORT) --data "$(DATA)" $(ARGS)
 
 test: setup
-	$(PYTHON) -m pytest $(MARKS) $(ARGS)
+	$(PYTHON) -m pytest -n $(JOBS) $(MARKS) $(ARGS)
 
 lint: setup
 	$(PYTHON) -m flake8

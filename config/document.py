@@ -178,7 +178,8 @@ def printable(text: str) -> str:
 
 
 def _read(path: Path) -> str:
-    file, place = path.name, quoted(str(path))
+    # Whole, however long: where a file was looked for is what there is to know.
+    file, place = path.name, f'"{printable(str(path))}"'
     try:
         with path.open("rb") as stream:
             raw = stream.read(DOCUMENT_BYTES_MAX + 1)

@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 CHUNK = 65_536
+COMMIT = b"COMMIT\0"
+"""The whole statement: the one that begins a transaction says READ COMMITTED."""
 
 
 class PostgresLine:

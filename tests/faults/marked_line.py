@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from tests.fakes.postgres_line import CHUNK, PostgresLine
+from tests.fakes.postgres_line import CHUNK, COMMIT, PostgresLine
 from tests.faults.marks import AFTER
 from tests.scenarios.child import Child
 
@@ -42,7 +42,7 @@ class MarkedLine(PostgresLine):
         with suppress(OSError):
             while data := client.recv(CHUNK):
                 self.marked = self.marked or self.statement in data
-                if self.marked and b"COMMIT" in data:
+                if self.marked and COMMIT in data:
                     self.strike(server, data)
                     return
                 server.sendall(data)

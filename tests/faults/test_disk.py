@@ -24,7 +24,7 @@ from storage.ledger import admit, settle, topup
 from storage.sqlite import SqliteEngine, open_writer
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
-from tests.fakes.postgres_line import PostgresLine
+from tests.fakes.postgres_line import COMMIT, PostgresLine
 from tests.faults.conftest import Lab, Start, written
 from tests.faults.disk import Disk, SmallDisk, dying_disk, small_disk
 from tests.faults.marked_line import rerouted
@@ -509,12 +509,12 @@ def test_11_a_commit_that_nobody_answered_is_charged_once(
             gate = Gate()
             fake.script(Answer(edits=[after(0, gate)]))
             if commit != 2:
-                line.cut_at(b"COMMIT", arrives=arrives)
+                line.cut_at(COMMIT, arrives=arrives)
             with Dial(gateway.port) as dial:
                 dial.send(chat(caller.key))
                 if commit == 2:
                     fake.wait_for(len(replies) + 1)
-                    line.cut_at(b"COMMIT", arrives=arrives)
+                    line.cut_at(COMMIT, arrives=arrives)
                 gate.open()
                 replies.append(dial.reply())
             replies.append(post(gateway, caller))

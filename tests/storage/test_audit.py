@@ -253,7 +253,9 @@ NO_TEXT = "CAST(x'61ff' AS TEXT)"
         ),
     ],
 )
-def test_bytes_that_are_no_text_are_found(ledger, storage, corrupt, statement, row):
+def test_bytes_that_are_no_text_are_found(
+    only_sqlite, ledger, storage, corrupt, statement, row
+):
     """A bit that flips on a disk makes them, and SQLite's own check is content."""
     corrupt(statement)
     findings, reached = prove(storage.engine.snapshot)
@@ -269,7 +271,7 @@ def test_bytes_that_are_no_text_are_found(ledger, storage, corrupt, statement, r
     ],
 )
 def test_figures_too_large_to_be_added_are_found(
-    ledger, storage, corrupt, statement, row
+    only_sqlite, ledger, storage, corrupt, statement, row
 ):
     """SQLite refuses such a sum, and what cannot be read proves nothing."""
     corrupt(statement, (2**63 - 1,))

@@ -7,7 +7,7 @@ def test_what_is_spent_is_held_before():
     assert 0 < COST_NANO < HELD_NANO
 
 
-def test_earn_pays_in_what_it_says(teller, data):
+def test_earn_pays_in_what_it_says(only_sqlite, teller, data):
     caller = teller.caller(0)
     earn(data, caller.account_id, 5)
     assert teller.available(caller) == 5

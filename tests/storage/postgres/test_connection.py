@@ -5,6 +5,7 @@ import pytest
 from storage.errors import LedgerUnavailable
 from storage.ledger import Exists, Granted, admit, topup
 from storage.recovery import REASON
+from tests.fakes.postgres_line import COMMIT
 from tests.storage.teller import NANO, Teller, ask
 
 
@@ -17,15 +18,15 @@ def test_a_commit_whose_answer_is_lost_is_found_out(by_line, line, arrives):
     """The batch runs again by its ids: the answer is true, the money moved once."""
     teller = Teller(by_line)
     caller = teller.caller(NANO)
-    line.cut_at(b"COMMIT", arrives=arrives)
+    line.cut_at(COMMIT, arrives=arrives)
     answer = teller.do(topup, caller.account_id, 5, "test", "1")
     assert isinstance(answer, Exists) is arrives
     assert (line.cuts, teller.available(caller)) == (1, NANO + 5)
-    line.cut_at(b"COMMIT", arrives=arrives)
+    line.cut_at(COMMIT, arrives=arrives)
     assert isinstance(teller.admit(caller, "r1", NANO), Granted)
-    line.cut_at(b"COMMIT", arrives=arrives)
+    line.cut_at(COMMIT, arrives=arrives)
     assert teller.settle("r1", 7).paid_nano == 7
-    line.cut_at(b"COMMIT", arrives=arrives)
+    line.cut_at(COMMIT, arrives=arrives)
     assert teller.settle("r1", 7).paid_nano == 7
     assert teller.available(caller) == NANO + 5 - 7
     assert (line.cuts, by_line.writer.statistics().failures) == (4, 0)
@@ -35,7 +36,7 @@ def test_a_commit_whose_answer_is_lost_is_found_out(by_line, line, arrives):
 def test_a_line_that_stays_broken_is_unavailable_and_the_next_one_heals(by_line, line):
     teller = Teller(by_line)
     caller = teller.caller(NANO)
-    line.cut_at(b"COMMIT", arrives=True, times=4)
+    line.cut_at(COMMIT, arrives=True, times=4)
     with pytest.raises(LedgerUnavailable):
         teller.do(topup, caller.account_id, 5, "test", "1")
     assert not by_line.writer.statistics().healthy
