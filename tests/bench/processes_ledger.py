@@ -29,7 +29,7 @@ from storage import GATEWAY_LOCK, Storage, open_storage
 from storage.ledger import admit, settle
 from storage.locks import FileLock
 from storage.turns import Turns
-from tests.bench.ledger import PRICE, Caller, ask, bill, callers
+from tests.bench.ledger import Caller, ask, bill, callers, make
 
 PROCESSES = (1, 2, 4)
 IN_FLIGHT = (1, 16)
@@ -141,8 +141,9 @@ def join(queue: str, data: Path, in_flight: int, seconds: float, lock: int) -> N
 def measure(queue: str, processes: int, in_flight: int, seconds: float) -> Figures:
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as made:
         data = Path(made)
-        first = open_storage(data, SETTINGS, gateway=True, prices=[PRICE])
-        who = callers(first)
+        make(data, 0)
+        who = callers(data)
+        first = open_storage(data, SETTINGS, gateway=True)
         lock = first.hand_over()
         assert lock is not None, "SQLite has one"
         command = [sys.executable, "-m", "tests.bench.processes_ledger", "--data", made]
