@@ -18,6 +18,7 @@ import json
 import socket
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -63,7 +64,7 @@ class Received:
         return json.loads(self.body)
 
 
-class FakeProvider[B]:
+class FakeProvider[B](ABC):
     """Serves from a thread until the `with` block ends."""
 
     def __init__(self, otherwise: Script[B], api_key: str | None) -> None:
@@ -119,21 +120,21 @@ class FakeProvider[B]:
                 raise TimeoutError(f"{len(self.requests)} of {count} requests came")
             return self.requests[:count]
 
+    @abstractmethod
     def route(
         self, request: web.Request, received: Received
     ) -> web.StreamResponse | None:
         """The answer to what never gets to the script; None lets the request in."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def answer(
         self, request: web.Request, received: Received, behaviour: B
     ) -> web.StreamResponse:
         """An answer in the provider's own words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def standard(self, received: Received) -> dict[str, str]:
         """The headers that every answer of the provider carries."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
