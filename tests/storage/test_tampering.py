@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import apsw
 import orjson
 import pytest
 
@@ -19,9 +18,12 @@ from storage import DATABASE, open_storage
 from storage.audit import audit
 from storage.ledger import Decision, adjust, refund
 from storage.models import Account, Hold, Key, Price, Spending, Transfer, Usage
+from storage.postgres.engine import PostgresEngine
+from storage.postgres.snapshot import PostgresSnapshot
 from storage.sqlite import SqliteEngine
 from tests.fakes.clock import FakeClock
 from tests.storage.teller import NANO, PRICE, Teller
+from tests.storage.unguarded import in_file, unguard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -79,13 +81,8 @@ VOIDED = {
 OPEN = ("account_id", "key_id", "amount_nano", "state")
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A ledger at rest: r1 charged, r2 voided, r3 charged late, r4 waiting."""
-    data = tmp_path_factory.mktemp("sound") / "data"
-    storage = open_storage(
-        data, LedgerSettings(), clock=FakeClock(), gateway=True, prices=[PRICE]
-    )
+def live(storage):
+    """r1 charged, r2 voided, r3 charged late, r4 waiting."""
     teller = Teller(storage)
     caller = teller.caller(NANO)
     for number in range(1, 5):
@@ -97,7 +94,36 @@ def sound(tmp_path_factory):
     teller.do(refund, "usage:r1", 3, Decision("1", "why", "who"))
     teller.do(adjust, caller.account_id, -2 * NANO, Decision("2", "why", "who"))
     storage.close()
+
+
+def lived(data, url=""):
+    live(
+        open_storage(
+            data,
+            LedgerSettings(),
+            clock=FakeClock(),
+            gateway=True,
+            prices=[PRICE],
+            url=url,
+        )
+    )
     return data
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A ledger at rest in a file."""
+    return lived(tmp_path_factory.mktemp("sound") / "data")
+
+
+@pytest.fixture(scope="module")
+def sound_url(databases, tmp_path_factory):
+    """The same on a server."""
+    name = databases.lend()
+    url = databases.cluster.url(name)
+    lived(tmp_path_factory.mktemp("sound") / "data", url)
+    yield url
+    databases.give_back(name)
 
 
 @pytest.fixture
@@ -105,29 +131,60 @@ def data(sound, tmp_path):
     return Path(shutil.copytree(sound, tmp_path / "data"))
 
 
-def corrupt(data, statement):
-    connection = apsw.Connection(str(data / DATABASE))
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    guards = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-    for (guard,) in connection.execute(guards).fetchall():
-        connection.execute(f"DROP TRIGGER {guard}")
-    connection.execute(statement)
-    assert connection.changes() == 1
-    connection.close()
+class FileBooks:
+    """A copy of the file, and what an attacker does to it."""
+
+    zero = "x'00'"
+
+    def __init__(self, data):
+        self.path = data / DATABASE
+
+    def corrupt(self, statement):
+        with in_file(self.path) as execute:
+            execute(statement)
+            assert execute("SELECT changes()").fetchall() == [(1,)]
+
+    def found(self):
+        with SqliteEngine(self.path).snapshot() as snapshot:
+            return [one.row for one in audit(snapshot)]
 
 
-def found_in(data):
-    with SqliteEngine(data / DATABASE).snapshot() as snapshot:
+class ServerBooks:
+    """What an attacker does inside one transaction, which is undone in the end."""
+
+    zero = "'\\x00'::bytea"
+
+    def __init__(self, connection):
+        self.connection = connection
+        unguard(connection)
+
+    def corrupt(self, statement):
+        assert self.connection.execute(statement).rowcount == 1
+
+    def found(self):
+        snapshot = PostgresSnapshot(self.connection)
         return [one.row for one in audit(snapshot)]
 
 
-def change(model, column, where):
+@pytest.fixture
+def books(engine_name, request):
+    if engine_name == "sqlite":
+        yield FileBooks(request.getfixturevalue("data"))
+        return
+    engine = PostgresEngine(request.getfixturevalue("sound_url"), 1.0)
+    with engine._open(jit="off") as connection:
+        connection.autocommit = False
+        yield ServerBooks(connection)
+        connection.rollback()
+
+
+def change(model, column, where, zero):
     """An UPDATE to something else of the same type."""
     name = f'"{column}"'
     kind = type(model._meta.columns[column]).__name__
     other = {
         "TextField": f"coalesce({name}, '') || '0'",
-        "BlobField": "x'00'",
+        "BlobField": zero,
     }.get(kind, f"coalesce({name}, 0) + 100")
     return f'UPDATE "{model._meta.table_name}" SET {name} = {other} WHERE {where}'
 
@@ -143,50 +200,50 @@ def named(pair):
 PROVED = [pair for pair in columns(*ROWS) if pair not in UNPROVED]
 
 
-def test_the_ledger_is_sound_before(data):
-    assert found_in(data) == []
+def test_the_ledger_is_sound_before(books):
+    assert books.found() == []
 
 
 @pytest.mark.parametrize("pair", PROVED, ids=named)
-def test_a_changed_column_is_found_and_its_row_named(data, pair):
+def test_a_changed_column_is_found_and_its_row_named(books, pair):
     model, column = pair
     where, names = ROWS[model]
-    corrupt(data, change(model, column, where))
-    rows = found_in(data)
+    books.corrupt(change(model, column, where, books.zero))
+    rows = books.found()
     assert any(name in row for row in rows for name in names), rows
 
 
 @pytest.mark.parametrize("pair", UNPROVED, ids=named)
-def test_what_is_listed_as_unproved_is(data, pair):
+def test_what_is_listed_as_unproved_is(books, pair):
     model, column = pair
-    corrupt(data, change(model, column, ROWS[model][0]))
-    assert found_in(data) == []
+    books.corrupt(change(model, column, ROWS[model][0], books.zero))
+    assert books.found() == []
 
 
 @pytest.mark.parametrize("pair", columns(Hold, Usage), ids=named)
 @pytest.mark.parametrize("request_id", ["r1", "r3"])
-def test_a_request_that_was_charged_is_proved_whole(data, pair, request_id):
+def test_a_request_that_was_charged_is_proved_whole(books, pair, request_id):
     """Also one that was charged late, after it was voided."""
     model, column = pair
     key = "id" if model is Hold else "request_id"
-    corrupt(data, change(model, column, f"{key} = '{request_id}'"))
-    assert any(request_id in row for row in found_in(data))
+    books.corrupt(change(model, column, f"{key} = '{request_id}'", books.zero))
+    assert any(request_id in row for row in books.found())
 
 
 @pytest.mark.parametrize("pair", columns(Hold, Usage), ids=named)
-def test_of_a_voided_one_it_is_proved_that_it_cost_nothing(data, pair):
+def test_of_a_voided_one_it_is_proved_that_it_cost_nothing(books, pair):
     model, column = pair
     key = "id" if model is Hold else "request_id"
-    corrupt(data, change(model, column, f"{key} = 'r2'"))
-    found = any("r2" in row for row in found_in(data))
+    books.corrupt(change(model, column, f"{key} = 'r2'", books.zero))
+    found = any("r2" in row for row in books.found())
     assert found is (column in VOIDED[model])
 
 
 @pytest.mark.parametrize("pair", columns(Hold), ids=named)
-def test_of_an_open_one_it_is_proved_what_it_holds(data, pair):
+def test_of_an_open_one_it_is_proved_what_it_holds(books, pair):
     model, column = pair
-    corrupt(data, change(model, column, "id = 'r4'"))
-    rows = found_in(data)
+    books.corrupt(change(model, column, "id = 'r4'", books.zero))
+    rows = books.found()
     assert any(name in row for row in rows for name in ("r4", "key", "account")) is (
         column in OPEN
     )
@@ -194,12 +251,12 @@ def test_of_an_open_one_it_is_proved_what_it_holds(data, pair):
 
 @pytest.mark.parametrize("pair", columns(Transfer), ids=named)
 @pytest.mark.parametrize("seq", range(1, TRANSFERS + 1))
-def test_every_kind_of_transfer_is_proved(data, pair, seq):
+def test_every_kind_of_transfer_is_proved(books, pair, seq):
     """Welcome, charge, late and refund, adjustment, and the shortfalls."""
     model, column = pair
-    corrupt(data, change(model, column, f"seq = {seq}"))
+    books.corrupt(change(model, column, f"seq = {seq}", books.zero))
     names = (f"transfer {seq} ", f"transfer {seq + 100} ")
-    assert any(row.startswith(names) for row in found_in(data))
+    assert any(row.startswith(names) for row in books.found())
 
 
 @pytest.mark.parametrize(
@@ -220,9 +277,9 @@ def test_every_kind_of_transfer_is_proved(data, pair, seq):
         ('"key"', "id = 1"),
     ],
 )
-def test_a_row_that_is_gone_is_missed(data, table, where):
-    corrupt(data, f"DELETE FROM {table} WHERE {where}")
-    assert found_in(data) != []
+def test_a_row_that_is_gone_is_missed(books, table, where):
+    books.corrupt(f"DELETE FROM {table} WHERE {where}")
+    assert books.found() != []
 
 
 # The command.
@@ -256,7 +313,7 @@ def test_the_command_says_proved(data):
     ],
 )
 def test_the_command_names_the_row_and_ends_with_one(data, statement, row):
-    corrupt(data, statement)
+    FileBooks(data).corrupt(statement)
     done = verify(data)
     assert (done.returncode, f" {row}" in done.stdout) == (1, True)
     shown = orjson.loads(verify(data, "--json").stdout)

@@ -26,12 +26,17 @@ def in_file(path):
 @contextmanager
 def in_postgres(url):
     with psycopg.connect(url, autocommit=True) as connection:
-        # A replica believes what it is told: no trigger fires, no reference is watched.
-        connection.execute("SET session_replication_role = replica")
-        checks = connection.execute(
-            "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c'"
-            " AND connamespace = 'public'::regnamespace"
-        ).fetchall()
-        for table, name in checks:
-            connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+        unguard(connection)
         yield connection.execute
+
+
+def unguard(connection):
+    """One session, or one transaction if it is open and will be undone."""
+    # A replica believes what it is told: no trigger fires, no reference is watched.
+    connection.execute("SET session_replication_role = replica")
+    checks = connection.execute(
+        "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c'"
+        " AND connamespace = 'public'::regnamespace"
+    ).fetchall()
+    for table, name in checks:
+        connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
