@@ -8,7 +8,8 @@ gets the answer it got.
 
 How much that is `addons.quoting` says. Whoever cannot cover it, because the balance or
 the key's own cap leaves less, gets a second look with the input really counted and the
-output limit lowered to what both afford; the caller is told.
+output limit lowered to what both afford; the caller is told. So does an ask that can
+take more tokens than the key may use in a whole minute: it would be refused for ever.
 
 A settle that cannot be written is kept and tried again: the answer was served, its
 hold stays open in the ledger meanwhile, and nothing new is admitted in that state.
@@ -30,6 +31,7 @@ from addons.quoting import (
     fills,
     fitted,
     least_input,
+    never_fits,
     piece_quote,
     price_in_force,
     situation_of,
@@ -47,6 +49,7 @@ from addons.wire.errors import (
     KeyBudgetExceeded,
     LedgerDown,
     RateLimited,
+    TokensOverLimit,
     UnknownKey,
 )
 from addons.wire.images import ImageAsk
@@ -63,6 +66,7 @@ from storage.ledger import (
     Granted,
     Insufficient,
     OverBudget,
+    Oversized,
     Settled,
     Settlement,
 )
@@ -75,7 +79,7 @@ logger = logging.getLogger(__name__)
 # caps, and others spend meanwhile.
 TRIES = 4
 
-Short = Insufficient | OverBudget
+Short = Insufficient | OverBudget | Oversized
 
 
 class Holds:
@@ -155,24 +159,34 @@ class Holds:
         first: Quote,
         answer: Short,
     ) -> None:
-        """Admit with a lower output limit if balance and caps afford one."""
-        if not affordable(first, least_input(ask), 1, answer.available_nano):
+        """Admit with a lower output limit if balance, caps and minute afford one."""
+        if exchange.limits is None:
+            raise InternalError()
+        floor, tpm = self.output_floor_tokens, exchange.limits.tpm
+        least = least_input(ask)
+        if not affordable(first, least, 1, left_nano(first, answer), tpm):
             # However few tokens that text has: counting would be work for nothing.
-            raise too_little(first, answer)
+            raise self.refusal(first, least, tpm, answer)
         counted = first.input_tokens
         if not fills(ask, first):
             counted = counted_bound(first, await count_input(ask, model))
         for _ in range(TRIES):
-            quote = fitted(
-                first, counted, answer.available_nano, self.output_floor_tokens
-            )
+            quote = fitted(first, counted, left_nano(first, answer), floor, tpm)
             if quote is None:
                 break
             again = await self.admit(exchange, quote)
             if not isinstance(again, Short):
                 return
             answer = again
-        raise too_little(first, answer)
+        raise self.refusal(first, counted, tpm, answer)
+
+    def refusal(
+        self, first: Quote, input_tokens: int, tpm: int, answer: Short
+    ) -> ApiError:
+        """By its size, if that would have it refused with any money."""
+        if never_fits(first, input_tokens, self.output_floor_tokens, tpm):
+            return TokensOverLimit(first.tokens, tpm)
+        return too_little(first, answer)
 
     async def admit(
         self, exchange: Exchange, quote: Quote | PieceQuote
@@ -218,7 +232,7 @@ class Holds:
                 raise IdempotencyKeyReused(request_id)
             case Replayed():
                 exchange.replayed = answer
-            case Insufficient() | OverBudget():
+            case Insufficient() | OverBudget() | Oversized():
                 pass
         return answer
 
@@ -299,8 +313,17 @@ class Holds:
             await self.void(exchange, None)
 
 
-def too_little(first: Quote | PieceQuote, answer: Short) -> InsufficientBalance:
+def left_nano(first: Quote, answer: Short) -> int:
+    """The money there is for an ask: all it can cost, if that is not what it lacks."""
+    if isinstance(answer, Oversized):
+        return first.amount_nano
+    return answer.available_nano
+
+
+def too_little(first: Quote | PieceQuote, answer: Short) -> ApiError:
     """The refusal of an ask, by what there was least of."""
+    if isinstance(answer, Oversized):
+        return TokensOverLimit(answer.needed_tokens, answer.limit_tokens)
     needed, available = dollars(first.amount_nano), dollars(answer.available_nano)
     if isinstance(answer, OverBudget):
         return KeyBudgetExceeded(answer.limit, needed, available)

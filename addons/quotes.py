@@ -2,8 +2,9 @@
 
 Nothing is held and nothing is sent upstream. The worst case is made as the hold would
 be, and what would become of it now is decided as the till decides: first the balance,
-then the key's tightest cap, each lowering the output limit or refusing. Only rate
-limits are not looked at: they are used up by requests, and a quote is none.
+then the key's tokens a minute, then its tightest cap, each lowering the output limit or
+refusing. Only what is used up of rate limits is not looked at: requests do that, and a
+quote is none.
 
 Reading, counting and looking into the ledger happen in threads of their own, few enough
 to leave the processor to requests that are paid for.
@@ -28,7 +29,7 @@ from addons.estimate import (
     estimate_shape,
     pieces_estimate,
 )
-from addons.exchange import Exchange, Quote
+from addons.exchange import Exchange, KeyLimits, Quote
 from addons.quoting import (
     Pieces,
     affordable,
@@ -36,8 +37,10 @@ from addons.quoting import (
     fills,
     fitted,
     least_input,
+    never_fits,
     price_in_force,
     situation_of,
+    within,
     worst_case,
 )
 from addons.rendering import amount, json_response
@@ -48,6 +51,7 @@ from addons.wire.errors import (
     KeyBudgetExceeded,
     LedgerDown,
     Overloaded,
+    TokensOverLimit,
     UnknownKey,
     error_object,
 )
@@ -114,7 +118,8 @@ class Quotes:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, flow: HTTPFlow, exchange: Exchange) -> bytes:
-        if exchange.caller is None:
+        caller, limits = exchange.caller, exchange.limits
+        if caller is None or limits is None:
             raise InternalError()
         if self.waiting >= QUEUE_MAX:
             raise Overloaded()
@@ -123,18 +128,20 @@ class Quotes:
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
-                self.pool, self.quote, body, exchange.caller
+                self.pool, self.quote, body, caller, limits
             )
         finally:
             self.waiting -= 1
 
-    def quote(self, raw: bytes, caller: KeyRecord) -> bytes:
+    def quote(self, raw: bytes, caller: KeyRecord, limits: KeyLimits) -> bytes:
         """The answer to a body; raises what the request itself would be refused with,
         but for the money, which is in the answer."""
         ask = read_quote(raw)
         now_ns = self.clock.wall_ns()
         if isinstance(ask, ChatAsk):
-            estimate, outlook, standing = self.quote_chat(ask, caller, now_ns)
+            estimate, outlook, standing = self.quote_chat(
+                ask, caller, limits.tpm, now_ns
+            )
         else:
             estimate, outlook, standing = self.quote_pieces(ask, caller, now_ns)
         shape = {
@@ -149,7 +156,7 @@ class Quotes:
         return orjson.dumps(shape)
 
     def quote_chat(
-        self, ask: ChatAsk, caller: KeyRecord, now_ns: int
+        self, ask: ChatAsk, caller: KeyRecord, tpm: int, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
         model = self.catalogue.serving(ask)
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
@@ -160,7 +167,7 @@ class Quotes:
         standing = self.standing_of(caller, now_ns)
         return (
             chat_estimate(first, counted, ask.output_limit is not None),
-            self.outlook(ask, first, counted, standing),
+            self.outlook(ask, first, counted, tpm, standing),
             standing,
         )
 
@@ -179,18 +186,27 @@ class Quotes:
         return estimate, Outlook(needed_nano), standing
 
     def outlook(
-        self, ask: ChatAsk, first: Quote, counted_tokens: int, standing: Standing
+        self,
+        ask: ChatAsk,
+        first: Quote,
+        counted_tokens: int,
+        tpm: int,
+        standing: Standing,
     ) -> Outlook:
         """As `Holds` would decide, room by room."""
         bound, quote = counted_bound(first, counted_tokens), first
-        for room in rooms(standing):
-            if quote.amount_nano <= room.left_nano:
+        least, floor = least_input(ask), self.output_floor_tokens
+        balance, *caps = rooms(standing)
+        minute = Room(first.amount_nano, tpm=tpm)
+        for room in (balance, minute, *caps):
+            if quote.amount_nano <= room.left_nano and within(quote, room.tpm):
                 continue
-            smaller = None
-            if affordable(first, least_input(ask), 1, room.left_nano):
-                smaller = fitted(
-                    first, bound, room.left_nano, self.output_floor_tokens
-                )
+            tokens, smaller = least, None
+            if affordable(first, least, 1, room.left_nano, tpm):
+                tokens = bound
+                smaller = fitted(first, bound, room.left_nano, floor, tpm)
+            if smaller is None and never_fits(first, tokens, floor, tpm):
+                return Outlook(None, refusal=TokensOverLimit(first.tokens, tpm))
             if smaller is None:
                 return Outlook(None, refusal=room.refusal(first.amount_nano))
             quote = smaller
@@ -205,10 +221,12 @@ class Quotes:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What one thing leaves for a hold: the balance, or the named cap of the key."""
+    """What one thing leaves for a hold: the balance, the named cap of the key, or its
+    tokens a minute."""
 
     left_nano: int
     cap: str | None = None
+    tpm: int = 0
 
     def refusal(self, needed_nano: int) -> InsufficientBalance:
         needed, left = dollars(needed_nano), dollars(self.left_nano)

@@ -9,9 +9,10 @@ cannot differ.
 Images and videos are paid for by the piece: what they cost is known before, and where
 less is available they are refused.
 
-Where less than a chat can cost is available its input is really counted and the output
-limit is lowered to what fits. The cost is monotone in the limit, so the largest one is
-found by bisection, without a division of money.
+Where less than a chat can cost is available, or a key may use fewer tokens a minute
+than it can take (`tpm`, 0 is none), its input is really counted and the output limit
+is lowered to what fits. Both are monotone in the limit, so the largest one is found by
+bisection, without a division of money.
 """
 
 from addons.exchange import PieceQuote, Quote
@@ -106,7 +107,11 @@ def fills(ask: ChatAsk, first: Quote) -> bool:
 
 
 def affordable(
-    first: Quote, input_tokens: int, output_tokens: int, available_nano: int
+    first: Quote,
+    input_tokens: int,
+    output_tokens: int,
+    available_nano: int,
+    tpm: int = 0,
 ) -> bool:
     quote = quote_of(
         first.price,
@@ -115,17 +120,24 @@ def affordable(
         first.choices,
         situation=first.situation,
     )
-    return quote.amount_nano <= available_nano
+    return quote.amount_nano <= available_nano and within(quote, tpm)
 
 
-def lowered(first: Quote, input_tokens: int, available_nano: int) -> Quote | None:
+def within(quote: Quote, tpm: int) -> bool:
+    """Whether it fits into a minute in which nothing else is asked."""
+    return not tpm or quote.tokens <= tpm
+
+
+def lowered(
+    first: Quote, input_tokens: int, available_nano: int, tpm: int = 0
+) -> Quote | None:
     """The quote with the largest output limit that is affordable."""
-    if not affordable(first, input_tokens, 1, available_nano):
+    if not affordable(first, input_tokens, 1, available_nano, tpm):
         return None
     low, high = 1, first.output_tokens
     while low < high:
         middle = (low + high + 1) // 2
-        if affordable(first, input_tokens, middle, available_nano):
+        if affordable(first, input_tokens, middle, available_nano, tpm):
             low = middle
         else:
             high = middle - 1
@@ -140,14 +152,25 @@ def lowered(first: Quote, input_tokens: int, available_nano: int) -> Quote | Non
 
 
 def fitted(
-    first: Quote, input_tokens: int, available_nano: int, floor_tokens: int
+    first: Quote,
+    input_tokens: int,
+    available_nano: int,
+    floor_tokens: int,
+    tpm: int = 0,
 ) -> Quote | None:
-    """What an ask is lowered to by the balance or a cap; None if that is so little
-    output that the ask is better refused."""
-    quote = lowered(first, input_tokens, available_nano)
+    """What an ask is lowered to by the balance, a cap or the tokens a minute; None if
+    that is so little output that the ask is better refused."""
+    quote = lowered(first, input_tokens, available_nano, tpm)
     if quote is None or quote.output_tokens < min(floor_tokens, first.output_tokens):
         return None
     return quote
+
+
+def never_fits(
+    first: Quote, input_tokens: int, floor_tokens: int, tpm: int
+) -> bool:
+    """Whether no money would help: the tokens a minute alone leave too little."""
+    return fitted(first, input_tokens, first.amount_nano, floor_tokens, tpm) is None
 
 
 def with_margin(counted: int) -> int:

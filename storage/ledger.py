@@ -102,6 +102,14 @@ class RateLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversized:
+    """More tokens than the key may use in a whole minute: waiting changes nothing."""
+
+    needed_tokens: int
+    limit_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverBudget:
     """The key's own caps refuse: `limit` is the one that leaves least."""
 
@@ -256,7 +264,9 @@ class _Transfer:
     request_hash: bytes | None = None
 
 
-Admitted = Granted | Insufficient | OverBudget | RateLimited | Blocked | Earlier
+Admitted = (
+    Granted | Insufficient | OverBudget | Oversized | RateLimited | Blocked | Earlier
+)
 
 
 def admit(db: Ledgerbase, ask: Admission) -> Admitted:
@@ -532,7 +542,7 @@ def _account_refusal(
 
 def _key_refusal(
     db: Ledgerbase, ask: Admission
-) -> RateLimited | Blocked | OverBudget:
+) -> RateLimited | Blocked | OverBudget | Oversized:
     """Which limit it was; the one that takes longest to pass comes first."""
     found = _key_state(db, ask)
     if not found:
@@ -540,6 +550,8 @@ def _key_refusal(
     status, window_ns, requests, tokens, _ = found[0]
     if status != "active":
         return Blocked("key")
+    if ask.tpm and ask.tokens > ask.tpm:
+        return Oversized(ask.tokens, ask.tpm)
     over = _over_budget(db, ask.key_id, ask.amount_nano)
     if over is not None:
         return over

@@ -21,6 +21,7 @@ ApiError                        never raised itself
 │   ├── IdempotencyKeyInUse     its answer comes soon: ask again
 │   └── AnswerNotKept           charged, and nothing is left to answer with
 ├── BodyTooLarge            413
+├── TokensOverLimit         413 more than the key may use in a whole minute
 ├── RangeUnsatisfiable      416 a part of a file that it has not
 ├── IdempotencyKeyReused    422 the name is another request's
 ├── RateLimited             429 a limit of ours
@@ -259,6 +260,21 @@ class BodyTooLarge(ApiError):
 
     def __init__(self, bytes_max: int) -> None:
         super().__init__(f"The body is larger than {bytes_max} bytes.")
+
+
+class TokensOverLimit(ApiError):
+    """No 429: a client's program would come back, and be refused each time."""
+
+    status = 413
+    code = "tokens_over_limit"
+    should_retry = False
+
+    def __init__(self, needed: int, limit: int) -> None:
+        super().__init__(
+            f"This request can take {needed} tokens, and this key may use {limit} "
+            "a minute: it never fits. Send less text, or a lower output limit."
+        )
+        self.extra = {"limit": "tpm", "needed": str(needed), "available": str(limit)}
 
 
 class RangeUnsatisfiable(ApiError):

@@ -177,7 +177,7 @@ async def test_a_balance_that_shrinks_meanwhile_is_followed_for_a_while(
     ("limits", "limit"),
     [
         (KeyLimits(1, 0, 0), "rpm"),
-        (KeyLimits(0, 50_000, 0), "tpm"),
+        (KeyLimits(0, 20_000, 0), "tpm"),
         (KeyLimits(0, 0, 1), "concurrency"),
     ],
 )
@@ -251,6 +251,74 @@ def capped(storage, caller_with, nano: int, **caps: int):
     caller = caller_with(nano)
     storage.writer.wait(set_caps, caller.key.id, Caps(**caps))
     return caller
+
+
+async def tokens_of(record: Exchange, output_tokens: int) -> int:
+    """What a request with so much output takes with the input counted."""
+    counted = with_margin(await count_input(record.ask, exchanges.MODEL))
+    return counted + output_tokens * record.ask.n
+
+
+@pytest.mark.parametrize(
+    ("fields", "room", "missing", "output"),
+    [
+        ({}, 1000, 0, 1000),
+        ({}, 1000, 1, 999),
+        ({}, FLOOR, 0, FLOOR),
+        ({}, FLOOR, 1, None),
+        ({"max_tokens": 10}, 10, 0, 10),
+        ({"max_tokens": 10}, 10, 1, None),
+        ({"n": 2}, FLOOR, 0, FLOOR),
+        ({"n": 2}, FLOOR, 1, None),
+    ],
+)
+async def test_the_output_is_lowered_to_the_tokens_of_a_minute_or_never_admitted(
+    storage, caller, fields, room, missing, output
+) -> None:
+    text = [{"role": "user", "content": "the quick brown fox jumps over " * 20}]
+    record = asking(caller, messages=text, **fields)
+    tpm = await tokens_of(record, room) - missing
+    record.limits = KeyLimits(0, tpm, 0)
+    await request(holds(storage.writer), record)
+    if output is None:
+        first = worst_case(record.ask, exchanges.MODEL, exchanges.PRICE)
+        refusal = record.refusal
+        assert (refusal.code, refusal.should_retry, refusal.retry_after) == (
+            "tokens_over_limit",
+            False,
+            None,
+        )
+        assert refusal.extra == {
+            "limit": "tpm",
+            "needed": str(first.tokens),
+            "available": str(tpm),
+        }
+        assert not record.held
+        return
+    assert record.refusal is None
+    assert (record.quote.output_tokens, record.rate.tokens_limit) == (output, tpm)
+    assert record.quote.tokens <= tpm
+
+
+async def test_what_fits_no_minute_is_refused_as_such_for_who_is_poor_too(
+    storage, caller_with
+) -> None:
+    """Or somebody would pay in for a request that is refused all the same."""
+    record = asking(caller_with(1))
+    record.limits = KeyLimits(0, FLOOR, 0)
+    await request(holds(storage.writer), record)
+    assert record.refusal.code == "tokens_over_limit"
+
+
+async def test_a_minute_that_others_filled_is_waited_for(storage, caller) -> None:
+    """Lowered to what fits a minute, it is told when the next one begins."""
+    addon, tpm = holds(storage.writer), await tokens_of(asking(), 1000)
+    records = [asking(caller, id="req_1"), asking(caller, id="req_2")]
+    for record in records:
+        record.limits = KeyLimits(0, tpm, 0)
+        await request(addon, record)
+    assert records[0].quote.lowered_to == 1000
+    assert (records[1].refusal.status, records[1].refusal.retry_after) == (429, 60)
 
 
 @pytest.mark.parametrize("cap", ["total_nano", "day_nano", "month_nano"])

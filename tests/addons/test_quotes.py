@@ -9,7 +9,7 @@ import pytest
 
 from addons import endpoints
 from addons.catalogue import Catalogue
-from addons.exchange import Exchange
+from addons.exchange import Exchange, KeyLimits
 from addons.holds import Holds
 from addons.quotes import QUEUE_MAX, Quotes
 from addons.quoting import quote_of, worst_case
@@ -41,17 +41,21 @@ def quotes(storage, clock):
     addon.done()
 
 
-async def ask(addon: Quotes, caller, body: bytes, **request) -> Exchange:
+async def ask(
+    addon: Quotes, caller, body: bytes, limits=exchanges.NO_LIMITS, **request
+) -> Exchange:
     key = caller.key if caller else None
-    record = exchanges.exchange(endpoints.QUOTE, caller=key)
+    record = exchanges.exchange(endpoints.QUOTE, caller=key, limits=limits)
     flow = exchanges.travelling(record, body=body, **request)
     await addon.request(flow)
     record.tail = flow.response.content if flow.response else b""
     return record
 
 
-async def quoted(addon: Quotes, caller, body: bytes) -> dict:
-    record = await ask(addon, caller, body)
+async def quoted(
+    addon: Quotes, caller, body: bytes, limits=exchanges.NO_LIMITS
+) -> dict:
+    record = await ask(addon, caller, body, limits)
     assert record.refusal is None
     return orjson.loads(record.tail)
 
@@ -137,7 +141,8 @@ def some_body(chance: random.Random) -> bytes:
 async def test_the_hold_is_the_quote(
     quotes, storage, clock, caller_with, context_tokens: int
 ) -> None:
-    """For any body, balance and caps: the same amount and limit, or the same no."""
+    """For any body, balance, tokens a minute and caps: the same amount and limit, or
+    the same no."""
     model = replace(exchanges.MODEL, context_tokens=context_tokens)
     quotes.catalogue.models = {"gpt-4o": model}
     chance = random.Random(7)
@@ -152,8 +157,9 @@ async def test_the_hold_is_the_quote(
         caller = caller_with(chance.choice(amounts))
         caps = Caps(*(chance.choice((None, *amounts)) for _ in range(3)))
         storage.writer.wait(set_caps, caller.key.id, caps)
+        taken = worst_case(chat, model, exchanges.PRICE).tokens
+        tpm = chance.choice((0, 0, 0, taken, taken - 1, 330 * chat.n, 250))
 
-        found = await quoted(quotes, caller, body)
         record = exchanges.held(
             id=f"req_{number}",
             held=False,
@@ -161,7 +167,9 @@ async def test_the_hold_is_the_quote(
             ask=chat,
             model=model,
             caller=caller.key,
+            limits=KeyLimits(0, tpm, 0),
         )
+        found = await quoted(quotes, caller, body, record.limits)
         await till.request(exchanges.travelling(record))
 
         assert found["worst_case"]["cost_exact"] == dollars(first)
@@ -185,6 +193,7 @@ async def test_the_hold_is_the_quote(
         "lowered",
         "insufficient_balance",
         "key_budget_exceeded",
+        "tokens_over_limit",
     }
 
 

@@ -15,10 +15,12 @@ from addons.quoting import (
     fitted,
     least_input,
     lowered,
+    never_fits,
     piece_quote,
     price_in_force,
     quote_of,
     with_margin,
+    within,
     worst_case,
 )
 from addons.wire.errors import PriceUnknown
@@ -118,22 +120,28 @@ def quotes(draw) -> Quote:
 
 
 @settings(derandomize=True, deadline=None)
-@given(first=quotes(), input_tokens=st.integers(0, 10**6), share=st.integers(0, 1000))
+@given(
+    first=quotes(),
+    input_tokens=st.integers(0, 10**6),
+    share=st.integers(0, 1000),
+    tpm=st.just(0) | st.integers(1, 10**8),
+)
 def test_the_lowered_limit_is_the_largest_that_is_affordable(
-    first: Quote, input_tokens: int, share: int
+    first: Quote, input_tokens: int, share: int, tpm: int
 ) -> None:
     available = first.amount_nano * share // 500
-    found = lowered(first, input_tokens, available)
+    found = lowered(first, input_tokens, available, tpm)
     if found is None:
-        assert not affordable(first, input_tokens, 1, available)
+        assert not affordable(first, input_tokens, 1, available, tpm)
         return
     assert found.amount_nano <= available
+    assert tpm == 0 or found.tokens <= tpm
     assert 1 <= found.output_tokens <= first.output_tokens
     assert (found.input_tokens, found.choices) == (input_tokens, first.choices)
     assert found.lowered is (found.output_tokens < first.output_tokens)
     if found.lowered:
         more = found.output_tokens + 1
-        assert not affordable(first, input_tokens, more, available)
+        assert not affordable(first, input_tokens, more, available, tpm)
 
 
 @settings(derandomize=True, deadline=None)
@@ -178,6 +186,19 @@ def test_what_is_lowered_below_the_floor_does_not_fit(floor: int, output) -> Non
     room = quote_of(exchanges.PRICE, 10, 300, 1).amount_nano
     found = fitted(first, 10, room, floor)
     assert (found and found.output_tokens) == output
+
+
+@pytest.mark.parametrize(
+    ("tpm", "never"), [(0, False), (265, True), (266, False), (1010, False)]
+)
+def test_what_fits_no_minute_with_any_money_never_fits(tpm: int, never: bool) -> None:
+    first = quote_of(exchanges.PRICE, 10, 1000, 1)
+    assert never_fits(first, 10, 256, tpm) is never
+
+
+@pytest.mark.parametrize(("tpm", "fits"), [(0, True), (1010, True), (1009, False)])
+def test_input_and_all_output_count_against_a_minute(tpm: int, fits: bool) -> None:
+    assert within(quote_of(exchanges.PRICE, 10, 500, 2), tpm) is fits
 
 
 def test_who_asks_for_less_than_the_floor_gets_it() -> None:

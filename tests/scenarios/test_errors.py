@@ -275,13 +275,40 @@ def test_over_the_limit_of_requests_says_when_to_come_back(
 
 
 def test_over_the_limit_of_tokens_is_told_too(start, fake: FakeOpenAI) -> None:
+    gateway = start(change=with_limits(tpm=150))
+    caller = gateway.caller()
+    with Dial(gateway.port) as dial:
+        assert dial.ask(chat(caller.key, max_tokens=100)).status == 200
+        reply = dial.ask(chat(caller.key, max_tokens=100))
+    assert refused(reply, 429, "rate_limit_exceeded")["limit"] == "tpm"
+    assert 1 <= int(reply.headers["retry-after"]) <= 60
+    assert len(fake.requests) == 1
+
+
+def test_what_no_minute_has_room_for_is_not_told_to_come_back(
+    start, fake: FakeOpenAI
+) -> None:
     gateway = start(change=with_limits(tpm=100))
     caller = gateway.caller()
     with Dial(gateway.port) as dial:
         reply = dial.ask(chat(caller.key, max_tokens=100))
-    assert refused(reply, 429, "rate_limit_exceeded")["limit"] == "tpm"
+    said = refused(reply, 413, "tokens_over_limit")
+    assert (said["limit"], said["available"]) == ("tpm", "100")
+    assert reply.headers["x-should-retry"] == "false"
+    assert "retry-after" not in reply.headers
     assert fake.requests == []
     nothing_charged(gateway, caller)
+
+
+def test_a_small_minute_lowers_the_limit_and_says_so(start, fake: FakeOpenAI) -> None:
+    gateway = start(change=with_limits(tpm=500))
+    caller = gateway.caller()
+    with Dial(gateway.port) as dial:
+        reply = dial.ask(chat(caller.key))
+    assert reply.status == 200
+    lowered = int(reply.headers["x-autolist-max-tokens"])
+    assert 256 <= lowered < 500
+    assert fake.requests[0].json["max_completion_tokens"] == lowered
 
 
 def test_one_at_a_time_means_one_at_a_time(start, fake: FakeOpenAI) -> None:

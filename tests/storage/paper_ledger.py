@@ -89,6 +89,8 @@ class PaperLedger:
             return ILLEGAL
         if it.status != "active":
             return ("Blocked", "key")
+        if tpm and tokens > tpm:
+            return ("Oversized", tokens, tpm)
         over = self.over(now, key, amount)
         if over:
             return over

@@ -32,6 +32,7 @@ from storage.ledger import (
     Granted,
     Insufficient,
     OverBudget,
+    Oversized,
     RateLimited,
     RateState,
     Settled,
@@ -170,10 +171,22 @@ def test_tokens_are_counted_before_they_are_used(teller, clock):
     assert tried("d", 100).rate.tokens_remaining == 0
 
 
-def test_an_ask_above_the_whole_token_limit_never_fits(teller):
+def test_an_ask_above_the_whole_token_limit_never_fits(teller, clock):
+    """No wait would help, so none is told, however full or spent the rest is."""
     caller = teller.caller()
-    answer = teller.admit(caller, "a", 1, tpm=100, tokens=101)
-    assert answer == RateLimited("tpm", 60)
+
+    def tried(name, tokens):
+        return teller.admit(
+            caller, name, 1, rpm=1, tpm=100, concurrency=1, tokens=tokens
+        )
+
+    assert tried("a", 101) == Oversized(101, 100)
+    assert isinstance(tried("b", 100), Granted)
+    assert tried("c", 101) == Oversized(101, 100)
+    assert tried("d", 100) == RateLimited("rpm", 60)
+    clock.advance(60)
+    assert tried("e", 101) == Oversized(101, 100)
+    assert teller.available(caller) == 10 * NANO - 1
 
 
 def test_concurrency_is_freed_by_settle_and_void(teller):

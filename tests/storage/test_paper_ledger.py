@@ -23,9 +23,9 @@ AUDIT_EVERY = 5
 ACCOUNTS = 3
 KINDS = (
     "Granted Insufficient Blocked RateLimited/rpm RateLimited/tpm "
-    "RateLimited/concurrency OverBudget/total OverBudget/month OverBudget/day Extended "
-    "Closed InFlight Replayed NotKept KeyReused Settled Voided Created Exists "
-    "Excessive Adjusted IllegalMove"
+    "RateLimited/concurrency Oversized OverBudget/total OverBudget/month "
+    "OverBudget/day Extended Closed InFlight Replayed NotKept KeyReused Settled Voided "
+    "Created Exists Excessive Adjusted IllegalMove"
 ).split()
 
 

@@ -56,6 +56,7 @@ EXPECTED = {
     "IdempotencyKeyInUse": (409, IDEMPOTENCY, "idempotency_key_in_use"),
     "AnswerNotKept": (409, IDEMPOTENCY, "idempotency_answer_not_kept"),
     "BodyTooLarge": (413, INVALID, "body_too_large"),
+    "TokensOverLimit": (413, INVALID, "tokens_over_limit"),
     "RangeUnsatisfiable": (416, INVALID, "range_not_satisfiable"),
     "IdempotencyKeyReused": (422, IDEMPOTENCY, "idempotency_key_reused"),
     "HeadersTooLarge": (431, INVALID, "headers_too_large"),
@@ -87,6 +88,7 @@ NEVER_RETRIED = {
     "ModelUnavailable",
     "MediaDown",
     "AnswerNotKept",
+    "TokensOverLimit",
     "IdempotencyKeyReused",
 }
 # Retrying these is the way to the answer.
