@@ -9,6 +9,7 @@ with its reason; one that is no longer needed fails too.
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,12 @@ def banned(text: str, path: Path) -> Iterator[tuple[Ban, int]]:
                 yield ban, getattr(node, "lineno", 0)
 
 
+@cache
+def banned_in(path: Path) -> tuple[tuple[Ban, int], ...]:
+    """What is banned in a file of the tree, which is read once."""
+    return tuple(banned(read(path), path))
+
+
 def forgiveness(path: Path, ban: Ban) -> tuple[str, str] | None:
     for place, name in FORGIVEN:
         if name == ban.name and inside(path, place):
@@ -268,7 +275,7 @@ def test_lines_fit(path: Path) -> None:
 def test_nothing_banned_is_called(path: Path) -> None:
     found = [
         f"{path}:{line}: {ban.name}: {ban.reason}"
-        for ban, line in banned(read(path), path)
+        for ban, line in banned_in(path)
         if not forgiveness(path, ban)
     ]
     assert found == []
@@ -285,7 +292,7 @@ def test_what_is_forgiven_is_still_done() -> None:
     used = {
         forgiveness(path, ban)
         for path in python_files(*EVERYWHERE)
-        for ban, _ in banned(read(path), path)
+        for ban, _ in banned_in(path)
     }
     assert set(FORGIVEN) - used == set(), "forgiven, but no longer done: take it out"
 

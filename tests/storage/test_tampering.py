@@ -6,14 +6,14 @@ that the list is true: a column that is proved by now, or a new one that is not,
 """
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from config.gateway import LedgerSettings
+from run_proxy import main
 from storage import DATABASE, open_storage
 from storage.audit import audit
 from storage.ledger import Decision, adjust, refund
@@ -23,9 +23,7 @@ from storage.postgres.snapshot import PostgresSnapshot
 from storage.sqlite import SqliteEngine
 from tests.fakes.clock import FakeClock
 from tests.storage.teller import NANO, PRICE, Teller
-from tests.storage.unguarded import in_file, unguard
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.storage.unguarded import in_file, in_postgres, unguard
 
 # table -> the row that is changed, and what a finding may call it. A hold and its usage
 # have one digest, so both are called by the request's id.
@@ -285,23 +283,44 @@ def test_a_row_that_is_gone_is_missed(books, table, where):
 # The command.
 
 
-def verify(data, *options):
-    command = [sys.executable, "run_proxy.py", "verify", "--data", data, *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+class Operator:
+    """Has the ledger before it, with what a hand did to it."""
+
+    def __init__(self, data, url):
+        self.data, self.url = data, url
+
+    def verify(self, *options):
+        environ = {"AUTOLIST_STORAGE": self.url}
+        command = ["verify", "--data", str(self.data), *options]
+        return CliRunner().invoke(main, command, env=environ)
+
+    def corrupt(self, statement):
+        path = self.data / DATABASE
+        with in_postgres(self.url) if self.url else in_file(path) as execute:
+            execute(statement)
 
 
-def test_the_command_says_proved_and_that_a_hold_waits(data):
-    done = verify(data)
-    assert (done.returncode, done.stderr) == (3, "")
+@pytest.fixture
+def operator(url, request, tmp_path):
+    if url:
+        return Operator(lived(tmp_path / "data", url), url)
+    return Operator(request.getfixturevalue("data"), "")
+
+
+def test_the_command_says_proved_and_that_a_hold_waits(operator):
+    done = operator.verify()
+    assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout == (
         f"proved: {TRANSFERS} transfers, 1 open holds\n"
         "1 of them wait for the gateway's next start\n"
     )
 
 
-def test_the_command_says_proved(data):
-    open_storage(data, LedgerSettings(), gateway=True).close()
-    assert (verify(data).returncode, verify(data, "--since").returncode) == (0, 0)
+def test_the_command_says_proved(operator):
+    data, url = operator.data, operator.url
+    open_storage(data, LedgerSettings(), gateway=True, url=url).close()
+    assert operator.verify().exit_code == 0
+    assert operator.verify("--since").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -312,10 +331,10 @@ def test_the_command_says_proved(data):
         ("UPDATE account SET credits_posted = 0 WHERE id = 2", "account 2"),
     ],
 )
-def test_the_command_names_the_row_and_ends_with_one(data, statement, row):
-    FileBooks(data).corrupt(statement)
-    done = verify(data)
-    assert (done.returncode, f" {row}" in done.stdout) == (1, True)
-    shown = orjson.loads(verify(data, "--json").stdout)
+def test_the_command_names_the_row_and_ends_with_one(operator, statement, row):
+    operator.corrupt(statement)
+    done = operator.verify()
+    assert (done.exit_code, f" {row}" in done.stdout) == (1, True)
+    shown = orjson.loads(operator.verify("--json").stdout)
     assert shown["proved"] is False
     assert any(found["row"].startswith(row) for found in shown["findings"])
