@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from storage.ownership import give
+
 FILE = "broken"
 BYTES_MAX = 4096
 
@@ -35,6 +37,7 @@ class FileAlarm:
     def sound(self, reason: str) -> None:
         partial = self._path.with_name(f".{FILE}.{os.getpid()}")
         partial.write_bytes(reason.encode()[:BYTES_MAX])
+        give(partial)
         os.replace(partial, self._path)
 
     def reason(self) -> str | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import apsw
 
 from storage import checkpoint
-from storage.audit import Finding, audit
+from storage.audit import Finding, prove
 from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
 from storage.migrations import migrate
-from storage.sqlite import UNAVAILABLE, SqliteSnapshot, check, open_reader
+from storage.ownership import give
+from storage.sqlite import UNAVAILABLE, SqliteEngine, check, open_reader
 
 PAGES_A_STEP = 1000
 Progress = Callable[[int, int], None]
@@ -66,6 +67,7 @@ def restore(source: Path, data: Path, name: str, now_ns: int) -> list[Finding]:
         _copy(source, partial, lambda done, total: None, PAGES_A_STEP)
         findings = _examine(partial, now_ns)
         if not findings:
+            give(partial)
             # A proof of another ledger says nothing about this one.
             (data / checkpoint.FILE).unlink(missing_ok=True)
             os.link(partial, target)
@@ -108,11 +110,16 @@ def _examine(path: Path, now_ns: int | None = None) -> list[Finding]:
         check(connection)
         if now_ns is not None:
             migrate(connection, now_ns)
-        return audit(SqliteSnapshot(connection))
     except DatabaseDamaged as error:
         raise DatabaseDamaged(f"the copy is not good: {error}") from error
     finally:
         connection.close()
+    try:
+        return prove(SqliteEngine(path).snapshot)[0]
+    except LedgerUnavailable as error:
+        # Nobody else has the file: what cannot be read, such as a sum of amounts that
+        # is no amount any more, is wrong with the ledger in it.
+        return [Finding("I6", "database", str(error))]
 
 
 def _sync_directory(path: Path) -> None:

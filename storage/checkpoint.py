@@ -22,6 +22,7 @@ import orjson
 from storage.chain import FIRST
 from storage.engine import Snapshot
 from storage.errors import DatabaseDamaged
+from storage.ownership import give
 from storage.secrets import Secrets
 from storage.statements import HOUSE, LAST_TRANSFER
 
@@ -57,6 +58,7 @@ def write(data: Path, secrets: Secrets, checkpoint: Checkpoint) -> None:
     text = orjson.dumps({"proved": content, "seal": _seal(secrets, content)})
     partial = data / f".{FILE}.{os.getpid()}"
     partial.write_bytes(text)
+    give(partial)
     os.replace(partial, data / FILE)
 
 

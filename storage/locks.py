@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.ownership import give, open_owned
+
 _BOOTS = "boots"
 
 
@@ -37,7 +39,7 @@ class FileLock:
     @classmethod
     def _take(cls, path: Path, how: int) -> "FileLock | None":
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_owned(path)
             try:
                 fcntl.flock(descriptor, how)
             except BlockingIOError:
@@ -69,6 +71,7 @@ class Boots:
     def __init__(self, data: Path) -> None:
         self._directory = data / _BOOTS
         self._directory.mkdir(mode=0o700, exist_ok=True)
+        give(self._directory)
 
     def take(self, boot_id: str) -> FileLock:
         """Called before a boot's first row, so that no living boot looks dead."""

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from storage import statements as sql
 from storage.database import Ledgerbase
 from storage.errors import DatabaseDamaged, WrongSecret
+from storage.ownership import give
 
 _FILE = "secret"
 _BYTES = 32
@@ -104,6 +105,7 @@ def _create(path: Path) -> None:
             file.write(os.urandom(_BYTES))
             file.flush()
             os.fsync(file.fileno())
+        give(Path(temporary))
         os.link(temporary, path)
     except FileExistsError:
         pass

@@ -36,6 +36,7 @@ from storage.errors import (
 )
 from storage.locks import Boots, FileLock, locked
 from storage.migrations import migrate
+from storage.ownership import open_owned
 from storage.statements import LAST_TRANSFER
 from storage.turns import Turns
 
@@ -98,7 +99,7 @@ class SqliteEngine:
         """
         path = self.path
         with locked(path.parent / "schema.lock"), _faults_named(path):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(open_owned(path))
             connection = open_writer(path, self.busy_seconds)
             try:
                 if checked:

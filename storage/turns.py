@@ -23,13 +23,15 @@ import os
 import threading
 from pathlib import Path
 
+from storage.ownership import open_owned
+
 
 class Turns:
     """The queue of the processes that write to one directory. For one thread."""
 
     def __init__(self, data: Path) -> None:
-        self._next = _open(data / "next.lock")
-        self._turn = _open(data / "turn.lock")
+        self._next = open_owned(data / "next.lock")
+        self._turn = open_owned(data / "turn.lock")
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._wanted = False
@@ -114,10 +116,6 @@ class Turns:
     def _end(self) -> None:
         os.close(self._next)
         os.close(self._turn)
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _try(descriptor: int) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from config.gateway import LedgerSettings
 from storage import DATABASE, Storage, engine_at, open_storage
 from storage.commands.options import storage_url
@@ -24,11 +26,25 @@ def opened(data: Path, make: bool = False) -> Iterator[Storage]:
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     try:
+        _warn(storage)
         yield storage
     except StorageError as error:
         raise Refused(str(error)) from error
     finally:
         storage.close()
+
+
+def _warn(storage: Storage) -> None:
+    """A ledger that does not add up is looked into and mended with these commands, so
+    none is refused; but nobody shall move money in it unaware."""
+    reason = storage.alarm.reason()
+    if reason is not None:
+        click.echo(
+            f"warning: the ledger does not add up: {reason}\n"
+            "No gateway admits anything; what this command does is booked all the same."
+            " Run `verify`.",
+            err=True,
+        )
 
 
 def engine_of(data: Path) -> Engine:

@@ -3,7 +3,6 @@
 What else a name does is told in tests/scenarios/test_replays.py.
 """
 
-import select
 from collections import Counter
 from contextlib import ExitStack
 
@@ -11,11 +10,11 @@ import pytest
 
 from tests.fakes.openai_script import Answer, Gate, Status, after
 from tests.fakes.openai_server import FakeOpenAI
-from tests.faults.conftest import GIVEN_NANO, WAIT_SECONDS, Lab
+from tests.faults.conftest import GIVEN_NANO, Lab
 from tests.faults.marked import ADMIT, SETTLE
 from tests.faults.marks import AFTER, BEFORE, TORN
 from tests.faults.test_kill import COST_NANO, ask_and_lose
-from tests.scenarios.dial import CHAT, Dial, Reply, ask_body, request
+from tests.scenarios.dial import CHAT, Dial, Reply, all_but_one, ask_body, request
 from tests.scenarios.harness import Caller, Gateway
 
 AT_ONCE = 20
@@ -40,16 +39,10 @@ def test_23_of_twenty_at_once_one_runs(
     asked = named(caller.key)
     with ExitStack() as stack:
         dials = [stack.enter_context(Dial(gateway.port)) for _ in range(AT_ONCE)]
-        waiting = {dial.socket: dial for dial in dials}
-        for dial in dials:
-            dial.send(asked)
-        replies = []
-        while len(replies) < AT_ONCE - 1:
-            ready, _, _ = select.select(list(waiting), [], [], WAIT_SECONDS)
-            replies += [waiting.pop(one).reply() for one in ready]
+        replies, runner = all_but_one(dials, asked)
         fake.wait_for(1)
         gate.open()
-        replies += [dial.reply() for dial in waiting.values()]
+        replies.append(runner.reply())
     assert Counter(reply.status for reply in replies) == {409: AT_ONCE - 1, 200: 1}
     assert len(fake.requests) == 1
     gateway.settled()

@@ -5,9 +5,10 @@ so that an answer that never comes fails its test by name.
 """
 
 import json
+import select
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -169,6 +170,23 @@ def chat(key: str, **parameters: Any) -> bytes:
     return request(
         "POST", CHAT, ask_body(**parameters), {"Authorization": f"Bearer {key}"}
     )
+
+
+def all_but_one(dials: Sequence[Dial], asked: bytes) -> tuple[list[Reply], Dial]:
+    """Send the same on all at once, and read what is answered at once: all of it but
+    one. The connection that is left still waits for its answer."""
+    waiting = {dial.socket: dial for dial in dials}
+    for dial in dials:
+        dial.send(asked)
+    replies: list[Reply] = []
+    while len(waiting) > 1:
+        ready, _, _ = select.select(list(waiting), [], [], WAIT_SECONDS)
+        assert ready, f"{len(waiting)} are still not answered"
+        # Also if the last two are answered at once, one is left.
+        for one in ready[: len(waiting) - 1]:
+            replies.append(waiting.pop(one).reply())
+    (left,) = waiting.values()
+    return replies, left
 
 
 def events(body: bytes) -> list[Any]:

@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from tests.scenarios.dial import Dial, events, request, said
+from tests.scenarios.dial import Dial, all_but_one, events, request, said
 
 
 @pytest.fixture
@@ -79,3 +80,19 @@ def test_events_are_read_from_a_stream() -> None:
     )
     assert found[-1] == "[DONE]"
     assert said(found) == "a"
+
+
+def test_of_all_who_ask_at_once_the_one_without_an_answer_is_left() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = server.getsockname()[1]
+        dials, peers = [], []
+        for _ in range(3):
+            dials.append(stack.enter_context(Dial(port)))
+            peers.append(stack.enter_context(server.accept()[0]))
+        for peer in (peers[0], peers[2]):
+            peer.sendall(b"HTTP/1.1 409 No\r\nContent-Length: 0\r\n\r\n")
+        replies, left = all_but_one(dials, b"ask")
+        assert [reply.status for reply in replies] == [409, 409]
+        assert left is dials[1]
+        assert [peer.recv(3) for peer in peers] == [b"ask"] * 3

@@ -5,7 +5,6 @@ the Idempotency-Key.
 """
 
 import json
-import select
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from tests.fakes.openai_script import Answer, End, Gate, Silence, Status, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.child import Child, prove
 from tests.scenarios.conftest import Start
-from tests.scenarios.dial import CHAT, Dial, Reply, ask_body, request
+from tests.scenarios.dial import CHAT, Dial, Reply, all_but_one, ask_body, request
 from tests.scenarios.harness import Caller, Gateway, environ_of, with_limits
 
 AT_ONCE = 20
@@ -90,17 +89,10 @@ def test_twenty_at_once_are_one(
     asked = named(caller.key)
     with ExitStack() as stack:
         dials = [stack.enter_context(Dial(gateway.port)) for _ in range(AT_ONCE)]
-        waiting = {dial.socket: dial for dial in dials}
-        for dial in dials:
-            dial.send(asked)
-        refused = []
-        while len(refused) < AT_ONCE - 1:
-            ready, _, _ = select.select(list(waiting), [], [], WAIT_SECONDS)
-            refused += [waiting.pop(one).reply() for one in ready]
+        refused, runner = all_but_one(dials, asked)
         # The one that is left is the only one that got any further.
         fake.wait_for(1)
         gate.open()
-        (runner,) = waiting.values()
         first = runner.reply()
     assert {advice(reply) for reply in refused} == {(409, IN_USE, "1", "true")}
     assert first.status == 200 and "x-autolist-replayed" not in first.headers

@@ -93,6 +93,24 @@ def test_a_ledger_that_does_not_add_up_is_copied_and_said_so(
     teller.sql("UPDATE key SET open_holds = 0")
 
 
+def test_amounts_too_large_to_be_added_are_a_finding(
+    teller, storage, corrupt, tmp_path
+):
+    """SQLite refuses the sum; the copy is made, and what is wrong with it is said."""
+    caller = teller.caller()
+    teller.admit(caller, "r1", 1)
+    teller.settle("r1", 1)
+    corrupt("UPDATE spending SET spent_nano = ?1", (2**63 - 1,))
+    corrupt("INSERT INTO spending VALUES (1, 1, ?1)", (2**63 - 1,))
+    found = backup(storage.engine.path, tmp_path / "copy.db")
+    assert "key 1" in found[0].row
+    restored = restore(tmp_path / "copy.db", tmp_path / "new", "autolist.db", 1)
+    assert restored == found
+    assert list((tmp_path / "new").iterdir()) == []
+    corrupt("DELETE FROM spending WHERE day = 1")
+    corrupt("UPDATE spending SET spent_nano = 1")
+
+
 def test_without_a_ledger_there_is_no_copy(tmp_path):
     with pytest.raises(LedgerUnavailable):
         backup(tmp_path / "none.db", tmp_path / "copy.db")

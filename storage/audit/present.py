@@ -1,4 +1,4 @@
-"""What stands: balances, keys, prices, vouchers and refunds, as they are now.
+"""The present: balances, keys, prices, vouchers and refunds, as they are now.
 
 These are small beside the transfers and are proved in full each time, also after a
 checkpoint.

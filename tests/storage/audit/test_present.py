@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.audit.standing import STANDING, dead_boots_hold_nothing
+from storage.audit.present import STANDING, dead_boots_hold_nothing
 from storage.checkpoint import BEGINNING, Checkpoint
 from storage.ledger import Decision, refund
 from storage.vouchers import create_vouchers, redeem
