@@ -13,13 +13,14 @@ takes the checkpoint away: whoever starts again proves all of it.
 import logging
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from storage import checkpoint
 from storage.alarm import Alarm
 from storage.audit import Finding, dead_boots_hold_nothing, prove
 from storage.checkpoint import BEGINNING, Checkpoint
-from storage.engine import Engine, Snapshot
+from storage.engine import Engine, Snapshot, View
 from storage.errors import DatabaseDamaged, LedgerUnavailable, StorageError
 from storage.prover import Prover
 from storage.secrets import Secrets
@@ -56,9 +57,11 @@ class Auditor:
         self._stopped = False
         # Whoever dies while this looks has until the next look to be recovered.
         swept = self._sweep()
-        findings, reached = prove(self._view, self.proved)
-        with self._view() as snapshot:
-            findings.extend(dead_boots_hold_nothing(snapshot, swept.__contains__))
+        with self._engine.snapshots() as snapshots:
+            view = partial(self._view, snapshots)
+            findings, reached = prove(view, self.proved)
+            with view() as snapshot:
+                findings.extend(dead_boots_hold_nothing(snapshot, swept.__contains__))
         if findings:
             self._tell(findings)
         else:
@@ -97,10 +100,10 @@ class Auditor:
             log.error("the other processes cannot be told: %s", error)
 
     @contextmanager
-    def _view(self) -> Iterator[Snapshot]:
+    def _view(self, snapshots: View) -> Iterator[Snapshot]:
         if self._stopped:
             raise LedgerUnavailable("the audit was ended")
-        with self._engine.snapshot() as snapshot:
+        with snapshots() as snapshot:
             self._snapshot = snapshot
             try:
                 yield snapshot

@@ -6,7 +6,7 @@ its faults mean, and how a snapshot is read. Statements have numbered parameters
 and are written so that every engine understands them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -90,6 +90,10 @@ class Snapshot(Protocol):
         ...
 
 
+View = Callable[[], AbstractContextManager[Snapshot]]
+"""Gives a new snapshot each time it is called."""
+
+
 class Reads(Protocol):
     """Short reads from any thread. Raises LedgerUnavailable only."""
 
@@ -156,7 +160,11 @@ class Engine(Protocol):
         ...
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
-        """For one long job, such as an audit."""
+        """For one long job, such as a backup."""
+        ...
+
+    def snapshots(self) -> AbstractContextManager[View]:
+        """For a job that needs several, one after the other, such as an audit."""
         ...
 
     def reads(self) -> Reads: ...

@@ -27,7 +27,7 @@ from peewee import InterfaceError, PeeweeException
 from playhouse.apsw_ext import APSWDatabase
 
 from storage.alarm import FileAlarm
-from storage.engine import Params, Row, Tip, Upkeep
+from storage.engine import Params, Row, Tip, Upkeep, View
 from storage.errors import (
     DatabaseDamaged,
     LedgerUnavailable,
@@ -130,6 +130,11 @@ class SqliteEngine:
                 connection.close()
         except apsw.Error as error:
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+    @contextmanager
+    def snapshots(self) -> Iterator[View]:
+        """A connection is cheap here: each has its own."""
+        yield self.snapshot
 
     def repeats(self, error: BaseException) -> bool:
         """Never: who waited for a lock has waited long enough."""

@@ -30,12 +30,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from storage.audit.findings import FINDINGS_MAX, Finding, Findings
-from storage.audit.holds import HOLDS, USAGE, View, wrong_rows
+from storage.audit.holds import HOLDS, USAGE, wrong_rows
 from storage.audit.present import STANDING, dead_boots_hold_nothing
 from storage.audit.rows import SLICE_ROWS
 from storage.audit.story import Story
 from storage.checkpoint import BEGINNING, Checkpoint, newest
-from storage.engine import Snapshot
+from storage.engine import Snapshot, View
 from storage.errors import LedgerUnavailable
 
 __all__ = [

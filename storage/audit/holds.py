@@ -6,13 +6,10 @@ comes to Python; each wrong row comes once, with a mark for each thing wrong wit
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from storage.audit.findings import Finding, Findings
-from storage.engine import Snapshot
-
-View = Callable[[], AbstractContextManager[Snapshot]]
+from storage.engine import Snapshot, View
 
 
 @dataclass(frozen=True, slots=True)

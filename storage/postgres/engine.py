@@ -27,7 +27,7 @@ from psycopg import adapt, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 
-from storage.engine import Upkeep
+from storage.engine import Snapshot, Upkeep, View
 from storage.errors import (
     DatabaseDamaged,
     LedgerUnavailable,
@@ -143,8 +143,15 @@ class PostgresEngine:
         return PostgresConnection(connection, self)
 
     @contextmanager
-    def snapshot(self) -> Iterator[PostgresSnapshot]:
+    def snapshot(self) -> Iterator[Snapshot]:
         """Raises LedgerUnavailable for what the database does while it is read, too."""
+        with self.snapshots() as view, view() as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def snapshots(self) -> Iterator[View]:
+        """One after the other, all in one session: a proof takes several, and opening a
+        session costs the server more than most of them do."""
         try:
             with self._open(
                 default_transaction_read_only="on",
@@ -155,8 +162,13 @@ class PostgresEngine:
             ) as connection:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.autocommit = False
-                yield PostgresSnapshot(connection)
-                connection.rollback()
+
+                @contextmanager
+                def view() -> Iterator[PostgresSnapshot]:
+                    yield PostgresSnapshot(connection)
+                    connection.rollback()
+
+                yield view
         except psycopg.Error as error:
             raise LedgerUnavailable(
                 f"the ledger cannot be read: {_one_line(error)}"

@@ -6,7 +6,8 @@ from itertools import count
 import pytest
 
 from config.gateway import LedgerSettings
-from storage import open_storage
+from storage import DATABASE, open_storage
+from storage.sqlite import SqliteEngine
 from tests.fakes.clock import FakeClock
 from tests.storage.teller import PRICE, Teller
 from tests.storage.unguarded import in_file, in_postgres
@@ -82,8 +83,25 @@ def corrupt(storage, url):
         yield execute
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory):
+    """A file with our tables and nothing in them, to be copied: making them takes
+    longer than most tests. Those that open a directory themselves make their own."""
+    path = tmp_path_factory.mktemp("empty") / DATABASE
+    SqliteEngine(path).prepare(0, checked=False)
+    return path
+
+
 @pytest.fixture
-def storage(open_ledger):
+def prepared(data, url, request):
+    """As the directory looks when somebody stopped after making the tables."""
+    if not url and not data.exists():
+        data.mkdir(mode=0o700)
+        shutil.copy(request.getfixturevalue("empty_file"), data)
+
+
+@pytest.fixture
+def storage(prepared, open_ledger):
     """A gateway's storage. Whatever the test did, the ledger must add up after it."""
     storage = open_ledger()
     yield storage

@@ -94,9 +94,9 @@ def test_one_that_is_stopped_raises_and_may_run_again(storage, since):
         def __init__(self, engine):
             self.engine = engine
 
-        def snapshot(self):
+        def snapshots(self):
             since.stop()
-            return self.engine.snapshot()
+            return self.engine.snapshots()
 
     since._engine = Stopping(storage.engine)
     with pytest.raises(LedgerUnavailable, match="ended"):
