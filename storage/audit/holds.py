@@ -80,8 +80,9 @@ HOLDS = Table(
         ),
         Wrong(
             "I5",
-            "h.state = 'voided' AND (u.cost_nano + u.paid_nano + u.shortfall_nano"
-            " + u.buy_nano <> 0 OR u.cost_pico <> '0' OR u.buy_pico NOT IN ('', '0'))"
+            "h.state = 'voided' AND (u.cost_nano <> 0 OR u.paid_nano <> 0"
+            " OR u.shortfall_nano <> 0 OR u.buy_nano <> 0"
+            " OR u.cost_pico <> '0' OR u.buy_pico NOT IN ('', '0'))"
             " AND NOT EXISTS (SELECT 1 FROM transfer t WHERE t.id = 'late:' || h.id)",
             "it is voided, its usage row has a cost, and no late transfer charged it",
         ),

@@ -126,7 +126,7 @@ def nobody_owes(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
     statement = """
         SELECT id, credits_posted - debits_posted - debits_pending
         FROM account
-        WHERE kind = 'user' AND debits_posted + debits_pending > credits_posted
+        WHERE kind = 'user' AND debits_pending > credits_posted - debits_posted
     """
     for account_id, available in snapshot.rows(statement):
         yield Finding("I4", f"account {account_id}", f"available is {available}")

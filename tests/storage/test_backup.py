@@ -10,6 +10,8 @@ from storage.errors import DatabaseDamaged, LedgerUnavailable
 from storage.sqlite import open_reader
 from tests.storage.teller import NANO, Teller
 
+# A server has its own tools for copies; that they are named is told in
+# commands/test_backups.py.
 pytestmark = pytest.mark.usefixtures("only_sqlite")
 
 

@@ -149,6 +149,7 @@ def test_several_processes_write_one_ledger(place):
 
 
 def test_a_second_gateway_is_refused_while_the_first_lives(only_sqlite, place):
+    """Of a file; a server has as many as there are."""
     storage = place.opened()
     caller = Teller(storage).caller(START_NANO)
     storage.close()

@@ -19,6 +19,7 @@ from storage.keys import (
     well_formed,
 )
 from storage.ledger import OverBudget
+from storage.models import TABLES
 from tests.storage.teller import Teller
 
 
@@ -71,12 +72,21 @@ def test_regenerate_works_after_a_revocation(teller, storage):
 
 
 def test_no_plain_key_is_in_the_file(only_sqlite, open_ledger):
+    """Nor in what SQLite keeps beside the rows."""
     storage = open_ledger()
     caller = Teller(storage).caller()
     storage.close()
     stored = storage.engine.path.read_bytes()
     assert caller.key.hash in stored
     assert caller.key.plain.encode() not in stored
+
+
+def test_no_plain_key_is_in_any_row(teller):
+    caller = teller.caller()
+    names = [model._meta.table_name for model in TABLES]
+    stored = str([teller.sql(f'SELECT * FROM "{name}"') for name in names])
+    assert str(caller.key.hash) in stored
+    assert caller.key.plain not in stored
 
 
 def test_a_key_is_made_with_limits_and_caps_of_its_own(teller, storage):

@@ -18,33 +18,32 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
-def path(only_sqlite, open_ledger):
+def storage(prepared, open_ledger):
     """A ledger that these tests may break."""
     storage = open_ledger()
     teller = Teller(storage)
     teller.admit(teller.caller(), "r1", NANO)
     teller.settle("r1", 5)
+    return storage
+
+
+@pytest.fixture
+def prover(storage, data, url):
+    return Prover(data, url)
+
+
+@pytest.fixture
+def path(only_sqlite, storage):
     return storage.engine.path
 
 
-def test_a_ledger_beside_its_gateway_is_proved(path):
-    assert Prover(path.parent).run() == []
+def test_a_ledger_beside_its_gateway_is_proved(prover):
+    assert prover.run() == []
 
 
-def test_a_ledger_on_a_server_is_proved(only_postgres, teller, data, url):
-    teller.admit(teller.caller(), "r1", NANO)
-    assert Prover(data, url).run() == []
-    teller.sql("UPDATE account SET debits_pending = 5 WHERE id = 5")
-    (found, *_) = Prover(data, url).run()
-    assert (found.invariant, found.row) == ("I3", "account 5")
-    teller.sql(f"UPDATE account SET debits_pending = {NANO} WHERE id = 5")
-
-
-def test_what_is_wrong_is_told_row_by_row(path):
-    connection = apsw.Connection(str(path))
-    connection.execute("UPDATE account SET credits_posted = 6 WHERE id = 2")
-    connection.close()
-    found = Prover(path.parent).run()
+def test_what_is_wrong_is_told_row_by_row(prover, corrupt):
+    corrupt("UPDATE account SET credits_posted = 6 WHERE id = 2")
+    found = prover.run()
     assert {(one.invariant, one.row) for one in found} == {
         ("I1", "account"),
         ("I2", "account 2"),
@@ -52,6 +51,7 @@ def test_what_is_wrong_is_told_row_by_row(path):
 
 
 def test_a_damaged_file_is_a_finding(path, open_ledger):
+    """A server looks after its own pages."""
     storage = open_ledger(gateway=False)
     storage.close()
     connection = apsw.Connection(str(path))
@@ -73,9 +73,8 @@ def test_what_cannot_be_read_proves_nothing(tmp_path):
         Prover(tmp_path / "nowhere").run()
 
 
-def test_one_that_is_stopped_proves_nothing(path):
+def test_one_that_is_stopped_proves_nothing(prover):
     """Stopped from another thread, as soon as there is something to stop."""
-    prover = Prover(path.parent)
     raised = []
 
     def prove():
@@ -91,7 +90,7 @@ def test_one_that_is_stopped_proves_nothing(path):
     assert raised == ["the whole could not be proved: it was ended"]
 
 
-def test_it_ends_with_whoever_started_it(path):
+def test_it_ends_with_whoever_started_it():
     """The pipe closes: it does not wait for an answer nobody reads."""
     pipe = subprocess.PIPE
     program = "from storage import prover; prover._end_with_parent()"
@@ -101,7 +100,7 @@ def test_it_ends_with_whoever_started_it(path):
         assert process.wait(30) == 1
 
 
-def test_it_gives_way_to_those_who_serve(path):
+def test_it_gives_way_to_those_who_serve(storage, data, url):
     program = (
         "from storage import prover; import os\n"
         "prover.findings_of = lambda engine: os.write(2, b'%d' % os.nice(0)) and []\n"
@@ -113,7 +112,7 @@ def test_it_gives_way_to_those_who_serve(path):
         command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT
     ) as process:
         # The pipe stays open until it has answered: that is how it knows us alive.
-        process.stdin.write(orjson.dumps([str(path.parent), ""]) + b"\n")
+        process.stdin.write(orjson.dumps([str(data), url]) + b"\n")
         process.stdin.flush()
         said = process.stderr.read()
     assert int(said) == min(os.nice(0) + NICENESS, 19)

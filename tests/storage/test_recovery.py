@@ -49,6 +49,7 @@ def test_the_next_gateway_voids_what_a_dead_one_left(open_ledger, clock):
 def test_the_holds_of_the_living_are_left_alone(
     only_sqlite, open_ledger, clock, data
 ):
+    """By its lock file; for leases see postgres/test_leases.py."""
     storage = open_ledger()
     caller = Teller(storage).caller(NANO)
     sibling = Boots(data).take("boot_alive")

@@ -14,6 +14,7 @@ from storage.sqlite import (
     uri,
 )
 
+# About the engine itself; the other one's tests are in postgres/.
 pytestmark = pytest.mark.usefixtures("only_sqlite")
 
 
