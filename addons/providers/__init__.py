@@ -13,6 +13,7 @@ from addons.providers.dashscope_native import DASHSCOPE_NATIVE
 from addons.providers.deepseek import DEEPSEEK
 from addons.providers.demo import DEMO
 from addons.providers.openai import OPENAI
+from addons.providers.runway import RUNWAY
 from addons.providers.stability import STABILITY
 
 __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
@@ -24,5 +25,6 @@ REGISTRY: dict[str, Dialect] = {
     "dashscope-native": DASHSCOPE_NATIVE,
     "deepseek": DEEPSEEK,
     "stability": STABILITY,
+    "runway": RUNWAY,
     "demo": DEMO,
 }
