@@ -20,6 +20,7 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
 from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
+from addons.wire.videos import VideoAsk
 from config import Price
 from config.prices import PLAIN, Situation, worst_quantities
 from config.settings import Candidate, Clocks, Credential, Model, Provider
@@ -164,7 +165,7 @@ class Exchange:
     started_ns: int
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None
-    ask: ChatAsk | ImageAsk | None = None
+    ask: ChatAsk | ImageAsk | VideoAsk | None = None
     model: Model | None = None
     replay: ReplayKey | None = None
     replayed: Replayed | None = None

@@ -29,7 +29,7 @@ NANOSECONDS = 1_000_000_000
 NANOSECONDS_A_MICROSECOND = 1_000
 
 PREFLIGHT_HEADERS = {
-    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
     "access-control-allow-headers": "authorization, content-type, x-api-key, *",
     "access-control-max-age": "86400",
 }
