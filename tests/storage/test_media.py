@@ -454,7 +454,8 @@ def test_a_file_may_come_in_pieces(store):
         name = part.keep()
     found = store.locate(name)
     assert (found.media_type, found.size) == ("video/mp4", 13)
-    assert found.open().read() == b"one two three"
+    with found.open() as file:
+        assert file.read() == b"one two three"
     assert files(store.directory) == [found.path]
     assert store.used_bytes == 13
 
@@ -505,6 +506,7 @@ def test_the_store_may_be_full_in_the_middle(store):
 
 def test_parts_of_many_threads_share_the_room(store):
     """Eight want a quarter of it each; of those that get none nothing is left."""
+    store.sweep()
     names, full, together = [], [], threading.Barrier(8)
 
     def write():
