@@ -12,6 +12,7 @@ from addons.providers.dashscope import DASHSCOPE
 from addons.providers.dashscope_native import DASHSCOPE_NATIVE
 from addons.providers.deepseek import DEEPSEEK
 from addons.providers.demo import DEMO
+from addons.providers.fal import FAL
 from addons.providers.openai import OPENAI
 from addons.providers.runway import RUNWAY
 from addons.providers.stability import STABILITY
@@ -26,5 +27,6 @@ REGISTRY: dict[str, Dialect] = {
     "deepseek": DEEPSEEK,
     "stability": STABILITY,
     "runway": RUNWAY,
+    "fal": FAL,
     "demo": DEMO,
 }

@@ -33,9 +33,9 @@ import orjson
 from addons.providers.base import JSON_HEADERS, NOTHING, UpstreamRequest
 from addons.providers.imaging import Retell, as_it_is
 from addons.wire.checks import shown
-from addons.wire.errors import ApiError, BadParameter, UpstreamFailed
+from addons.wire.errors import ApiError, BadParameter, ContentRefused, UpstreamFailed
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
-from addons.wire.videos import VideoAsk
+from addons.wire.videos import PROMPT_CHARS_MAX, VideoAsk
 
 type State = Literal["queued", "running", "made", "failed", "unclear"]
 # The states of a task that is not over.
@@ -48,8 +48,9 @@ PROGRESS_MAX = 100
 # provider may be busy. All other refusals say that there is no such task.
 PASSING = frozenset({401, 402, 403, 408, 409, 425, 429})
 SERVER_FAULTS = 500
+# The one that is about what was asked for, and not about the asking.
+JUDGED = 422
 
-GONE = "The provider no longer knows the video."
 CANCELLED = "The provider cancelled the video."
 NO_VIDEO = "The provider made no video."
 
@@ -148,8 +149,8 @@ class Filming:
     ratios: Mapping[str, str]
     resolutions: Mapping[str, str]
     durations: tuple[int, ...]
-    # UTF-16 units, as it counts itself.
-    prompt_units: int
+    # UTF-16 units; where it names no limit, more than any ask has.
+    prompt_units: int = 2 * PROMPT_CHARS_MAX
     headers: Mapping[str, str] = NOTHING
     # How often it may be asked about one task at most.
     poll_seconds: int = 5
@@ -262,11 +263,14 @@ class Filming:
     def _refused(
         self, status: int, headers: Mapping[str, str], body: bytes
     ) -> Polled:
-        """A question about a task was refused: for now, or because there is none."""
+        """A question about a task was refused: for now, or because there is no such
+        task, or because that is how it ended."""
         error = self.read_error(status, headers, body)
         if status in PASSING or not 400 <= status < SERVER_FAULTS:
             return Polled("unclear", failure=error)
-        return Polled("failed", failure=UpstreamFailed(GONE, detail=error.detail))
+        if status == JUDGED or isinstance(error, ContentRefused):
+            return Polled("failed", failure=error)
+        return Polled("failed", failure=UpstreamFailed(NO_VIDEO, detail=error.detail))
 
     def _answer_in(self, body: bytes) -> dict[str, Any]:
         """A body as the object it must be; the ApiError it carries instead."""
