@@ -2,14 +2,16 @@
 
 It is never in memory as a whole: what comes is written to the disk a part at a time, in
 a thread, and becomes a file with a name only when all of it is there. What it is says
-its own beginning, not the provider. A file takes no longer than `total_seconds`, however
-slowly somebody sends it.
+its own beginning, not the provider. A file takes no longer than `total_seconds`,
+however slowly somebody sends it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, Protocol
 
 from addons.upstream.fetch import Fetch, NotAllowed
 from addons.wire.errors import UpstreamFailed, UpstreamTimeout
@@ -26,6 +28,8 @@ HOPELESS = (NotAllowed, MediaTooLarge)
 
 MP4_MARK, QUICKTIME = b"ftyp", b"qt  "
 EBML, WEBM_MARK = b"\x1aE\xdf\xa3", b"webm"
+
+type Run = Callable[..., Awaitable[Any]]
 
 
 class Part(Protocol):
@@ -78,18 +82,32 @@ class Keeping:
         media_type = video_type_of(head)
         if media_type is None:
             raise UpstreamFailed(detail="what was fetched is no video")
-        async with AsyncExitStack() as stack:
-            part = await stack.enter_async_context(
-                entered(self.shelf.writing(media_type))
-            )
-            await asyncio.to_thread(part.write, head)
+        async with written(self.shelf.writing(media_type)) as (part, run):
+            await run(part.write, head)
             async for piece in parts:
-                await asyncio.to_thread(part.write, piece)
-            return await asyncio.to_thread(part.keep)
+                await run(part.write, piece)
+            name: str = await run(part.keep)
+            return name
 
     async def close(self) -> None:
         for fetch in self.fetches.values():
             await fetch.close()
+
+
+@asynccontextmanager
+async def written(
+    writing: AbstractContextManager[Part],
+) -> AsyncIterator[tuple[Part, Run]]:
+    """A file in a thread of its own, so that what is left of it goes only after its
+    last write has ended, also if nobody waits for that any more."""
+    loop = asyncio.get_running_loop()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="keeping")
+    part = writing.__enter__()
+    try:
+        yield part, partial(loop.run_in_executor, thread)
+    finally:
+        thread.submit(writing.__exit__, None, None, None)
+        thread.shutdown(wait=False)
 
 
 async def in_parts(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

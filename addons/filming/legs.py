@@ -3,7 +3,7 @@
 A new job gets the legs of its model in the order in which all requests take turns. One
 that is at a provider stays with that provider, its model there and its credential, and
 finds them again by name after a restart, also when the files no longer offer them to
-new jobs. If the credential itself is gone, nobody can ask for the job, until it is back.
+new jobs. If the credential itself is gone, nobody can ask for the job until it is back.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,9 +1,9 @@
 """Outcomes: what a submission that failed leaves to hope for.
 
-A provider makes, and bills, what it accepted. So a job is submitted again only where it
-is certain that nothing was begun: the call never left, or the provider said no. Whatever
-else happened to a call that was on its way, nobody knows; such a job ends, and the house
-pays for what the provider may make of it.
+A provider makes, and bills, what it accepted. So a job is submitted again only where
+it is certain that nothing was begun: the call never left, or the provider said no.
+Whatever else happened to a call that was on its way, nobody knows; such a job ends, and
+the house pays for what the provider may make of it.
 """
 
 from collections.abc import Mapping

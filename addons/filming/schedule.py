@@ -29,8 +29,8 @@ class Pace:
 
         Less than a provider asked for is never waited.
         """
-        doublings = min(faults - 1, DOUBLINGS_MAX)
-        longest = min(self.least_seconds * 2**doublings, self.most_seconds)
+        doubled: float = self.least_seconds * 2 ** min(faults - 1, DOUBLINGS_MAX)
+        longest = min(doubled, self.most_seconds)
         drawn = crc32(f"{name}:{faults}".encode()) / CRC_MAX
         return max(longest * (1 + drawn) / 2, asked_seconds or 0)
 

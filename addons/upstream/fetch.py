@@ -9,7 +9,7 @@ video is given out as it comes, for it may be too large to be held.
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -54,11 +54,13 @@ class Fetch:
     async def pieces(self, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """A file of any size, piece by piece; whoever reads bounds it. UpstreamFailed
         if it cannot be had, also in the middle; NotAllowed if it may not."""
-        try:
-            async with self.opened(self.allowed(url)) as response:
-                yield response.content.iter_any()
-        except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamFailed(detail=type(error).__name__) from error
+        async with AsyncExitStack() as stack:
+            try:
+                opened = self.opened(self.allowed(url))
+                response = await stack.enter_async_context(opened)
+            except (aiohttp.ClientError, OSError) as error:
+                raise UpstreamFailed(detail=type(error).__name__) from error
+            yield told(response)
 
     def allowed(self, url: str) -> str:
         address = allowed_address(url, self.provider)
@@ -114,6 +116,14 @@ class Fetch:
     async def close(self) -> None:
         if self.session is not None:
             await self.session.close()
+
+
+async def told(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamFailed(detail=type(error).__name__) from error
 
 
 def allowed_address(text: str, provider: Provider) -> str | None:
