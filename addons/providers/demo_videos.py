@@ -16,12 +16,11 @@ from typing import Any
 
 import orjson
 
-from addons.providers.base import JSON_HEADERS, UpstreamRequest
+from addons.providers.base import JSON_HEADERS, Sold, UpstreamRequest
 from addons.providers.demo_mp4 import Colour, film
 from addons.providers.filming import (
     Filming,
     Polled,
-    Sold,
     Task,
     percent,
     task_name,
