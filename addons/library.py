@@ -1,0 +1,195 @@
+"""Library: the videos that a caller has, to be looked up, fetched and deleted.
+
+What a caller asks about is its own or it is nobody's: somebody else's video, one that
+never was and one that was deleted get the same answer, so that guessing teaches
+nothing. The ledger is read in threads: reading blocks. A video's bytes are sent as any
+file's, by whoever sends those; here the key is the right to them.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from mitmproxy.http import HTTPFlow
+
+from addons.endpoints import Kind
+from addons.exchange import Exchange
+from addons.files import FileAnswer
+from addons.films import film_of, poll_fields, receipt_fields, seconds, status_of
+from addons.rendering import json_response
+from addons.wire.checks import one_of, unsupported, wrong_value
+from addons.wire.errors import (
+    ApiError,
+    BadParameter,
+    InternalError,
+    LedgerDown,
+    UnknownVideo,
+    VideoGone,
+    VideoNotReady,
+    VideoRunning,
+)
+from addons.wire.videos import Film, deleted_body, video_body, videos_body
+from storage.clock import Clock
+from storage.errors import LedgerUnavailable
+from storage.jobs import Job
+from storage.media import MediaStore
+from storage.reader import Reader
+from storage.writer import Writer
+
+LENGTH = 20
+LENGTH_MAX = 100
+QUERY_FIELDS_MAX = 16
+NANOSECONDS = 1_000_000_000
+
+_VIDEO_ID = re.compile(r"video_[0-9a-z]{1,40}", re.ASCII)
+_LENGTH = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
+
+_order = one_of("asc", "desc")
+_variant = one_of("video", "thumbnail", "spritesheet")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    after: str | None = None
+    length: int = LENGTH
+    ascending: bool = False
+
+
+class Library:
+    """Answers requests about videos that were ordered before."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        store: MediaStore,
+        clock: Clock,
+        poll_ms: Mapping[str, int],
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.store = store
+        self.clock = clock
+        self.poll_ms = poll_ms
+        self.answers: Mapping[Kind, Callable[[HTTPFlow, int, str], Awaitable[None]]] = {
+            Kind.VIDEO_LIST: self.listing,
+            Kind.VIDEO: self.one,
+            Kind.VIDEO_CONTENT: self.content,
+        }
+
+    async def request(self, flow: HTTPFlow) -> None:
+        exchange = Exchange.of(flow)
+        if exchange.refusal is not None or flow.response is not None:
+            return
+        answer = self.answers.get(exchange.endpoint.kind)
+        if answer is None:
+            return
+        try:
+            await answer(flow, account_of(exchange), exchange.endpoint.name)
+        except ApiError as error:
+            exchange.refuse(error)
+        except LedgerUnavailable:
+            exchange.refuse(LedgerDown())
+
+    async def listing(self, flow: HTTPFlow, account_id: int, _: str) -> None:
+        page = page_of(flow.request.path)
+        body = await asyncio.to_thread(self.page, account_id, page)
+        flow.response = json_response(200, body)
+
+    async def one(self, flow: HTTPFlow, account_id: int, job_id: str) -> None:
+        if flow.request.method == "DELETE":
+            await self.delete(flow, account_id, job_id)
+            return
+        job, film = await asyncio.to_thread(self.shown, job_id, account_id)
+        flow.response = json_response(200, video_body(film))
+        flow.response.headers.update(poll_fields(job, self.poll_ms))
+
+    async def content(self, flow: HTTPFlow, account_id: int, job_id: str) -> None:
+        check_variant(flow.request.path)
+        exchange = Exchange.of(flow)
+        exchange.file = await asyncio.to_thread(self.file, flow, account_id, job_id)
+        if not exchange.file.has_body(flow.request.method):
+            flow.response = exchange.file.head(exchange.id)
+
+    def found(self, job_id: str, account_id: int) -> Job:
+        if _VIDEO_ID.fullmatch(job_id) is None:
+            raise UnknownVideo()
+        job = self.reader.job(job_id, account_id)
+        if job is None:
+            raise UnknownVideo()
+        return job
+
+    def shown(self, job_id: str, account_id: int) -> tuple[Job, Film]:
+        job = self.found(job_id, account_id)
+        return job, self.film(job)
+
+    def page(self, account_id: int, page: Page) -> bytes:
+        if page.after is not None:
+            self.found(page.after, account_id)
+        jobs = self.reader.jobs(account_id, page.after, page.length + 1, page.ascending)
+        films = [self.film(job) for job in jobs[: page.length]]
+        return videos_body(films, len(jobs) > page.length)
+
+    def film(self, job: Job) -> Film:
+        """A job with what it cost, and the address of its file while there is one."""
+        if job.state != "completed":
+            return film_of(job)
+        report = self.reader.usage(job.request_id)
+        paid_nano = 0 if report is None else report.paid_nano
+        expires = expiry(job, self.store.settings.keep_seconds)
+        path = None
+        if job.media is not None and expires > seconds(self.clock.wall_ns()):
+            path = self.store.address(job.media)
+        return film_of(job, paid_nano, path, expires)
+
+    def file(self, flow: HTTPFlow, account_id: int, job_id: str) -> FileAnswer:
+        job = self.found(job_id, account_id)
+        if job.state != "completed":
+            raise VideoNotReady(status_of(job))
+        found = None if job.media is None else self.store.locate(job.media)
+        if found is None:
+            raise VideoGone()
+        expires = expiry(job, self.store.settings.keep_seconds)
+        left = expires - seconds(self.clock.wall_ns())
+        return FileAnswer.to(flow.request, found, max(0, left))
+
+
+def expiry(job: Job, keep_seconds: float) -> int:
+    """The second at which the file of a completed job goes."""
+    return seconds(job.ended_ns or job.created_ns) + int(keep_seconds)
+
+
+def account_of(exchange: Exchange) -> int:
+    if exchange.caller is None:
+        raise InternalError()
+    return exchange.caller.account_id
+
+
+def page_of(target: str) -> Page:
+    """The page that a query asks for; BadParameter if it is none."""
+    query = query_of(target)
+    length = query.get("limit", str(LENGTH))
+    if not _LENGTH.fullmatch(length) or int(length) > LENGTH_MAX:
+        raise wrong_value("limit", f"a whole number from 1 to {LENGTH_MAX}", length)
+    ascending = _order(query.get("order", "desc"), "order") == "asc"
+    return Page(query.get("after"), int(length), ascending)
+
+
+def check_variant(target: str) -> None:
+    """BadParameter if anything else is asked for than the video itself."""
+    variant = _variant(query_of(target).get("variant", "video"), "variant")
+    if variant != "video":
+        raise unsupported("variant", "only the video itself is kept.")
+
+
+def query_of(target: str) -> dict[str, str]:
+    """A query's parameters; of several of one name the last."""
+    try:
+        fields = parse_qs(target.partition("?")[2], max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        raise BadParameter("limit", "the query has too many parameters.") from None
+    return {name: values[-1] for name, values in fields.items()}
