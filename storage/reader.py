@@ -16,6 +16,7 @@ from storage.accounts import UserRecord, user_record
 from storage.caps import days_of, monday_of
 from storage.engine import Engine, Row
 from storage.errors import LedgerBroken
+from storage.job_reads import JobReads
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
@@ -145,6 +146,7 @@ class Reader:
         self._reads = engine.reads()
         self._rows = self._reads.rows
         self._query = self._reads.query
+        self.jobs = JobReads(self._reads)
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""
