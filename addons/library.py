@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import parse_qs
 
 from mitmproxy.http import HTTPFlow
@@ -54,9 +55,9 @@ _variant = one_of("video", "thumbnail", "spritesheet")
 class Page:
     """Which part of a list is asked for."""
 
-    after: str | None = None
+    after: str = ""
     length: int = LENGTH
-    ascending: bool = False
+    order: Literal["asc", "desc"] = "desc"
 
 
 class Library:
@@ -118,7 +119,7 @@ class Library:
     def found(self, job_id: str, account_id: int) -> Job:
         if _VIDEO_ID.fullmatch(job_id) is None:
             raise UnknownVideo()
-        job = self.reader.job(job_id, account_id)
+        job = self.reader.jobs.job_of(job_id, account_id)
         if job is None:
             raise UnknownVideo()
         return job
@@ -128,9 +129,11 @@ class Library:
         return job, self.film(job)
 
     def page(self, account_id: int, page: Page) -> bytes:
-        if page.after is not None:
+        if page.after:
             self.found(page.after, account_id)
-        jobs = self.reader.jobs(account_id, page.after, page.length + 1, page.ascending)
+        jobs = self.reader.jobs.jobs_of(
+            account_id, page.after, page.length + 1, page.order
+        )
         films = [self.film(job) for job in jobs[: page.length]]
         return videos_body(films, len(jobs) > page.length)
 
@@ -175,8 +178,10 @@ def page_of(target: str) -> Page:
     length = query.get("limit", str(LENGTH))
     if not _LENGTH.fullmatch(length) or int(length) > LENGTH_MAX:
         raise wrong_value("limit", f"a whole number from 1 to {LENGTH_MAX}", length)
-    ascending = _order(query.get("order", "desc"), "order") == "asc"
-    return Page(query.get("after"), int(length), ascending)
+    order: Literal["asc", "desc"] = "desc"
+    if _order(query.get("order", "desc"), "order") == "asc":
+        order = "asc"
+    return Page(query.get("after", ""), int(length), order)
 
 
 def check_variant(target: str) -> None:

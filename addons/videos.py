@@ -142,7 +142,7 @@ class Videos:
         if exchange.caller is None:
             raise InternalError()
         if job is None:
-            job = self.reader.job(job_id, exchange.caller.account_id)
+            job = self.reader.jobs.job_of(job_id, exchange.caller.account_id)
         if job is None:
             raise UnknownVideo()
         if job.error_code is not None:
@@ -180,13 +180,16 @@ class Videos:
         """Look at the jobs of all that wait, as long as anybody does."""
         while self.waiting:
             try:
-                for job in await asyncio.to_thread(
-                    self.reader.ended_jobs, list(self.waiting)
-                ):
+                ended = await asyncio.to_thread(self.those_ended, list(self.waiting))
+                for job in ended:
                     settle(self.waiting.get(job.id), job)
             except LedgerUnavailable as error:
                 logger.warning("no video can be looked at: %s", error)
             await asyncio.sleep(self.look_seconds)
+
+    def those_ended(self, job_ids: list[str]) -> list[Job]:
+        found = map(self.reader.jobs.job, job_ids)
+        return [job for job in found if job is not None and not job.live]
 
 
 def settle(future: asyncio.Future[Job | None] | None, job: Job | None) -> None:
