@@ -12,7 +12,7 @@ from addons.asking import Asking
 from addons.auditing import Auditing
 from addons.catalogue import Catalogue
 from addons.exchange import Leg
-from addons.films import poll_times
+from addons.films import studios_of
 from addons.holds import Holds
 from addons.keys import Keys
 from addons.library import Library
@@ -63,7 +63,7 @@ def chain(
         settings.ledger.recover_seconds,
         lambda: auditing.broken is not None,
     )
-    poll_ms = poll_times(settings.providers)
+    studios = studios_of(settings.providers)
     return (
         admission,  # is this a request at all, and is there room
         Keys(storage.directory),  # who is asking
@@ -80,7 +80,7 @@ def chain(
         Standing(storage.reader, clock),  # where the caller stands
         Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
         # which videos there are
-        Library(storage.reader, storage.writer, media, clock, poll_ms),
+        Library(storage.reader, storage.writer, media, clock, studios),
         Replays(storage.writer),  # under which name, if it is to run once
         # what is to be ordered with the money for it, and waited for
         Videos(
@@ -89,7 +89,7 @@ def chain(
             storage.ids,
             settings.videos,
             settings.listen.public_url,
-            poll_ms,
+            studios,
         ),
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from addons.providers import REGISTRY
+from addons.providers.filming import Filming
 from addons.rendering import JSON
 from addons.wire.errors import (
     ApiError,
@@ -148,32 +149,52 @@ def failure_of(job: Job) -> ApiError:
     if job.error_code == ContentRefused.code:
         kind = ContentRefused
     error = kind(job.error_message, code=job.error_code)
-    if job.submitted_ns is not None:
-        # The provider may have begun: sent again, it would have us pay twice.
+    if job.submitted_ns is not None or error.status >= InternalError.status:
+        # A provider may have begun: sent again, it would have us pay twice.
         error.should_retry = False
     error.extra = {"video_id": job.id}
     return error
 
 
-def poll_times(providers: Mapping[str, Provider]) -> dict[str, int]:
-    """After how many milliseconds it is worth to ask again, by provider."""
-    times = {}
-    for name, provider in providers.items():
-        dialect = REGISTRY.get(provider.dialect)
-        if dialect is not None and dialect.filming is not None:
-            times[name] = int(dialect.filming.poll_seconds * MILLISECONDS)
-    return times
+type Studios = Mapping[str, Filming]
+"""How each provider makes videos, by its name."""
 
 
-def poll_fields(job: Job, times: Mapping[str, int]) -> dict[str, str]:
+def studios_of(providers: Mapping[str, Provider]) -> Studios:
+    """Those that make some."""
+    dialects = {
+        name: REGISTRY[provider.dialect]
+        for name, provider in providers.items()
+        if provider.dialect in REGISTRY
+    }
+    return {
+        name: dialect.filming
+        for name, dialect in dialects.items()
+        if dialect.filming is not None
+    }
+
+
+def poll_fields(job: Job, studios: Studios) -> dict[str, str]:
     """What tells a client when to ask again; nothing once the job has ended."""
     if not job.live:
         return {}
-    return {POLL_HEADER: str(times.get(job.provider, POLL_MS))}
+    studio = studios.get(job.provider)
+    wait_ms = POLL_MS if studio is None else studio.poll_seconds * MILLISECONDS
+    return {POLL_HEADER: str(wait_ms)}
 
 
-def receipt_fields(job: Job, report: UsageReport | None) -> dict[str, str]:
-    """The receipt of a completed job in headers, wherever it is shown."""
+def may_be_cancelled(job: Job, studios: Studios) -> bool:
+    """Whether it is worth to wish it: its provider would stop it, and not bill it."""
+    if job.state is JobState.QUEUED or not job.live:
+        return True
+    studio = studios.get(job.provider)
+    if studio is None or studio.cancel is None or job.state is JobState.STORING:
+        return False
+    return (job.upstream_state or "queued") in studio.cancels
+
+
+def receipt_fields(job: Job, report: UsageReport | None = None) -> dict[str, str]:
+    """Who makes or made a job's video, and what it cost."""
     fields = {}
     if job.provider:
         fields["x-autolist-provider"] = job.provider

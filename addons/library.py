@@ -18,7 +18,15 @@ from mitmproxy.http import HTTPFlow
 from addons.endpoints import Kind
 from addons.exchange import Exchange
 from addons.files import FileAnswer
-from addons.films import film_of, poll_fields, receipt_fields, seconds, status_of
+from addons.films import (
+    Studios,
+    film_of,
+    may_be_cancelled,
+    poll_fields,
+    receipt_fields,
+    seconds,
+    status_of,
+)
 from addons.rendering import json_response
 from addons.wire.checks import one_of, unsupported, wrong_value
 from addons.wire.errors import (
@@ -34,15 +42,18 @@ from addons.wire.errors import (
 from addons.wire.videos import Film, deleted_body, video_body, videos_body
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
-from storage.jobs import Job
+from storage.jobs import Cancelling, Job, JobState
 from storage.media import MediaStore
 from storage.reader import Reader
+from storage.withdrawals import withdraw
 from storage.writer import Writer
 
 LENGTH = 20
 LENGTH_MAX = 100
 QUERY_FIELDS_MAX = 16
-NANOSECONDS = 1_000_000_000
+# How long it may take a provider to stop, and how often that is looked at.
+CANCEL_SECONDS = 15.0
+LOOK_SECONDS = 0.5
 
 _VIDEO_ID = re.compile(r"video_[0-9a-z]{1,40}", re.ASCII)
 _LENGTH = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
@@ -69,13 +80,15 @@ class Library:
         writer: Writer,
         store: MediaStore,
         clock: Clock,
-        poll_ms: Mapping[str, int],
+        studios: Studios,
+        cancel_seconds: float = CANCEL_SECONDS,
     ) -> None:
         self.reader = reader
         self.writer = writer
         self.store = store
         self.clock = clock
-        self.poll_ms = poll_ms
+        self.studios = studios
+        self.cancel_seconds = cancel_seconds
         self.answers: Mapping[Kind, Callable[[HTTPFlow, int, str], Awaitable[None]]] = {
             Kind.VIDEO_LIST: self.listing,
             Kind.VIDEO: self.one,
@@ -107,7 +120,8 @@ class Library:
             return
         job, film = await asyncio.to_thread(self.shown, job_id, account_id)
         flow.response = json_response(200, video_body(film))
-        flow.response.headers.update(poll_fields(job, self.poll_ms))
+        flow.response.headers.update(poll_fields(job, self.studios))
+        flow.response.headers.update(receipt_fields(job))
 
     async def content(self, flow: HTTPFlow, account_id: int, job_id: str) -> None:
         check_variant(flow.request.path)
@@ -115,6 +129,40 @@ class Library:
         exchange.file = await asyncio.to_thread(self.file, flow, account_id, job_id)
         if not exchange.file.has_body(flow.request.method):
             flow.response = exchange.file.head(exchange.id)
+
+    async def delete(self, flow: HTTPFlow, account_id: int, job_id: str) -> None:
+        """Cancel a video where that is free, and hide it; its file goes, too."""
+        job = await asyncio.to_thread(self.found, job_id, account_id)
+        if not may_be_cancelled(job, self.studios):
+            raise VideoRunning()
+        wish = job_id, account_id, self.clock.wall_ns()
+        done = await self.writer.run(withdraw, *wish)
+        if isinstance(done, Cancelling):
+            if not await self.stopped(job_id):
+                raise VideoRunning()
+            done = await self.writer.run(withdraw, *wish)
+        if done is None:
+            raise UnknownVideo()
+        if done.job.media is not None:
+            await asyncio.to_thread(self.remove, done.job.media)
+        flow.response = json_response(200, deleted_body(job_id))
+
+    async def stopped(self, job_id: str) -> bool:
+        """Whether a job that should not go on has ended, one way or the other."""
+        try:
+            async with asyncio.timeout(self.cancel_seconds):
+                while True:
+                    job = await asyncio.to_thread(self.reader.jobs.job, job_id)
+                    if job is None or not job.live:
+                        return True
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            return False
+
+    def remove(self, name: str) -> None:
+        found = self.store.locate(name)
+        if found is not None:
+            found.path.unlink(missing_ok=True)
 
     def found(self, job_id: str, account_id: int) -> Job:
         if _VIDEO_ID.fullmatch(job_id) is None:
@@ -139,7 +187,7 @@ class Library:
 
     def film(self, job: Job) -> Film:
         """A job with what it cost, and the address of its file while there is one."""
-        if job.state != "completed":
+        if job.state is not JobState.COMPLETED:
             return film_of(job)
         report = self.reader.usage(job.request_id)
         paid_nano = 0 if report is None else report.paid_nano
@@ -151,7 +199,7 @@ class Library:
 
     def file(self, flow: HTTPFlow, account_id: int, job_id: str) -> FileAnswer:
         job = self.found(job_id, account_id)
-        if job.state != "completed":
+        if job.state is not JobState.COMPLETED:
             raise VideoNotReady(status_of(job))
         found = None if job.media is None else self.store.locate(job.media)
         if found is None:

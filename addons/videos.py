@@ -11,7 +11,6 @@ All that wait are looked after by one task, which reads all their jobs in a thre
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from mitmproxy.http import HTTPFlow
 from mitmproxy.utils import asyncio_utils
@@ -21,6 +20,7 @@ from addons.files import own_address
 from addons.films import (
     POLL_HEADER,
     POLL_MS,
+    Studios,
     completed_answer,
     failure_of,
     ordered_answer,
@@ -55,7 +55,7 @@ class Videos:
         ids: Ids,
         settings: VideoSettings,
         public_url: str | None,
-        poll_ms: Mapping[str, int],
+        studios: Studios,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.reader = reader
@@ -63,7 +63,7 @@ class Videos:
         self.ids = ids
         self.settings = settings
         self.public_url = public_url
-        self.poll_ms = poll_ms
+        self.studios = studios
         self.look_seconds = look_seconds
         self.waiting: dict[str, asyncio.Future[Job | None]] = {}
         self.cutting = False
@@ -148,7 +148,7 @@ class Videos:
         if job.error_code is not None:
             raise failure_of(job)
         if job.address is None:
-            return Told(waiting_answer(job), poll_fields(job, self.poll_ms))
+            return Told(waiting_answer(job), poll_fields(job, self.studios))
         report = self.reader.usage(job.request_id)
         if report is None:
             raise InternalError(detail=f"{job.id} was completed and not charged")
