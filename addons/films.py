@@ -21,6 +21,7 @@ from addons.wire.errors import (
     Unavailable,
     UpstreamFailed,
     UpstreamThrottled,
+    VideoCancelled,
 )
 from addons.wire.videos import (
     COMPLETED,
@@ -145,6 +146,8 @@ def situation_of(job: Job) -> Situation:
 
 def failure_of(job: Job) -> ApiError:
     """Why a job has no video, as its request is told."""
+    if job.state is JobState.CANCELLED:
+        return VideoCancelled()
     kind = FAILURES.get(job.error_status or UpstreamFailed.status, UpstreamFailed)
     if job.error_code == ContentRefused.code:
         kind = ContentRefused

@@ -4,7 +4,7 @@ Tests of what callers see of videos need jobs in each of their states, when the 
 wants them there; a provider and a runner would hurry past.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from addons.films import answer_to_keep, situation_of
 from addons.wire.videos import order_of
@@ -99,8 +99,3 @@ def known(job: Job | None) -> Job:
     if job is None:
         raise LookupError("somebody else has the job")
     return job
-
-
-def at(job: Job, **changes: object) -> Job:
-    """A job as it might be."""
-    return replace(job, **changes)
