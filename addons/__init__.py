@@ -12,8 +12,10 @@ from addons.asking import Asking
 from addons.auditing import Auditing
 from addons.catalogue import Catalogue
 from addons.exchange import Leg
+from addons.films import studios_of
 from addons.holds import Holds
 from addons.keys import Keys
+from addons.library import Library
 from addons.limits import Limits
 from addons.media import Media
 from addons.metering import Metering
@@ -27,6 +29,7 @@ from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
 from addons.upstream.upstream import Upstream
+from addons.videos import Videos
 from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
@@ -60,6 +63,7 @@ def chain(
         settings.ledger.recover_seconds,
         lambda: auditing.broken is not None,
     )
+    studios = studios_of(settings.providers)
     return (
         admission,  # is this a request at all, and is there room
         Keys(storage.directory),  # who is asking
@@ -75,7 +79,18 @@ def chain(
         ),
         Standing(storage.reader, clock),  # where the caller stands
         Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
+        # which videos there are
+        Library(storage.reader, storage.writer, media, clock, studios),
         Replays(storage.writer),  # under which name, if it is to run once
+        # what is to be ordered with the money for it, and waited for
+        Videos(
+            storage.reader,
+            clock,
+            storage.ids,
+            settings.videos,
+            settings.listen.public_url,
+            studios,
+        ),
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Media(media, clock),  # or which file it is for, and all of that

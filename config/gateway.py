@@ -188,6 +188,7 @@ class VideoSettings:
     total_seconds: float = 1800.0
     running_max: int = 64
     account_max: int = 20
+    unfinished_max: int = 10_000
     record_seconds: float = 30 * DAY_SECONDS
 
 
@@ -196,6 +197,7 @@ VIDEOS: Table = {
     "total_seconds": ("total_time", duration()),
     "running_max": ("running_max", whole(1)),
     "account_max": ("account_max", whole(1)),
+    "unfinished_max": ("unfinished_max", whole(1)),
     "record_seconds": ("record_time", duration()),
 }
 

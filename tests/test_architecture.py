@@ -29,6 +29,7 @@ SHARED = frozenset(
         "addons.counting",
         "addons.estimate",
         "addons.files",
+        "addons.films",
         "addons.quoting",
         "addons.rendering",
         "addons.trails",

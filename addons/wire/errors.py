@@ -24,6 +24,7 @@ ApiError                        never raised itself
 │   ├── IdempotencyKeyInUse     its answer comes soon: ask again
 │   ├── AnswerNotKept           charged, and nothing is left to answer with
 │   ├── VideoNotReady           there is nothing to download
+│   ├── VideoCancelled          by its owner, who also waits for it
 │   └── VideoRunning            its provider makes and bills it in any case
 ├── BodyTooLarge            413
 ├── RangeUnsatisfiable      416 a part of a file that it has not
@@ -281,6 +282,13 @@ class VideoNotReady(Conflict):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"The video is {status}: there is nothing to download.")
+
+
+class VideoCancelled(Conflict):
+    type = "invalid_request_error"
+    code = "video_cancelled"
+    should_retry = False
+    text = "The video was cancelled."
 
 
 class VideoRunning(Conflict):

@@ -190,10 +190,12 @@ class VideoAsk:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is kept of a request for a video. `base` is where the caller reached us."""
+    """What is kept of a request for a video: where its caller reached us, and the
+    moment that it is priced by."""
 
     ask: VideoAsk
     base: str = ""
+    moment_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,9 @@ def order_text(order: Order) -> str:
         "resolution": ask.resolution,
         "size": ask.size,
         "surface": ask.surface,
+        "waits": ask.waits,
         "base": order.base,
+        "moment_ns": order.moment_ns,
     }
     return orjson.dumps(kept).decode()
 
@@ -291,9 +295,10 @@ def order_of(model: str, kept: str) -> Order:
         aspect_ratio=fields["aspect_ratio"],
         resolution=fields["resolution"],
         surface=fields["surface"],
+        waits=fields["waits"],
         size=fields["size"],
     )
-    return Order(ask, fields["base"])
+    return Order(ask, fields["base"], fields["moment_ns"])
 
 
 def generation_body(film: Film) -> bytes:

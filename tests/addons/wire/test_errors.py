@@ -59,6 +59,7 @@ EXPECTED = {
     "IdempotencyKeyInUse": (409, IDEMPOTENCY, "idempotency_key_in_use"),
     "AnswerNotKept": (409, IDEMPOTENCY, "idempotency_answer_not_kept"),
     "VideoNotReady": (409, INVALID, "video_not_ready"),
+    "VideoCancelled": (409, INVALID, "video_cancelled"),
     "VideoRunning": (409, INVALID, "video_not_cancellable"),
     "BodyTooLarge": (413, INVALID, "body_too_large"),
     "RangeUnsatisfiable": (416, INVALID, "range_not_satisfiable"),
@@ -95,6 +96,7 @@ NEVER_RETRIED = {
     "AnswerNotKept",
     "IdempotencyKeyReused",
     "VideoNotReady",
+    "VideoCancelled",
     "VideoRunning",
 }
 # Retrying these is the way to the answer.

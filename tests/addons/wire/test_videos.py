@@ -306,8 +306,8 @@ def test_whatever_is_asked_is_within_the_rules_or_refused(fields: Any) -> None:
 def test_an_order_is_kept_and_read_again() -> None:
     asked = {**WAVES, "size": "1920x1080", "seconds": "5", "model": "pika-1.0"}
     ask = creation_of(asked).within(RULES)
-    order = order_of("pika-1.0", order_text(Order(ask, "http://gateway")))
-    assert order.base == "http://gateway"
+    order = order_of("pika-1.0", order_text(Order(ask, "http://gateway", 7)))
+    assert (order.base, order.moment_ns) == ("http://gateway", 7)
     assert order.ask == VideoAsk(
         "pika-1.0", WAVES["prompt"], 5, "16:9", "1080p", VIDEOS, size="1920x1080"
     )
