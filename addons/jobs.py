@@ -20,9 +20,8 @@ from typing import Any
 
 from mitmproxy.utils import asyncio_utils
 
-from addons.filming.schedule import NANOSECONDS, Pace
+from addons.filming.schedule import NANOSECONDS
 from addons.filming.steps import Steps
-from storage.clock import Clock
 from storage.errors import StorageError
 from storage.job_reads import JobReads
 from storage.jobs import Job
@@ -54,8 +53,6 @@ class Jobs:
         leads: Callable[[], bool],
         is_dead: Callable[[str], bool],
         steps: Steps,
-        clock: Clock,
-        pace: Pace,
         running_max: int,
         stop_seconds: float = STOP_SECONDS,
         rest_seconds: float = REST_SECONDS,
@@ -65,8 +62,8 @@ class Jobs:
         self.leads = leads
         self.is_dead = is_dead
         self.steps = steps
-        self.clock = clock
-        self.pace = pace
+        self.clock = steps.work.clock
+        self.tick_seconds = steps.work.pace.tick_seconds
         self.running_max = running_max
         self.stop_seconds = stop_seconds
         self.rest_seconds = rest_seconds
@@ -105,7 +102,7 @@ class Jobs:
         while True:
             await self.look()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self.pace.tick_seconds):
+                async with asyncio.timeout(self.tick_seconds):
                     await self.kicked.wait()
 
     async def look(self) -> None:

@@ -15,19 +15,15 @@ from typing import Any, Protocol
 
 from addons.upstream.fetch import Fetch, NotAllowed
 from addons.wire.errors import UpstreamFailed, UpstreamTimeout
+from addons.wire.video_files import video_type_of
 from config.settings import Provider
 from storage.errors import MediaTooLarge
 
 TOTAL_SECONDS = 600.0
 # One write to the disk; what a provider sends at once is much less.
 PART_BYTES = 1024 * 1024
-# A file says what it is in its first bytes.
-HEAD_BYTES = 64
 # What no second try can change.
 HOPELESS = (NotAllowed, MediaTooLarge)
-
-MP4_MARK, QUICKTIME = b"ftyp", b"qt  "
-EBML, WEBM_MARK = b"\x1aE\xdf\xa3", b"webm"
 
 type Run = Callable[..., Awaitable[Any]]
 
@@ -125,12 +121,3 @@ async def in_parts(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def whole(data: bytes) -> AsyncIterator[bytes]:
     """What a provider answered with at once, as pieces."""
     yield data
-
-
-def video_type_of(head: bytes) -> str | None:
-    """What a file is, by its beginning; None if it is no video that browsers play."""
-    if head[4:8] == MP4_MARK and head[8:12] != QUICKTIME:
-        return "video/mp4"
-    if head.startswith(EBML) and WEBM_MARK in head[:HEAD_BYTES]:
-        return "video/webm"
-    return None
