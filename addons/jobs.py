@@ -68,7 +68,7 @@ class Jobs:
         self.stop_seconds = stop_seconds
         self.rest_seconds = rest_seconds
         self.active: dict[str, asyncio.Task[None]] = {}
-        self.taking: set[str] = set()
+        self.taking = steps.work.taking
         self.resting: dict[str, int] = {}
         self.kicked = asyncio.Event()
         self.watching: asyncio.Task[None] | None = None
@@ -119,8 +119,9 @@ class Jobs:
         for job in found.begun:
             self.start(job, self.steps.go)
         for job in found.queued:
-            if self.start(job, self.steps.go):
+            if self.is_free(job):
                 self.taking.add(job.id)
+                self.start(job, self.steps.go)
 
     def find(self) -> Found:
         """What is due and in nobody's hands. Blocks."""
@@ -129,8 +130,9 @@ class Jobs:
         now_ns = self.clock.wall_ns()
         held = len(self.active) + len(self.resting)
         begun = self.reads.due_begun(now_ns, self.running_max + held)
-        # Counted twice if they get there in this moment, never not at all.
-        room = self.running_max - self.reads.begun() - len(self.taking)
+        # Whoever is taken in this moment counts twice, rather than not at all.
+        taking = len(self.taking)
+        room = self.running_max - self.reads.begun() - taking
         queued = []
         if room > 0:
             queued = self.reads.due_queued(now_ns, room + held)
@@ -146,15 +148,14 @@ class Jobs:
     def is_free(self, job: Job) -> bool:
         return job.id not in self.active and job.id not in self.resting
 
-    def start(self, job: Job, step: Callable[[Job], Coroutine[Any, Any, None]]) -> bool:
-        """Whether it was begun: not if it is in our hands already."""
+    def start(self, job: Job, step: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
+        """Unless it is in our hands already."""
         if not self.is_free(job):
-            return False
+            return
         task = asyncio_utils.create_task(step(job), name=f"job {job.id}", keep_ref=True)
         self.active[job.id] = task
         # Called later also if the task has ended by now.
         task.add_done_callback(partial(self.ended, job.id))
-        return True
 
     def ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self.active[job_id]

@@ -62,11 +62,13 @@ class Submitting:
         except ApiError as error:
             logger.warning("%s: nobody makes it: %s", job.id, reason(error))
             return await work.fail(job, error_of(error), attempts_of(job.trail))
+        work.taking.add(job.id)
         work.pledged.add(job.id)
         try:
             taken = await work.book.write(
                 jobs.take, job.id, job.version, leg_choice(job, choice.leg), now_ns
             )
+            work.taking.discard(job.id)
             return None if taken is None else await self.begin(taken, choice)
         finally:
             work.pledged.discard(job.id)

@@ -42,14 +42,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The means by which steps are taken. In `pledged` are the jobs that must not be
-    left now, because a provider is being asked to begin them."""
+    """The means by which steps are taken. In `taking` are the queued jobs that are about
+    to be taken, as long as the ledger does not have that; in `pledged` those that must
+    not be left now, because a provider is being asked to begin them."""
 
     book: Book
     legs: Legs
     calls: Calls
     clock: Clock
     pace: Pace
+    taking: set[str] = field(default_factory=set)
     pledged: set[str] = field(default_factory=set)
 
     async def fail(
