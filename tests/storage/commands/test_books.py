@@ -10,6 +10,7 @@ from storage import DATABASE, engine_at
 from storage.job_states import LIVE, JobState
 from tests.storage.runner import Runner
 from tests.storage.teller import NANO, Teller
+from tests.storage.unguarded import in_file, in_postgres
 
 
 @pytest.fixture
@@ -144,12 +145,15 @@ def test_verify_says_that_jobs_of_a_dead_run_go_on(run, run_json, open_ledger):
         open_ledger().close()
 
 
-def test_verify_names_a_job_that_is_not_what_its_hold_is(run, tamper, open_ledger):
+def test_verify_names_a_job_that_is_not_what_its_hold_is(
+    run, open_ledger, data, url
+):
     storage = open_ledger()
     teller = Teller(storage)
     Runner(teller).at(JobState.COMPLETED, teller.caller(email="bob@example.com"))
     storage.close()
-    tamper("UPDATE job SET state = 'failed'")
+    with in_postgres(url) if url else in_file(data / DATABASE) as execute:
+        execute("UPDATE job SET model = 'x'")
     answer = run("verify")
     assert answer.exit_code == 1
-    assert "I11 job video_1: it came to nothing and its hold is not" in answer.stdout
+    assert "I11 job video_1: its hold is not its own" in answer.stdout
