@@ -44,7 +44,8 @@ def inside(data: bytes, *path: bytes) -> bytes:
 def samples_of(data: bytes) -> list[bytes]:
     """The pictures of a file, found by its own tables."""
     table = inside(data, b"moov", b"trak", b"mdia", b"minf", b"stbl")
-    sizes = struct.unpack(f">{len(children(table)[b'stsz']) // 4}I", children(table)[b"stsz"])
+    told = children(table)[b"stsz"]
+    sizes = struct.unpack(f">{len(told) // 4}I", told)
     (at,) = struct.unpack_from(">I", children(table)[b"stco"], 8)
     found = []
     for size in sizes[3:]:

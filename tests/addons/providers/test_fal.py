@@ -113,7 +113,7 @@ def test_the_result_tells_how_it_ended(status, body, state: str, kind) -> None:
 @pytest.mark.parametrize(
     ("status", "said", "kind"),
     [
-        (403, {"detail": "User is locked. Reason: Exhausted balance."}, UpstreamBilling),
+        (403, {"detail": "Locked. Reason: Exhausted balance."}, UpstreamBilling),
         (403, {"detail": "User is locked."}, UpstreamAuth),
         (503, {"detail": "x", "error_type": "runner_disconnected"}, UpstreamOverloaded),
         (504, {"detail": "x", "error_type": "startup_timeout"}, UpstreamTimeout),

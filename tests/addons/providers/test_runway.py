@@ -33,7 +33,9 @@ def test_a_request_is_as_the_provider_wants_it() -> None:
     assert RUNWAY.auth("key_x") == {"authorization": "Bearer key_x"}
 
 
-@pytest.mark.parametrize(("shape", "ratio"), [("16:9", "1280:720"), ("9:16", "720:1280")])
+@pytest.mark.parametrize(
+    ("shape", "ratio"), [("16:9", "1280:720"), ("9:16", "720:1280")]
+)
 def test_a_shape_is_a_ratio_of_pixels(shape: str, ratio: str) -> None:
     ask = replace(CAT, aspect_ratio=shape)
     body = orjson.loads(FILMING.submit_request(ask, "gen4.5", "a").body)
