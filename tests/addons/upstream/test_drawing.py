@@ -206,7 +206,13 @@ def draw_by_task(
     assert imaging is not None
     transport = ScriptedTransport(*replies)
     easel = Easel(
-        transport, Slow(), imaging, clocks, 10**6, nothing, {"authorization": "Bearer x"},
+        transport,
+        Slow(),
+        imaging,
+        clocks,
+        10**6,
+        nothing,
+        {"authorization": "Bearer x"},
         passed,
     )
     (request,) = imaging.image_requests(ImageAsk("m", "cat"), "qwen-image", "a")
@@ -248,7 +254,7 @@ def test_a_wait_that_the_provider_names_is_kept() -> None:
     assert seconds == pytest.approx(2 + 30)
 
 
-def test_questions_that_only_fail_are_an_end_after_which_nothing_is_begun_again() -> None:
+def test_after_questions_that_only_fail_nothing_is_begun_again() -> None:
     drawn, _, transport = draw_by_task(PENDING, *[BUSY] * FAULTS_MAX)
     assert type(drawn.error) is UpstreamThrottled
     assert drawn.begun
