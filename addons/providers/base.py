@@ -86,6 +86,14 @@ class UpstreamRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Sold:
+    """What a request has a provider make, in the words that prices are in."""
+
+    quantities: Mapping[str, int]
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer. `body` is in OpenAI's shape, `text` is what must be counted,
     `finish` the reason the provider gave for its end, in its own word."""

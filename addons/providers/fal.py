@@ -13,12 +13,10 @@ from typing import Any
 
 import orjson
 
-from addons.providers.base import Dialect, UpstreamRequest
+from addons.providers.base import Dialect, Sold, UpstreamRequest
 from addons.providers.filming import (
-    ACCEPT,
     Filming,
     Polled,
-    Sold,
     Task,
     address,
     get,
@@ -26,6 +24,7 @@ from addons.providers.filming import (
     path_below,
     task_name,
 )
+from addons.providers.imaging import ACCEPT
 from addons.wire.errors import (
     UpstreamAuth,
     UpstreamBilling,

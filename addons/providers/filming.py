@@ -25,13 +25,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal
 
 import orjson
 
-from addons.providers.base import JSON_HEADERS, NOTHING, UpstreamRequest
-from addons.providers.imaging import Retell, as_it_is
+from addons.providers.base import JSON_HEADERS, NOTHING, Sold, UpstreamRequest
+from addons.providers.imaging import ACCEPT, Retell, as_it_is
 from addons.wire.checks import shown
 from addons.wire.errors import ApiError, BadParameter, ContentRefused, UpstreamFailed
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
@@ -105,14 +104,6 @@ class Polled:
     @property
     def transient(self) -> bool:
         return self.state == "unclear"
-
-
-@dataclass(frozen=True, slots=True)
-class Sold:
-    """What a request has a provider make, in the words that prices are in."""
-
-    quantities: Mapping[str, int]
-    parameters: Mapping[str, str]
 
 
 # An ask that was checked, the model upstream, who asks: the body.
@@ -291,9 +282,6 @@ def is_good(status: int) -> bool:
 
 def get(path: str) -> UpstreamRequest:
     return UpstreamRequest("GET", path, ACCEPT, b"", False)
-
-
-ACCEPT: Mapping[str, str] = MappingProxyType({"accept": "application/json"})
 
 
 def object_in(body: bytes) -> dict[str, Any]:

@@ -15,13 +15,12 @@ from typing import Any
 
 import orjson
 
-from addons.providers.base import Dialect, UpstreamRequest
+from addons.providers.base import Dialect, Sold, UpstreamRequest
 from addons.providers.filming import (
     CANCELLED,
     NO_VIDEO,
     Filming,
     Polled,
-    Sold,
     Task,
     address,
     get,
