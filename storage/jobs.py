@@ -253,10 +253,10 @@ def complete(
 ) -> Job | None:
     """The file is kept: charge for it. In one transaction, so neither is without the
     other."""
-    if settlement.hold_id != job.request_id:
-        raise IllegalMove(f"{settlement.hold_id} is not what {job.id} holds")
     changes: Changes = {"media": media, "address": address, "progress": 100}
     ended, first = _move(db, job, JobMove.COMPLETE, changes, ("ended_ns",))
+    if ended is not None and settlement.hold_id != ended.request_id:
+        raise IllegalMove(f"{settlement.hold_id} is not what {job.id} holds")
     if first:
         ledger.settle(db, settlement)
     return ended
@@ -278,8 +278,8 @@ def fail(
     }
     move = JobMove.CANCEL if cancelled else JobMove.FAIL
     ended, first = _move(db, job, move, changes, ("ended_ns",))
-    if first:
-        ledger.void(db, job.request_id, error.code, record)
+    if ended is not None and first:
+        ledger.void(db, ended.request_id, error.code, record)
     return ended
 
 

@@ -260,7 +260,7 @@ class Reader:
         return _one(_receipt_record, self._rows(_RECEIPT, (request_id,)))
 
     def open_holds(self) -> list[OpenHold]:
-        """What runs now, or waits for recovery; as many as flows are allowed."""
+        """What runs now, or waits for recovery; as many as flows and jobs may be."""
         return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
 
 
