@@ -216,7 +216,7 @@ class Film:
     completed: int | None = None
     expires: int | None = None
     url: str | None = None
-    cost: str = "0"
+    cost: str = "0.00"
     error: tuple[str, str] | None = None
 
 
