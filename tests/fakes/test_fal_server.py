@@ -53,7 +53,8 @@ def client(fake: FakeFal) -> Iterator[SyncClient]:
 
 def test_a_video_is_made_in_the_queue(client, fake) -> None:
     handle = client.submit(MODEL, CAT)
-    assert handle.status_url.endswith(f"/fal-ai/pika/requests/{handle.request_id}/status")
+    place = f"/fal-ai/pika/requests/{handle.request_id}/status"
+    assert handle.status_url.endswith(place)
     found = [handle.status(with_logs=True) for _ in range(3)]
     assert [type(one) for one in found] == [Queued, InProgress, Completed]
     assert found[0].position == 1
