@@ -32,7 +32,12 @@ class Routing:
         if exchange.refusal is not None or not exchange.held:
             return
         if exchange.model is not None:
-            exchange.route = self.turns[exchange.model.id].next()
+            exchange.route = self.turn(exchange.model.id)
+
+    def turn(self, model: str) -> tuple[Leg, ...]:
+        """The legs of a model in the order of its next turn; none if it has none."""
+        rotation = self.turns.get(model)
+        return () if rotation is None else rotation.next()
 
 
 class Rotation:

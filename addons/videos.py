@@ -11,6 +11,7 @@ All that wait are looked after by one task, which reads all their jobs in a thre
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from mitmproxy.http import HTTPFlow
 from mitmproxy.utils import asyncio_utils
@@ -56,6 +57,7 @@ class Videos:
         settings: VideoSettings,
         public_url: str | None,
         studios: Studios,
+        ordered: Callable[[], None] = lambda: None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.reader = reader
@@ -64,6 +66,7 @@ class Videos:
         self.settings = settings
         self.public_url = public_url
         self.studios = studios
+        self.ordered = ordered
         self.look_seconds = look_seconds
         self.waiting: dict[str, asyncio.Future[Job | None]] = {}
         self.cutting = False
@@ -99,6 +102,7 @@ class Videos:
         # With it the flow's `error` ends this when the client leaves.
         exchange.call = call
         call.task = asyncio.current_task()
+        self.ordered()
         try:
             exchange.told = await self.tell(exchange, order)
             await call.whole(exchange.told.answer.status)

@@ -41,6 +41,19 @@ class JobReads:
         is being submitted, for that is in somebody's hands."""
         return self._all(sql.DUE_JOBS, (now_ns, _bounded(limit)))
 
+    def due_queued(self, now_ns: int, limit: int) -> list[Job]:
+        """Of those that are due the ones that wait for a provider."""
+        return self._all(sql.DUE_JOBS_QUEUED, (now_ns, _bounded(limit)))
+
+    def due_begun(self, now_ns: int, limit: int) -> list[Job]:
+        """Of those that are due the ones that a provider has begun. However many wait,
+        these are found."""
+        return self._all(sql.DUE_JOBS_BEGUN, (now_ns, _bounded(limit)))
+
+    def begun(self) -> int:
+        """How many a provider has, or may have."""
+        return int(self._rows(sql.BEGUN_JOBS)[0][0])
+
     def next_due_ns(self) -> int | None:
         """When the next one is due; None if none goes on."""
         ((next_ns,),) = self._rows(sql.NEXT_DUE_JOB)

@@ -59,6 +59,11 @@ _RECEIPT = f"""
     WHERE u.request_id = ?1
 """
 
+_HELD_PRICE = """
+    SELECT h.price_id, p.model, p.effective_from_ns, p.sell, p.buy
+    FROM hold h JOIN price p ON p.id = h.price_id WHERE h.id = ?1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -258,6 +263,14 @@ class Reader:
         """What a request's receipt is made of; None while it runs. LedgerBroken if its
         price is not what it was."""
         return _one(_receipt_record, self._rows(_RECEIPT, (request_id,)))
+
+    def held_price(self, request_id: str) -> Price:
+        """The price that a request was admitted at. LedgerBroken if it is not what it
+        was, or there is no such request."""
+        rows = self._rows(_HELD_PRICE, (request_id,))
+        if not rows:
+            raise LedgerBroken(f"{request_id} was never held for")
+        return _price(*rows[0])
 
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows and jobs may be."""

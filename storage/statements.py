@@ -438,6 +438,20 @@ DUE_JOBS = f"""
     ORDER BY next_ns, id LIMIT ?2
 """
 
+DUE_JOBS_QUEUED = f"""
+    SELECT {_JOB} FROM job
+    WHERE ended_ns IS NULL AND state = 'queued' AND next_ns <= ?1
+    ORDER BY next_ns, id LIMIT ?2
+"""
+
+DUE_JOBS_BEGUN = f"""
+    SELECT {_JOB} FROM job
+    WHERE ended_ns IS NULL AND state IN ('running', 'storing') AND next_ns <= ?1
+    ORDER BY next_ns, id LIMIT ?2
+"""
+
+BEGUN_JOBS = "SELECT count(*) FROM job WHERE ended_ns IS NULL AND state <> 'queued'"
+
 SUBMITTING_JOBS = f"""
     SELECT {_JOB} FROM job WHERE ended_ns IS NULL AND state = 'submitting' ORDER BY id
 """

@@ -125,6 +125,19 @@ TABLE = (
         | {"addons.upstream", "addons.gateway", "storage", "config"},
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
     ),
+    # What the addon that runs jobs is made of.
+    Package(
+        "addons.filming",
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.filming", "addons.upstream", "config", "storage"},
+        frozenset({"aiohttp"}),
+    ),
+    Package(
+        "addons.jobs",
+        frozenset({"addons.filming", "storage"}),
+        frozenset({"mitmproxy"}),
+    ),
     Package(
         "addons.commands",
         PROVIDERS | VOCABULARY | SHARED | {"config"},

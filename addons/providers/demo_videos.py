@@ -26,10 +26,11 @@ from addons.providers.filming import (
     task_name,
 )
 from addons.wire.video_files import video_type_of
-from addons.wire.videos import DURATION_SECONDS_MAX, RESOLUTIONS, VideoAsk
+from addons.wire.videos import DURATION_SECONDS_MAX, VideoAsk
 
 PATH = "/videos"
 POLL_SECONDS = 1
+RESOLUTIONS = ("720p", "1080p")
 # What it says at the first questions; after them the film is made.
 STAGES = ("queued", "running")
 PICTURE_MS = 200

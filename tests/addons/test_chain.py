@@ -37,6 +37,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "metering",
         "receipts",
         "portal",
+        "jobs",
         "recovering",
         "auditing",
     ]
