@@ -39,7 +39,8 @@ EARLY = [
     ("Media", "request"),
     ("Portal", "request"),
 ]
-# It has a call first, in case that it is for a file.
+# These have a call first, in case that it is for a video or for a file.
+WAITING = ("Videos", "upstream_exchange")
 BEFORE_ASKING = ("Media", "upstream_exchange")
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
@@ -47,7 +48,7 @@ LATE = [(name, "response") for name in ("Pictures", "Metering", "Receipts")]
 LEAVING = [
     (name, "error") for name in ("Upstream", "Pictures", "Metering", "Receipts")
 ]
-ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, WAITING, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
@@ -188,7 +189,13 @@ def test_a_bug_before_any_other_answer_is_an_error_too(
 @bug_or_panic
 @each(
     ("place", "before"),
-    [(BEFORE_ASKING, True), (BEFORE_ASKING, False), (ASKING, True)],
+    [
+        (WAITING, True),
+        (WAITING, False),
+        (BEFORE_ASKING, True),
+        (BEFORE_ASKING, False),
+        (ASKING, True),
+    ],
 )
 def test_a_bug_on_the_way_to_the_provider_asks_nobody(
     gateway: Gateway,
