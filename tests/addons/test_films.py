@@ -116,7 +116,8 @@ def test_a_film_says_what_was_asked_and_when() -> None:
     assert (film.id, film.model, film.prompt) == ("video_1", "gen-2", "waves")
     assert (film.seconds, film.aspect_ratio, film.size) == (10, "16:9", "1920x1080")
     assert (film.created, film.progress) == (START_NS // 10**9, 40)
-    assert (film.completed, film.url, film.error, film.cost) == (None, None, None, "0.00")
+    assert (film.completed, film.url, film.error) == (None, None, None)
+    assert film.cost == "0.00"
 
 
 def test_a_completed_one_has_an_address_and_its_moments() -> None:

@@ -42,7 +42,9 @@ def studio(storage, clock, tmp_path: Path) -> Studio:
 
 
 def addon(storage, clock, settings: VideoSettings = SETTINGS, url=None) -> Videos:
-    return Videos(storage.reader, clock, storage.ids, settings, url, {}, look_seconds=0.01)
+    return Videos(
+        storage.reader, clock, storage.ids, settings, url, {}, look_seconds=0.01
+    )
 
 
 @pytest.fixture
