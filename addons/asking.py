@@ -58,7 +58,8 @@ class Asking:
             video = await read(read_generation, plain_body(flow.request))
             exchange.ask, exchange.model = self.catalogue.filming(video)
         elif kind is Kind.VIDEO_CREATION:
-            reader = partial(read_creation, flow.request.headers.get("content-type", ""))
+            content_type = flow.request.headers.get("content-type", "")
+            reader = partial(read_creation, content_type)
             video = await read(reader, plain_body(flow.request))
             exchange.ask, exchange.model = self.catalogue.filming(video)
 

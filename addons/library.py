@@ -82,6 +82,7 @@ class Library:
         clock: Clock,
         studios: Studios,
         cancel_seconds: float = CANCEL_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.reader = reader
         self.writer = writer
@@ -89,6 +90,7 @@ class Library:
         self.clock = clock
         self.studios = studios
         self.cancel_seconds = cancel_seconds
+        self.look_seconds = look_seconds
         self.answers: Mapping[Kind, Callable[[HTTPFlow, int, str], Awaitable[None]]] = {
             Kind.VIDEO_LIST: self.listing,
             Kind.VIDEO: self.one,
@@ -155,7 +157,7 @@ class Library:
                     job = await asyncio.to_thread(self.reader.jobs.job, job_id)
                     if job is None or not job.live:
                         return True
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(self.look_seconds)
         except TimeoutError:
             return False
 

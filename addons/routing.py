@@ -128,6 +128,9 @@ def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
 def demo_legs(settings: Settings, model: Model, demo: bool) -> tuple[Leg, ...]:
     if not demo or DEMO not in settings.providers:
         return ()
+    if model.videos is not None and lacking(model.videos, REGISTRY[DEMO].filming):
+        # Whoever made such a model did not ask for the demo.
+        return ()
     return candidate_legs(settings, model, Candidate(DEMO, f"demo-{model.kind}"))
 
 

@@ -8,7 +8,7 @@ from storage.jobs import Cancelled, Deletion
 def withdraw(
     db: Ledgerbase, job_id: str, account_id: int, now_ns: int
 ) -> Deletion | None:
-    """As `jobs.delete`, but what nobody began is not only cancelled: it is gone, too."""
+    """As `jobs.delete`, but what nobody began is not only cancelled: it is hidden."""
     done = jobs.delete(db, job_id, account_id, now_ns)
     if isinstance(done, Cancelled):
         jobs.delete(db, job_id, account_id, now_ns)

@@ -42,6 +42,8 @@ DURATION_SECONDS = 10
 DURATION_SECONDS_MAX = 60
 ASPECT_RATIO = "16:9"
 RESOLUTION = "720p"
+# What models have today; which of them one has is in its rules.
+RESOLUTIONS = (RESOLUTION, "1080p")
 MODEL_CHARS_MAX = 256
 # No provider takes more.
 PROMPT_CHARS_MAX = 32_000
@@ -214,7 +216,7 @@ class Film:
     completed: int | None = None
     expires: int | None = None
     url: str | None = None
-    cost: str = "0"
+    cost: str = "0.00"
     error: tuple[str, str] | None = None
 
 

@@ -7,13 +7,15 @@ wants them there; a provider and a runner would hurry past.
 from dataclasses import dataclass
 
 from addons.films import answer_to_keep, situation_of
-from addons.wire.videos import order_of
+from addons.wire.videos import Order, VideoAsk, order_of, order_text
 from config.money import charge_nano_rounded_up
 from config.prices import PriceBook, buy_pico, sell_pico
 from storage import Storage, jobs
-from storage.jobs import Job, JobError, LegChoice
-from storage.ledger import Settlement, UsageRecord
+from storage.jobs import Job, JobError, LegChoice, NewJob
+from storage.keys import KeyRecord
+from storage.ledger import Admission, Settlement, UsageRecord
 from storage.media import MediaStore
+from storage.replays import ReplayKey
 
 # An MP4 file begins so.
 CLIP = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(1000)
@@ -32,6 +34,40 @@ class Studio:
     @property
     def now_ns(self) -> int:
         return self.storage.clock.wall_ns()
+
+    def order(
+        self,
+        key: KeyRecord,
+        ask: VideoAsk,
+        amount_nano: int = 150_000_000,
+        replay: ReplayKey | None = None,
+    ) -> Job:
+        """As a request would, which has its answer."""
+        price = self.prices.at(ask.model, self.now_ns)
+        if price is None:
+            raise LookupError(f"{ask.model} has no price")
+        order = Order(ask, "http://gateway.test", self.now_ns)
+        new = NewJob(
+            self.storage.ids.make("video"),
+            order_text(order),
+            self.now_ns,
+            self.now_ns + LATER_NS,
+        )
+        admission = Admission(
+            self.storage.ids.make("req"),
+            key.account_id,
+            key.id,
+            amount_nano,
+            price.id,
+            ask.model,
+            0,
+            0,
+            0,
+            0,
+            replay,
+        )
+        self.storage.writer.wait(jobs.open_job, admission, new, None)
+        return known(self.storage.reader.jobs.job(new.id))
 
     def submit(self, job: Job, leg: LegChoice = LEG) -> Job:
         """The provider is being told."""
