@@ -42,9 +42,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The means by which steps are taken. In `taking` are the queued jobs that are about
-    to be taken, as long as the ledger does not have that; in `pledged` those that must
-    not be left now, because a provider is being asked to begin them."""
+    """The means by which steps are taken.
+
+    In `taking` are the queued jobs that are about to be taken, as long as the ledger
+    does not have that; in `pledged` those that must not be left now, because a provider
+    is being asked to begin them.
+    """
 
     book: Book
     legs: Legs

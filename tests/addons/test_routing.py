@@ -234,3 +234,10 @@ def test_what_the_demo_does_not_make_it_does_not_serve() -> None:
     routes = routes_of(replace(found, models=models), demo=True)
     assert [leg.candidate.model for leg in routes["gen-2"]] == ["demo-video"]
     assert routes["wide"] == ()
+
+
+def test_a_job_takes_turns_with_requests() -> None:
+    routing = Routing({"gpt-4o": tuple(legs(1, 1))})
+    first, second = routing.turn("gpt-4o"), routing.turn("gpt-4o")
+    assert first == second[::-1]
+    assert routing.turn("gone") == ()

@@ -13,6 +13,7 @@ has come to an end:
 """
 
 import json
+import os
 import random
 import tempfile
 import time
@@ -20,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 
 import click
 
@@ -70,7 +71,6 @@ class Studio:
         self.data, self.fake, self.url = data, fake, url
         self.serial = 0
         self.relenting = False
-        self.lock = Lock()
         self.keys: list[str] = []
         fake.always(self.answer)
 
@@ -91,13 +91,10 @@ class Studio:
     def relent(self) -> None:
         """From now on what can be made is made, what was begun before included."""
         self.relenting = True
-        for name, film in list(self.fake.films.items()):
-            prompt = self.fake.tasks[name].asked["promptText"] if (
-                name in self.fake.tasks
-            ) else FAILING
-            if prompt.split()[0] not in NEVER:
+        for name, task in list(self.fake.tasks.items()):
+            if task.asked["promptText"].split()[0] not in NEVER:
                 self.fake.films[name] = Film()
-                self.fake.tasks[name].plan = Film().plan
+                task.plan = Film().plan
 
     @contextmanager
     def beside(self) -> Iterator[Storage]:
@@ -256,7 +253,7 @@ class Killing:
 @click.option("--seed", type=int, default=None)
 def main(rounds: int, seed: int | None) -> None:
     """Kill a gateway that has videos made, and check what it did."""
-    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    seed = int.from_bytes(os.urandom(3)) if seed is None else seed
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as data, FakeRunway() as fake:
         killing = Killing(Studio(Path(data), fake), seed)

@@ -93,3 +93,16 @@ def test_what_a_dead_boot_was_submitting_is_lost(runner, teller, caller):
     assert asked == [teller.storage.boot_id]
     assert runner.reads.lost(lambda boot_id: False) == []
     assert runner.reads.lost(teller.storage.boots.is_dead) == []
+
+
+@pytest.mark.parametrize("state", list(LIVE))
+def test_those_that_wait_and_those_that_were_begun_are_told_apart(
+    runner, caller, state
+):
+    runner.at(state, caller)
+    queued = state is JobState.QUEUED
+    begun = state in (JobState.RUNNING, JobState.STORING)
+    assert ids(runner.reads.due_queued(2**62, 10)) == ["video_1"] * queued
+    assert ids(runner.reads.due_begun(2**62, 10)) == ["video_1"] * begun
+    assert runner.reads.begun() == (not queued)
+    assert runner.reads.due_queued(-1, 10) == runner.reads.due_begun(-1, 10) == []

@@ -37,9 +37,9 @@ LIFE_SECONDS = 600
 PACE = Pace(tick_seconds=0.01, least_seconds=2.0, most_seconds=60.0)
 
 
-def said(status: int = 200, **fields: Any) -> ScriptedReply:
+def said(http_status: int = 200, /, **fields: Any) -> ScriptedReply:
     """An answer in JSON."""
-    return ScriptedReply([orjson.dumps(fields)], status)
+    return ScriptedReply([orjson.dumps(fields)], http_status)
 
 
 def refused(status: int, error: str = "no", **headers: str) -> ScriptedReply:
