@@ -91,7 +91,14 @@ def chain(
         Standing(storage.reader, clock),  # where the caller stands
         Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
         # which videos there are
-        Library(storage.reader, storage.writer, media, clock, studios),
+        Library(
+            storage.reader,
+            storage.writer,
+            media,
+            clock,
+            settings.videos.record_seconds,
+            studios,
+        ),
         Replays(storage.writer),  # under which name, if it is to run once
         # what is to be ordered with the money for it, and waited for
         Videos(

@@ -4,9 +4,13 @@ What a caller asks about is its own or it is nobody's: somebody else's video, on
 never was and one that was deleted get the same answer, so that guessing teaches
 nothing. The ledger is read in threads: reading blocks. A video's bytes are sent as any
 file's, by whoever sends those; here the key is the right to them.
+
+What is known of a video is its owner's words, too, so it is forgotten here when its
+time is over, also in a gateway that nobody asks. What it cost stays in the ledger.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from typing import Literal
 from urllib.parse import parse_qs
 
 from mitmproxy.http import HTTPFlow
+from mitmproxy.utils import asyncio_utils
 
 from addons.endpoints import Kind
 from addons.exchange import Exchange
@@ -40,6 +45,7 @@ from addons.wire.errors import (
     VideoRunning,
 )
 from addons.wire.videos import Film, deleted_body, video_body, videos_body
+from storage import jobs
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
 from storage.jobs import Cancelling, Job, JobState
@@ -48,12 +54,17 @@ from storage.reader import Reader
 from storage.withdrawals import withdraw
 from storage.writer import Writer
 
+logger = logging.getLogger(__name__)
+
 LENGTH = 20
 LENGTH_MAX = 100
 QUERY_FIELDS_MAX = 16
 # How long it may take a provider to stop, and how often that is looked at.
 CANCEL_SECONDS = 15.0
 LOOK_SECONDS = 0.5
+INTERVAL_SECONDS = 600.0
+FORGOTTEN_AT_ONCE = 100
+NANOSECONDS = 1_000_000_000
 
 _VIDEO_ID = re.compile(r"video_[0-9a-z]{1,40}", re.ASCII)
 _LENGTH = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
@@ -80,6 +91,7 @@ class Library:
         writer: Writer,
         store: MediaStore,
         clock: Clock,
+        record_seconds: float,
         studios: Studios,
         cancel_seconds: float = CANCEL_SECONDS,
         look_seconds: float = LOOK_SECONDS,
@@ -88,6 +100,8 @@ class Library:
         self.writer = writer
         self.store = store
         self.clock = clock
+        self.record_seconds = record_seconds
+        self.forgetting: asyncio.Task[None] | None = None
         self.studios = studios
         self.cancel_seconds = cancel_seconds
         self.look_seconds = look_seconds
@@ -96,6 +110,15 @@ class Library:
             Kind.VIDEO: self.one,
             Kind.VIDEO_CONTENT: self.content,
         }
+
+    def running(self) -> None:
+        self.forgetting = asyncio_utils.create_task(
+            self.watch(), name="library", keep_ref=True
+        )
+
+    def done(self) -> None:
+        if self.forgetting is not None:
+            self.forgetting.cancel()
 
     async def request(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
@@ -161,6 +184,20 @@ class Library:
         except TimeoutError:
             return False
 
+    async def watch(self) -> None:
+        while True:
+            await self.forget()
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def forget(self) -> None:
+        """Remove what ended too long ago, a little at a time."""
+        before_ns = self.clock.wall_ns() - int(self.record_seconds * NANOSECONDS)
+        try:
+            while await self.writer.run(jobs.forget, before_ns, FORGOTTEN_AT_ONCE):
+                continue
+        except LedgerUnavailable as error:
+            logger.warning("old videos could not be forgotten: %s", error)
+
     def remove(self, name: str) -> None:
         found = self.store.locate(name)
         if found is not None:
@@ -181,11 +218,11 @@ class Library:
     def page(self, account_id: int, page: Page) -> bytes:
         if page.after:
             self.found(page.after, account_id)
-        jobs = self.reader.jobs.jobs_of(
+        found = self.reader.jobs.jobs_of(
             account_id, page.after, page.length + 1, page.order
         )
-        films = [self.film(job) for job in jobs[: page.length]]
-        return videos_body(films, len(jobs) > page.length)
+        films = [self.film(job) for job in found[: page.length]]
+        return videos_body(films, len(found) > page.length)
 
     def film(self, job: Job) -> Film:
         """A job with what it cost, and the address of its file while there is one."""

@@ -41,6 +41,15 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
+def without_boundary(content_type: str, raw: bytes) -> bytes:
+    """A form as it is but for its boundary, which clients draw anew each time they send
+    the same; any other body as it is."""
+    match = _BOUNDARY.search(content_type) if is_form(content_type) else None
+    if match is None:
+        return raw
+    return raw.replace(b"--" + (match.group(1) or match.group(2)).encode(), b"--")
+
+
 def read_form(content_type: str, raw: bytes) -> Form:
     """The form in a body; BadForm if it is none, BadParameter for a field that cannot
     be taken as it is."""

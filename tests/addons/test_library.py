@@ -22,8 +22,10 @@ from storage.media import MediaStore
 from storage.recovery import register_prices
 from tests.fakes import exchanges
 from tests.fakes.studio import CLIP, Studio
+from tests.fakes.writers import FailingWriter
 
 KEEP_SECONDS = 1000.0
+RECORD_SECONDS = 5000.0
 STUDIOS = studios_of({"runway": exchanges.provider("runway", dialect="runway")})
 
 
@@ -43,6 +45,7 @@ def library(storage, clock, studio: Studio) -> Library:
         storage.writer,
         studio.store,
         clock,
+        RECORD_SECONDS,
         STUDIOS,
         cancel_seconds=0.2,
         look_seconds=0.01,
@@ -325,3 +328,39 @@ async def test_a_finished_video_goes_with_its_file(
     other = studio.finish(studio.order(caller.key, exchanges.video_ask()))
     await ask(library, caller, f"/v1/videos/{other.id}", "DELETE")
     assert studio.store.locate(other.media) is None
+
+
+# Forgetting.
+
+
+async def test_what_ended_long_ago_is_forgotten_and_what_it_cost_is_not(
+    library: Library, studio: Studio, caller, job: Job, clock, storage
+) -> None:
+    studio.finish(job)
+    clock.advance(RECORD_SECONDS)
+    later = studio.order(caller.key, exchanges.video_ask())
+    await library.forget()
+    assert storage.reader.jobs.job(job.id) is not None
+    clock.advance(1)
+    await library.forget()
+    assert storage.reader.jobs.job(job.id) is None
+    assert storage.reader.jobs.job(later.id).live
+    assert storage.reader.usage(job.request_id).paid_nano == 150_000_000
+    studio.fail(later, "upstream_error", "Over.", 502)
+
+
+async def test_a_ledger_that_cannot_be_written_is_tried_another_time(
+    library: Library, caplog
+) -> None:
+    library.writer = FailingWriter(library.writer, 1)
+    await library.forget()
+    assert "could not be forgotten" in caplog.text
+
+
+async def test_it_looks_by_itself_until_it_is_done(library: Library) -> None:
+    library.running()
+    await asyncio.sleep(0)
+    assert not library.forgetting.done()
+    library.done()
+    with pytest.raises(asyncio.CancelledError):
+        await library.forgetting

@@ -587,6 +587,17 @@ def test_a_named_request_that_does_not_wait_has_one_answer(
     assert len(jobs_of(gateway, caller)) == 1
 
 
+def test_a_form_that_is_sent_again_is_the_same_request(
+    gateway: Gateway, caller: Caller, client: OpenAI
+) -> None:
+    name = {"Idempotency-Key": "order-1"}
+    first = client.videos.create(prompt="waves", extra_headers=name)
+    again = client.videos.create(prompt="waves", extra_headers=name)
+    assert (again.id, len(jobs_of(gateway, caller))) == (first.id, 1)
+    with pytest.raises(openai.UnprocessableEntityError):
+        client.videos.create(prompt="other waves", extra_headers=name)
+
+
 def test_a_failure_leaves_the_name_free(
     gateway: Gateway, caller: Caller, studio: Studio, waiting: Waiting
 ) -> None:

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.wire.errors import BadForm, BadParameter, BadRequest
-from addons.wire.forms import HEAD_BYTES_MAX, PARTS_MAX, Form, is_form, read_form
+from addons.wire.forms import (
+    HEAD_BYTES_MAX,
+    PARTS_MAX,
+    Form,
+    is_form,
+    read_form,
+    without_boundary,
+)
 
 TYPE = "multipart/form-data; boundary=xyz"
 
@@ -135,3 +142,17 @@ def test_whatever_comes_is_a_form_or_refused(pieces: list[bytes]) -> None:
         read_form(TYPE, b"".join(pieces))
     except BadRequest:
         return
+
+
+def test_the_same_form_is_the_same_without_its_boundary() -> None:
+    one, other = (
+        without_boundary(TYPE.replace("xyz", name), raw)
+        for name, raw in (
+            ("xyz", named("a") + END),
+            ("abc", (named("a") + END).replace(b"xyz", b"abc")),
+        )
+    )
+    assert one == other
+    assert one != without_boundary(TYPE, named("b") + END)
+    for content_type in ("application/json", "multipart/form-data", "x; boundary=xyz"):
+        assert without_boundary(content_type, named("a")) == named("a")
