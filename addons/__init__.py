@@ -12,8 +12,19 @@ from addons.asking import Asking
 from addons.auditing import Auditing
 from addons.catalogue import Catalogue
 from addons.exchange import Leg
+from addons.filming.book import Book
+from addons.filming.calls import Calls
+from addons.filming.keeping import Keeping
+from addons.filming.legs import Legs
+from addons.filming.schedule import Pace
+from addons.filming.steps import Steps
+from addons.filming.storing import Terms
+from addons.filming.work import Work
+from addons.films import answer_to_keep, situation_of, studios_of
 from addons.holds import Holds
+from addons.jobs import Jobs
 from addons.keys import Keys
+from addons.library import Library
 from addons.limits import Limits
 from addons.media import Media
 from addons.metering import Metering
@@ -27,6 +38,7 @@ from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
 from addons.upstream.upstream import Upstream
+from addons.videos import Videos
 from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
@@ -60,6 +72,9 @@ def chain(
         settings.ledger.recover_seconds,
         lambda: auditing.broken is not None,
     )
+    studios = studios_of(settings.providers)
+    routing = Routing(routes)
+    jobs = jobs_of(settings, storage, media, routing)
     return (
         admission,  # is this a request at all, and is there room
         Keys(storage.directory),  # who is asking
@@ -75,9 +90,28 @@ def chain(
         ),
         Standing(storage.reader, clock),  # where the caller stands
         Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
+        # which videos there are
+        Library(
+            storage.reader,
+            storage.writer,
+            media,
+            clock,
+            settings.videos.record_seconds,
+            studios,
+        ),
         Replays(storage.writer),  # under which name, if it is to run once
+        # what is to be ordered with the money for it, and waited for
+        Videos(
+            storage.reader,
+            clock,
+            storage.ids,
+            settings.videos,
+            settings.listen.public_url,
+            studios,
+            jobs.kick,
+        ),
         holds,  # can they pay the worst case: reserve it, unless it ran before
-        Routing(routes),  # where it goes
+        routing,  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
         Upstream(settings.providers, clock),  # how it gets there, and back
         # what was made, as it is shown
@@ -90,8 +124,31 @@ def chain(
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        jobs,  # what is made for nobody who waits
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
+    )
+
+
+def jobs_of(
+    settings: Settings, storage: Storage, media: MediaStore, routing: Routing
+) -> Jobs:
+    """What makes videos, with all that it needs to."""
+    work = Work(
+        Book(storage.writer, settings.ledger.recover_seconds),
+        Legs(settings.providers, routing.turn),
+        Calls(),
+        storage.clock,
+        Pace(),
+    )
+    terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)
+    return Jobs(
+        storage.reader.jobs,
+        storage.boot_id,
+        storage.leads,
+        storage.boots.is_dead,
+        Steps(work, Keeping(media), terms),
+        settings.videos.running_max,
     )
 
 

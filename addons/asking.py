@@ -6,6 +6,7 @@ can answer is answered here.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import orjson
 from mitmproxy.http import HTTPFlow
@@ -18,6 +19,7 @@ from addons.rendering import json_response
 from addons.wire.errors import ApiError
 from addons.wire.images import read_image
 from addons.wire.openai import read_chat
+from addons.wire.videos import read_creation, read_generation
 
 # Above this size a body is parsed off the event loop.
 INLINE_BYTES = 128 * 1024
@@ -52,6 +54,14 @@ class Asking:
         elif kind is Kind.IMAGES:
             image = await read(read_image, plain_body(flow.request))
             exchange.ask, exchange.model = self.catalogue.drawing(image)
+        elif kind is Kind.VIDEO_GENERATION:
+            video = await read(read_generation, plain_body(flow.request))
+            exchange.ask, exchange.model = self.catalogue.filming(video)
+        elif kind is Kind.VIDEO_CREATION:
+            content_type = flow.request.headers.get("content-type", "")
+            reader = partial(read_creation, content_type)
+            video = await read(reader, plain_body(flow.request))
+            exchange.ask, exchange.model = self.catalogue.filming(video)
 
 
 async def read[A](reader: Callable[[bytes], A], raw: bytes) -> A:

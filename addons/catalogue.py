@@ -7,10 +7,11 @@ from addons.exchange import Leg
 from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
 from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
+from addons.wire.videos import VideoAsk, pixels_of
 from config import Price, PriceBook
 from config.meters import TOKENS, kind_of, rate_text
 from config.prices import Case
-from config.settings import Model
+from config.settings import Model, VideoRules
 from storage.clock import Clock
 
 NANOSECONDS = 1_000_000_000
@@ -41,6 +42,11 @@ class Catalogue:
     def drawing(self, ask: ImageAsk) -> tuple[ImageAsk, Model]:
         """An ask by the rules of the model that draws it, and that model; what `ruled`
         raises, or ModelUnavailable."""
+        ask = ruled(ask, self.models)
+        return ask, self.routed(self.models[ask.model])
+
+    def filming(self, ask: VideoAsk) -> tuple[VideoAsk, Model]:
+        """The same for a video."""
         ask = ruled(ask, self.models)
         return ask, self.routed(self.models[ask.model])
 
@@ -85,12 +91,18 @@ def model_of(ask: ChatAsk, models: Mapping[str, Model]) -> Model:
     return model
 
 
-def ruled(ask: ImageAsk, models: Mapping[str, Model]) -> ImageAsk:
+def ruled[A: (ImageAsk, VideoAsk, ImageAsk | VideoAsk)](
+    ask: A, models: Mapping[str, Model]
+) -> A:
     """An ask by the rules of the model that it names. UnknownModel if there is none,
-    BadParameter if it makes no images or none such."""
+    BadParameter if it makes no such thing or none such."""
     model = models.get(ask.model)
     if model is None:
         raise UnknownModel(ask.model)
+    if isinstance(ask, VideoAsk):
+        if model.videos is None:
+            raise BadParameter("model", f"{model.id} makes no videos.")
+        return ask.within(model.videos)
     if model.images is None:
         raise BadParameter("model", f"{model.id} makes no images.")
     return ask.within(model.images)
@@ -98,18 +110,36 @@ def ruled(ask: ImageAsk, models: Mapping[str, Model]) -> ImageAsk:
 
 def limits_of(model: Model) -> dict[str, Any]:
     """What can be asked of a model, by its kind."""
-    if model.images is None:
+    if model.images is not None:
         return {
-            "context_length": model.context_tokens,
-            "max_output_tokens": model.output_tokens,
+            "sizes": model.images.sizes,
+            "qualities": model.images.qualities,
+            "styles": model.images.styles,
+            "max_images": model.images.n_max,
+            "max_prompt_characters": model.images.prompt_chars,
+        }
+    if model.videos is not None:
+        return {
+            "durations": model.videos.durations,
+            "default_duration": model.videos.duration,
+            "aspect_ratios": tuple(model.videos.aspect_ratios),
+            "resolutions": model.videos.resolutions,
+            "sizes": sizes_of(model.videos),
+            "max_prompt_characters": model.videos.prompt_chars,
         }
     return {
-        "sizes": model.images.sizes,
-        "qualities": model.images.qualities,
-        "styles": model.images.styles,
-        "max_images": model.images.n_max,
-        "max_prompt_characters": model.images.prompt_chars,
+        "context_length": model.context_tokens,
+        "max_output_tokens": model.output_tokens,
     }
+
+
+def sizes_of(rules: VideoRules) -> tuple[str, ...]:
+    """Every shape in every resolution, about so, in pixels."""
+    return tuple(
+        pixels_of(rules, shape, resolution)
+        for resolution in rules.resolutions
+        for shape in rules.aspect_ratios
+    )
 
 
 def pricing(price: Price) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from addons.quoting import Pieces, price_in_force, quote_of, situation_of, worst
 from addons.wire import quotes
 from addons.wire.chat_schema import CHOICES_MAX
 from addons.wire.errors import ApiError, PriceUnknown, UnknownModel
-from addons.wire.images import ImageAsk, image_of
+from addons.wire.images import image_of
 from addons.wire.openai import ChatAsk
 from addons.wire.videos import video_of
 from config import Price
@@ -134,9 +134,8 @@ def estimate_of_body(
     if len(raw) > BODY_BYTES_MAX:
         raise click.UsageError(f"a body has at most {BODY_BYTES_MAX} bytes")
     ask = quotes.read_quote(raw)
-    if isinstance(ask, ImageAsk):
-        ask = ruled(ask, settings.models)
     if not isinstance(ask, ChatAsk):
+        ask = ruled(ask, settings.models)
         return quotes.endpoint_of(ask), pieces_estimate(ask, settings.prices, now_ns)
     model = model_of(ask, settings.models)
     price = price_in_force(settings.prices, model.id, TOKENS, now_ns)
@@ -166,8 +165,7 @@ def estimate_of_options(
         return quotes.CHAT, estimate_of_tokens(given, price, settings, now_ns)
     body = {"prompt": NO_PROMPT, "model": model, **given}
     ask: Pieces = image_of(body) if price.kind is IMAGES else video_of(body)
-    if isinstance(ask, ImageAsk):
-        ask = ruled(ask, settings.models)
+    ask = ruled(ask, settings.models)
     return quotes.endpoint_of(ask), pieces_estimate(ask, settings.prices, now_ns)
 
 

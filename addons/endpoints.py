@@ -18,6 +18,12 @@ class Kind(Enum):
 
     CHAT = "chat"
     IMAGES = "images"
+    # The API document's way to a video, then OpenAI's.
+    VIDEO_GENERATION = "video_generation"
+    VIDEO_CREATION = "video_creation"
+    VIDEO_LIST = "video_list"
+    VIDEO = "video"
+    VIDEO_CONTENT = "video_content"
     MODELS = "models"
     MODEL = "model"
     QUOTE = "quote"
@@ -60,6 +66,19 @@ CHAT = Endpoint(Kind.CHAT, api=True, keyed=True, paid=True, methods=("POST",))
 IMAGES = Endpoint(
     Kind.IMAGES, api=True, keyed=True, paid=True, methods=("POST",)
 )
+VIDEO_GENERATION = Endpoint(
+    Kind.VIDEO_GENERATION, api=True, keyed=True, paid=True, methods=("POST",)
+)
+VIDEO_CREATION = Endpoint(
+    Kind.VIDEO_CREATION, api=True, keyed=True, paid=True, methods=("POST",)
+)
+VIDEO_LIST = Endpoint(Kind.VIDEO_LIST, api=True, keyed=True, methods=("GET", "HEAD"))
+VIDEO = Endpoint(
+    Kind.VIDEO, api=True, keyed=True, methods=("GET", "HEAD", "DELETE")
+)
+VIDEO_CONTENT = Endpoint(
+    Kind.VIDEO_CONTENT, api=True, keyed=True, methods=("GET", "HEAD")
+)
 QUOTE = Endpoint(Kind.QUOTE, api=True, keyed=True, methods=("POST",))
 KEY = Endpoint(Kind.KEY, api=True, keyed=True, methods=("GET", "HEAD"))
 CREDITS = Endpoint(Kind.CREDITS, api=True, keyed=True, methods=("GET", "HEAD"))
@@ -83,6 +102,8 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
     {
         "/api/v1/chat/completions": CHAT,
         "/api/v1/images/generations": IMAGES,
+        "/api/v1/videos/generations": VIDEO_GENERATION,
+        "/api/v1/videos": VIDEO_CREATION,
         "/api/v1/models": MODELS,
         "/api/v1/quote": QUOTE,
         "/api/v1/key": KEY,
@@ -95,9 +116,20 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
         "/readyz": READY,
     }
 )
+# What else there is at an address, for other methods than its own.
+BESIDE: Mapping[Kind, Endpoint] = MappingProxyType({Kind.VIDEO_CREATION: VIDEO_LIST})
 # What is asked for by name, below an address of its own.
 PREFIXES: Mapping[str, Endpoint] = MappingProxyType(
-    {"/api/v1/models/": MODEL, "/api/v1/receipts/": RECEIPT, "/media/": MEDIA}
+    {
+        "/api/v1/models/": MODEL,
+        "/api/v1/receipts/": RECEIPT,
+        "/api/v1/videos/": VIDEO,
+        "/media/": MEDIA,
+    }
+)
+# What belongs to a thing that is asked for by name, below that.
+BELOW: Mapping[tuple[Kind, str], Endpoint] = MappingProxyType(
+    {(Kind.VIDEO, "/content"): VIDEO_CONTENT}
 )
 API_PREFIXES = ("/api/v1/", "/v1/")
 
@@ -108,9 +140,15 @@ def find(method: str, target: str) -> Endpoint:
     endpoint = lookup(path)
     if method == "OPTIONS" and endpoint.api:
         return PREFLIGHT
-    if endpoint.methods and method not in endpoint.methods:
-        return Endpoint(Kind.WRONG_METHOD, endpoint.api, methods=endpoint.methods)
-    return endpoint
+    if not endpoint.methods or method in endpoint.methods:
+        return endpoint
+    allowed = endpoint.methods
+    beside = BESIDE.get(endpoint.kind)
+    if beside is not None:
+        if method in beside.methods:
+            return beside
+        allowed += beside.methods
+    return Endpoint(Kind.WRONG_METHOD, endpoint.api, methods=allowed)
 
 
 def canonical(path: str) -> str:
@@ -128,8 +166,15 @@ def lookup(path: str) -> Endpoint:
         return found
     for prefix, endpoint in PREFIXES.items():
         if path.startswith(prefix):
-            return replace(endpoint, name=path[len(prefix) :])
+            return named(endpoint, path[len(prefix) :])
     return UNKNOWN_API if is_api(path) else WEB
+
+
+def named(endpoint: Endpoint, name: str) -> Endpoint:
+    for (kind, ending), below in BELOW.items():
+        if kind is endpoint.kind and name.endswith(ending):
+            return replace(below, name=name.removesuffix(ending))
+    return replace(endpoint, name=name)
 
 
 def is_api(path: str) -> bool:

@@ -20,12 +20,14 @@ from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
 from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
+from addons.wire.videos import VideoAsk
 from config import Price
 from config.prices import PLAIN, Situation, worst_quantities
 from config.settings import Candidate, Clocks, Credential, Model, Provider
+from storage.jobs import NewJob
 from storage.keys import KeyRecord
 from storage.ledger import RateState, UsageRecord
-from storage.replays import Replayed, ReplayKey
+from storage.replays import KeptAnswer, Replayed, ReplayKey
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -149,11 +151,30 @@ class Charge:
     buy_pico: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job that is to be made with the hold for it, priced by that moment. `answer` is
+    what its request gets at once; None where it waits for the job."""
+
+    job: NewJob
+    moment_ns: int
+    answer: KeptAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer about a job, with the headers that are its own."""
+
+    answer: KeptAnswer
+    fields: Mapping[str, str]
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """A request's life, stage by stage. Times are monotonic nanoseconds.
 
-    `held` is true while money is reserved and not yet settled or voided.
+    `held` is true while money is reserved and not yet settled or voided. A job owns the
+    hold that is made with it, so that of an `ordered` one is none of the exchange.
     `committed` means that a leg's answer was chosen and no other may follow;
     `began` that the client has the head of a streamed answer. `replay` is the name
     under which the request runs once, `replayed` that it ran before.
@@ -164,10 +185,13 @@ class Exchange:
     started_ns: int
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None
-    ask: ChatAsk | ImageAsk | None = None
+    ask: ChatAsk | ImageAsk | VideoAsk | None = None
     model: Model | None = None
     replay: ReplayKey | None = None
     replayed: Replayed | None = None
+    order: Order | None = None
+    ordered: bool = False
+    told: Told | None = None
     quote: Quote | PieceQuote | None = None
     rate: RateState | None = None
     route: tuple[Leg, ...] = ()
@@ -243,7 +267,10 @@ class Exchange:
     @property
     def goes_on(self) -> bool:
         """Whether the answer is finished though nobody waits for it: because it is
-        kept, or because its provider makes it, and bills it, in any case."""
+        kept, or because its provider makes it, and bills it, in any case. A video is
+        made by a job, which needs no request to go on."""
+        if isinstance(self.ask, VideoAsk):
+            return False
         return self.is_kept or isinstance(self.ask, ImageAsk)
 
     @property

@@ -24,7 +24,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.utils import asyncio_utils
 
 from addons.counting import count_input
-from addons.exchange import Charge, Exchange, PieceQuote, Quote
+from addons.exchange import Charge, Exchange, Order, PieceQuote, Quote
 from addons.quoting import (
     affordable,
     counted_bound,
@@ -48,17 +48,21 @@ from addons.wire.errors import (
     InternalError,
     KeyBudgetExceeded,
     LedgerDown,
+    Overloaded,
     RateLimited,
     TokensOverLimit,
+    TooManyVideos,
     UnknownKey,
 )
 from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
+from addons.wire.videos import VideoAsk
 from config import PriceBook
-from config.meters import IMAGES, TOKENS
+from config.meters import IMAGES, TOKENS, VIDEOS
 from config.money import dollars
 from config.settings import Model
-from storage import ledger, replays
+from storage import jobs, ledger, replays
+from storage.withdrawals import withdraw
 from storage.clock import Clock
 from storage.errors import IllegalMove, LedgerBusy, LedgerUnavailable
 from storage.ledger import (
@@ -120,7 +124,10 @@ class Holds:
             exchange.refuse(LedgerDown())
         except LedgerUnavailable:
             # A commit that failed may have happened all the same.
-            self.write_later(ledger.void, exchange.id, "ledger_unavailable", None)
+            if exchange.order is None:
+                self.write_later(ledger.void, exchange.id, "ledger_unavailable", None)
+            else:
+                self.write_later(withdraw, *self.taken_back(exchange, exchange.order))
             exchange.refuse(LedgerDown())
 
     async def done(self) -> None:
@@ -135,8 +142,14 @@ class Holds:
         if ask is None or model is None:
             raise InternalError()
         now_ns = self.clock.wall_ns()
-        if isinstance(ask, ImageAsk):
-            price = price_in_force(self.prices, model.id, IMAGES, now_ns)
+        if isinstance(ask, VideoAsk):
+            order = exchange.order
+            if order is None:
+                raise InternalError()
+            now_ns = order.moment_ns
+        if isinstance(ask, ImageAsk | VideoAsk):
+            kind = IMAGES if isinstance(ask, ImageAsk) else VIDEOS
+            price = price_in_force(self.prices, model.id, kind, now_ns)
             await self.hold_all(exchange, piece_quote(ask, price, now_ns))
             return
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
@@ -190,30 +203,35 @@ class Holds:
 
     async def admit(
         self, exchange: Exchange, quote: Quote | PieceQuote
-    ) -> Granted | Short | Replayed:
+    ) -> jobs.Opened:
         """Reserve a quote; raises the refusals that no smaller quote would cure."""
         caller, limits = exchange.caller, exchange.limits
         if caller is None or limits is None:
             raise InternalError()
-        answer = await self.writer.run(
-            ledger.admit,
-            Admission(
-                hold_id=exchange.id,
-                account_id=caller.account_id,
-                key_id=caller.id,
-                amount_nano=quote.amount_nano,
-                price_id=quote.price.id,
-                model=quote.price.model,
-                tokens=quote.tokens,
-                rpm=limits.rpm,
-                tpm=limits.tpm,
-                concurrency=limits.concurrency,
-                replay=exchange.replay,
-            ),
+        admission = Admission(
+            hold_id=exchange.id,
+            account_id=caller.account_id,
+            key_id=caller.id,
+            amount_nano=quote.amount_nano,
+            price_id=quote.price.id,
+            model=quote.price.model,
+            tokens=quote.tokens,
+            rpm=limits.rpm,
+            tpm=limits.tpm,
+            concurrency=limits.concurrency,
+            replay=exchange.replay,
         )
+        order = exchange.order
+        if order is None:
+            answer: jobs.Opened = await self.writer.run(ledger.admit, admission)
+        else:
+            answer = await self.writer.run(
+                jobs.open_job, admission, order.job, order.answer
+            )
         match answer:
             case Granted():
-                exchange.held = True
+                exchange.held = order is None
+                exchange.ordered = order is not None
                 exchange.quote = quote
                 exchange.rate = answer.rate
                 exchange.available_nano = answer.available_nano
@@ -232,6 +250,10 @@ class Holds:
                 raise IdempotencyKeyReused(request_id)
             case Replayed():
                 exchange.replayed = answer
+            case jobs.TooManyJobs("account", most):
+                raise TooManyVideos(most)
+            case jobs.TooManyJobs():
+                raise Overloaded()
             case Insufficient() | OverBudget() | Oversized():
                 pass
         return answer
@@ -307,10 +329,27 @@ class Holds:
                 logger.exception("%s cannot be written", verb.__name__)
                 return
 
+    async def withdraw(self, exchange: Exchange) -> None:
+        """Take back what was ordered, if nobody began it."""
+        if exchange.order is None or not exchange.ordered:
+            return
+        arguments = self.taken_back(exchange, exchange.order)
+        try:
+            await self.writer.run(withdraw, *arguments)
+        except LedgerUnavailable:
+            self.write_later(withdraw, *arguments)
+        exchange.ordered = False
+
+    def taken_back(self, exchange: Exchange, order: Order) -> tuple[str, int, int]:
+        if exchange.caller is None:
+            raise InternalError()
+        return order.job.id, exchange.caller.account_id, self.clock.wall_ns()
+
     async def release(self, exchange: Exchange) -> None:
-        """What a failed hook leaves behind: nothing held."""
+        """What a failed hook leaves behind: nothing held, and nothing ordered."""
         if exchange.held:
             await self.void(exchange, None)
+        await self.withdraw(exchange)
 
 
 def left_nano(first: Quote, answer: Short) -> int:

@@ -37,7 +37,6 @@ from addons.wire.errors import (
     InternalError,
     NotFound,
 )
-from addons.wire.ranges import UNCHANGED
 from storage.clock import Clock
 from storage.media import NANOSECONDS, Found, MediaStore
 
@@ -90,7 +89,7 @@ class Media:
         except ApiError as error:
             exchange.refuse(error)
             return
-        if flow.request.method == "HEAD" or is_unchanged(exchange.file):
+        if not exchange.file.has_body(flow.request.method):
             flow.response = exchange.file.head(exchange.id)
 
     async def find(self, flow: HTTPFlow, name: str) -> FileAnswer:
@@ -213,10 +212,6 @@ def signed(target: str) -> tuple[str, str]:
     if len(expires) != 1 or len(signature) != 1:
         return "", ""
     return expires[0], signature[0]
-
-
-def is_unchanged(answer: FileAnswer) -> bool:
-    return answer.selection.status == UNCHANGED
 
 
 def read_at(file: BinaryIO, position: int, count: int) -> bytes:

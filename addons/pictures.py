@@ -8,19 +8,17 @@ is not charged. This comes before the charge is made, so that it is for what is 
 import asyncio
 import base64
 import logging
-import re
 from typing import Protocol
 
-from mitmproxy.http import HTTPFlow, Request
+from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Exchange
+from addons.files import own_address
 from addons.wire.errors import MediaDown
 from addons.wire.images import BASE64, URL, ImageAnswer, ImageAsk, Made
 from storage.errors import StorageError
 
 logger = logging.getLogger(__name__)
-
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Shelf(Protocol):
@@ -81,12 +79,3 @@ class Pictures:
         if made.revised_prompt is not None:
             shown["revised_prompt"] = made.revised_prompt
         return shown
-
-
-def own_address(request: Request) -> str:
-    """Where the caller reached us, as it says; empty if that is no host."""
-    host = request.host_header or ""
-    if not _HOST.fullmatch(host):
-        return ""
-    secure = request.headers.get("x-forwarded-proto") == "https"
-    return f"{'https' if secure else 'http'}://{host}"

@@ -176,6 +176,8 @@ class Quotes:
     ) -> tuple[Estimate, Outlook, Standing]:
         if isinstance(ask, ImageAsk):
             ask = self.catalogue.drawing(ask)[0]
+        else:
+            ask = self.catalogue.filming(ask)[0]
         estimate = pieces_estimate(ask, self.prices, now_ns)
         standing = self.standing_of(caller, now_ns)
         needed_nano = estimate.worst.cost_nano

@@ -15,7 +15,7 @@ from mitmproxy.http import Headers, HTTPFlow, Response
 from addons.endpoints import Kind
 from addons.exchange import Charge, Exchange
 from addons.rendering import JSON, allow_any_origin
-from addons.wire.errors import error_frame
+from addons.wire.errors import InternalError, error_frame
 from addons.wire.images import ImageAnswer, images_body
 from addons.wire.openai import answer_body, usage_object
 from addons.wire.usage import Usage
@@ -29,7 +29,7 @@ NANOSECONDS = 1_000_000_000
 NANOSECONDS_A_MICROSECOND = 1_000
 
 PREFLIGHT_HEADERS = {
-    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
     "access-control-allow-headers": "authorization, content-type, x-api-key, *",
     "access-control-max-age": "86400",
 }
@@ -50,6 +50,8 @@ class Till(Protocol):
     ) -> None: ...
 
     async def void(self, exchange: Exchange, charge: Charge | None) -> None: ...
+
+    async def withdraw(self, exchange: Exchange) -> None: ...
 
 
 class Receipts:
@@ -81,6 +83,8 @@ class Receipts:
         body = None if write is None else write(cost_of(exchange))
         if exchange.held:
             await self.commit(exchange, write)
+        if isinstance(exchange.refusal, InternalError):
+            await self.till.withdraw(exchange)
         if flow.response is None:
             return
         if exchange.began:
@@ -88,13 +92,19 @@ class Receipts:
         elif exchange.refusal is None:
             if write is not None and is_short(exchange):
                 body = write(cost_of(exchange))
+            if exchange.told is not None:
+                body = exchange.told.answer.body
             self.complete(flow.response, exchange, body)
 
     async def error(self, flow: HTTPFlow) -> None:
         """The client is gone; the charge is not, nor an answer that is kept."""
         exchange = Exchange.find(flow)
-        if exchange is not None and exchange.held:
+        if exchange is None:
+            return
+        if exchange.held:
             await self.commit(exchange, self.writer_of(exchange))
+        if isinstance(exchange.refusal, InternalError):
+            await self.till.withdraw(exchange)
 
     async def commit(self, exchange: Exchange, write: Write | None) -> None:
         charge = exchange.charge
@@ -138,6 +148,8 @@ class Receipts:
             response.headers["content-length"] = str(len(body))
             response.raw_content = body
         response.headers["x-request-id"] = exchange.id
+        if exchange.told is not None:
+            response.headers.update(exchange.told.fields)
         if exchange.replayed is not None:
             response.headers.update(replayed_fields(exchange.replayed))
         if exchange.endpoint.api:

@@ -137,6 +137,17 @@ def asked_id(target: str) -> str:
     return query["id"][0]
 
 
+def pieces(quantities: Mapping[str, int]) -> int | None:
+    """How many images or videos; None for tokens."""
+    return quantities.get("image", quantities.get("generation"))
+
+
+def api_type(quantities: Mapping[str, int]) -> str:
+    if "generation" in quantities:
+        return "videos"
+    return "images" if "image" in quantities else "completions"
+
+
 def generation(found: ReceiptRecord) -> dict[str, Any]:
     """The facts as OpenRouter's clients read them.
 
@@ -172,8 +183,8 @@ def generation(found: ReceiptRecord) -> dict[str, Any]:
         # Known only where reasoning has a rate of its own.
         "native_tokens_reasoning": quantities.get("reasoning"),
         "native_tokens_cached": quantities.get("cache_read", 0),
-        "num_media_completion": quantities.get("image"),
-        "api_type": "images" if "image" in quantities else "completions",
+        "num_media_completion": pieces(quantities),
+        "api_type": api_type(quantities),
         "data_region": "global",
         "is_byok": False,
         "origin": "",

@@ -22,6 +22,7 @@ from mitmproxy.utils import asyncio_utils
 from addons.endpoints import canonical
 from addons.exchange import Exchange
 from addons.wire.errors import BadRequest
+from addons.wire.forms import without_boundary
 from storage.errors import LedgerUnavailable
 from storage.replays import (
     NAME_CHARS_MAX,
@@ -77,7 +78,9 @@ class Replays:
 
     async def fingerprint(self, flow: HTTPFlow) -> bytes:
         path = canonical(flow.request.path.partition("?")[0])
-        asked = flow.request.method, path, flow.request.raw_content or b""
+        content_type = flow.request.headers.get("content-type", "")
+        body = without_boundary(content_type, flow.request.raw_content or b"")
+        asked = flow.request.method, path, body
         if len(asked[2]) <= INLINE_BYTES:
             return fingerprint(*asked)
         loop = asyncio.get_running_loop()

@@ -13,8 +13,9 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Exchange, Leg
 from addons.providers import REGISTRY, Dialect
+from addons.providers.filming import Filming
 from config import Settings
-from config.settings import Candidate, Model, Provider
+from config.settings import Candidate, Model, Provider, VideoRules
 
 DEMO = "demo"
 
@@ -31,7 +32,12 @@ class Routing:
         if exchange.refusal is not None or not exchange.held:
             return
         if exchange.model is not None:
-            exchange.route = self.turns[exchange.model.id].next()
+            exchange.route = self.turn(exchange.model.id)
+
+    def turn(self, model: str) -> tuple[Leg, ...]:
+        """The legs of a model in the order of its next turn; none if it has none."""
+        rotation = self.turns.get(model)
+        return () if rotation is None else rotation.next()
 
 
 class Rotation:
@@ -77,7 +83,9 @@ def check_able(model: Model, provider: Provider, dialect: Dialect) -> None:
     """UnknownDialect if a model is to be served by a provider that makes no such thing,
     or by one that would make what is cheap of what was paid for as dear."""
     lacks = None
-    if model.images is None:
+    if model.videos is not None:
+        lacks = lacking(model.videos, dialect.filming)
+    elif model.images is None:
         lacks = None if dialect.chats else "does not chat"
     elif dialect.imaging is None:
         lacks = "makes no images"
@@ -87,6 +95,22 @@ def check_able(model: Model, provider: Provider, dialect: Dialect) -> None:
         raise UnknownDialect(
             f"providers.yaml: models.{model.id}.candidates: {provider.name} {lacks}"
         )
+
+
+def lacking(rules: VideoRules, filming: Filming | None) -> str | None:
+    """Which of a model's videos a provider does not make; all candidates make all of
+    them, so that what is paid for does not depend on who is asked."""
+    if filming is None:
+        return "makes no videos"
+    for name, sold, made in (
+        ("of such a duration", rules.durations, filming.durations),
+        ("of such a shape", rules.aspect_ratios, filming.ratios),
+        ("of such a resolution", rules.resolutions, filming.resolutions),
+    ):
+        for one in sold:
+            if one not in made:
+                return f"makes no videos {name}: {one}"
+    return None
 
 
 def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
@@ -103,6 +127,9 @@ def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
 
 def demo_legs(settings: Settings, model: Model, demo: bool) -> tuple[Leg, ...]:
     if not demo or DEMO not in settings.providers:
+        return ()
+    if model.videos is not None and lacking(model.videos, REGISTRY[DEMO].filming):
+        # Whoever made such a model did not ask for the demo.
         return ()
     return candidate_legs(settings, model, Candidate(DEMO, f"demo-{model.kind}"))
 

@@ -178,6 +178,31 @@ MEDIA: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class VideoSettings:
+    """How long videos may take, how many are made at once, and what is kept of them.
+
+    A request waits for its video no longer than `wait_seconds`; the video goes on.
+    """
+
+    wait_seconds: float = 290.0
+    total_seconds: float = 1800.0
+    running_max: int = 64
+    account_max: int = 20
+    unfinished_max: int = 10_000
+    record_seconds: float = 30 * DAY_SECONDS
+
+
+VIDEOS: Table = {
+    "wait_seconds": ("wait_time", duration(0)),
+    "total_seconds": ("total_time", duration()),
+    "running_max": ("running_max", whole(1)),
+    "account_max": ("account_max", whole(1)),
+    "unfinished_max": ("unfinished_max", whole(1)),
+    "record_seconds": ("record_time", duration()),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
@@ -188,6 +213,7 @@ class Gateway:
     policies: Policies = field(default_factory=Policies)
     accounts: Accounts = field(default_factory=Accounts)
     media: MediaSettings = field(default_factory=MediaSettings)
+    videos: VideoSettings = field(default_factory=VideoSettings)
 
 
 GATEWAY: Table = {
@@ -198,6 +224,7 @@ GATEWAY: Table = {
     "policies": ("policies", record(Policies, POLICIES)),
     "accounts": ("accounts", record(Accounts, ACCOUNTS)),
     "media": ("media", record(MediaSettings, MEDIA)),
+    "videos": ("videos", record(VideoSettings, VIDEOS)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from config.document import Node
 from config.values import (
+    ASPECT_RATIO,
     Reader,
     Table,
     address,
@@ -25,11 +26,14 @@ from config.values import (
     name,
     pixels,
     record,
+    resolution,
     several_of,
     size,
+    table_of,
     text,
     variable,
     whole,
+    whole_numbers,
 )
 
 # What may stand in a header field: anything else would be cut, or smuggle a second.
@@ -114,16 +118,43 @@ IMAGES: Table = {
 }
 
 
+DURATION_SECONDS = 10
+DURATION_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRules:
+    """Which videos a model makes. Of shapes and resolutions the first is the default.
+
+    `aspect_ratios` has the pixels of each shape at the first resolution, about so.
+    """
+
+    durations: tuple[int, ...]
+    aspect_ratios: Mapping[str, str]
+    resolutions: tuple[str, ...]
+    duration: int = DURATION_SECONDS
+    prompt_chars: int = 1000
+
+
+VIDEOS: Table = {
+    "durations": ("durations", whole_numbers(1, DURATION_SECONDS_MAX)),
+    "aspect_ratios": ("aspect_ratios", table_of(ASPECT_RATIO, '"16:9" or so', pixels)),
+    "resolutions": ("resolutions", several_of(resolution)),
+    "duration": ("duration", whole(1, DURATION_SECONDS_MAX)),
+    "prompt_chars": ("prompt_chars", whole(1, 32_000)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """What users ask for by its id; the kind says which of the other fields count.
 
     A chat model's are its tokens: no image can cost more than image_tokens. An image
-    model's are in `images`.
+    model's are in `images`, a video model's in `videos`.
     """
 
     id: str
-    kind: Literal["chat", "image"]
+    kind: Literal["chat", "image", "video"]
     owner: str
     description: str
     candidates: tuple[Candidate, ...]
@@ -131,6 +162,7 @@ class Model:
     output_tokens: int = 0
     image_tokens: int = 0
     images: ImageRules | None = None
+    videos: VideoRules | None = None
     clocks: Clocks | None = None
 
 
@@ -169,6 +201,19 @@ PROVIDER: Table = {
 }
 
 
+_read_rules = record(VideoRules, VIDEOS)
+
+
+def _read_videos(node: Node) -> VideoRules:
+    """The rules of a video model; who names no duration must get one that it makes."""
+    rules = _read_rules(node)
+    if rules.duration not in rules.durations:
+        entries = node.entries("a mapping")
+        default = entries.get("duration", node.absent("duration"))
+        raise default.expected(f"one of the durations, or not {rules.duration}")
+    return rules
+
+
 # What a model of each kind has beside that which all have.
 KINDS: Mapping[str, Table] = {
     "chat": {
@@ -177,6 +222,7 @@ KINDS: Mapping[str, Table] = {
         "image_tokens": ("image_tokens", whole(0)),
     },
     "image": {"images": ("images", record(ImageRules, IMAGES))},
+    "video": {"videos": ("videos", _read_videos)},
 }
 
 

@@ -16,6 +16,7 @@ from config.gateway import (
     Listen,
     MediaSettings,
     Policies,
+    VideoSettings,
     read_gateway,
 )
 from config.price_file import read_prices
@@ -27,6 +28,7 @@ from config.providers import (
     ImageRules,
     Model,
     Provider,
+    VideoRules,
     read_upstreams,
 )
 
@@ -47,6 +49,8 @@ __all__ = [
     "PriceBook",
     "Provider",
     "Settings",
+    "VideoRules",
+    "VideoSettings",
     "load",
     "storage_of",
 ]
@@ -62,6 +66,7 @@ class Settings:
     policies: Policies
     accounts: Accounts
     media: MediaSettings
+    videos: VideoSettings
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     prices: PriceBook
@@ -95,6 +100,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         policies=gateway.policies,
         accounts=gateway.accounts,
         media=gateway.media,
+        videos=gateway.videos,
         providers=upstreams.providers,
         models=upstreams.models,
         prices=prices,

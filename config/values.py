@@ -32,8 +32,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
 PIXELS = re.compile(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}")
+ASPECT_RATIO = re.compile(r"[1-9][0-9]?:[1-9][0-9]?")
+RESOLUTION = re.compile(r"[1-9][0-9]{2,3}p")
 
 # YAML 1.1 takes 010 for eight and 1:30 for ninety; nobody means that here.
+_RANGE = re.compile(r"([1-9][0-9]{0,3})\.\.([1-9][0-9]{0,3})")
 _WHOLE = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
 _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
@@ -79,6 +82,7 @@ name = matching(NAME, "a name of letters, digits and . _ : / -")
 variable = matching(VARIABLE, "the name of an environment variable")
 host = matching(HOST, "a domain in small letters such as example.com")
 pixels = matching(PIXELS, "width and height such as 1024x1024")
+resolution = matching(RESOLUTION, "a resolution such as 720p")
 
 
 def choice(*words: str) -> Reader[str]:
@@ -206,6 +210,42 @@ def several_of[T](read: Reader[T]) -> Reader[tuple[T, ...]]:
         return found
 
     return read_several
+
+
+def whole_numbers(least: int, most: int) -> Reader[tuple[int, ...]]:
+    """A list of them that is not empty, or all of a range, written 2..10."""
+    read_list = several_of(whole(least, most))
+    what = f"a list of whole numbers from {least} to {most}, or a range such as 2..10"
+
+    def read(node: Node) -> tuple[int, ...]:
+        if not _is_text(node):
+            return read_list(node)
+        match = _RANGE.fullmatch(node.text(what))
+        if match is None:
+            raise node.expected(what)
+        first, last = int(match.group(1)), int(match.group(2))
+        if not least <= first <= last <= most:
+            raise node.expected(what)
+        return tuple(range(first, last + 1))
+
+    return read
+
+
+def table_of[T](
+    keys: re.Pattern[str], what: str, read: Reader[T]
+) -> Reader[dict[str, T]]:
+    """One entry or more, whose keys are of a certain form."""
+
+    def read_table(node: Node) -> dict[str, T]:
+        entries = node.entries("a mapping")
+        if not entries:
+            raise node.expected("a mapping with one entry or more")
+        for key, entry in entries.items():
+            if not keys.fullmatch(key):
+                raise entry.expected(f"a key that is {what}")
+        return {key: read(entry) for key, entry in entries.items()}
+
+    return read_table
 
 
 def mapping_of[T](read: Reader[T]) -> Reader[dict[str, T]]:

@@ -22,7 +22,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -104,21 +104,24 @@ class MediaStore:
         ValueError for no content or a type that is not kept, MediaTooLarge, MediaFull,
         or the OSError of the disk.
         """
+        with self.writing(media_type) as part:
+            part.write(data)
+            return part.keep()
+
+    @contextmanager
+    def writing(self, media_type: str) -> Iterator["Part"]:
+        """A new file, piece by piece. Nothing is left of one that is not kept.
+
+        ValueError for a type that is not kept.
+        """
         extension = EXTENSIONS.get(media_type)
         if extension is None:
             raise ValueError(f"files of type {media_type[:100]!r} are not kept")
-        if not data:
-            raise ValueError("an empty file is not kept")
-        if len(data) > self.settings.file_bytes:
-            raise MediaTooLarge(
-                f"a file of {len(data)} bytes, and {self.settings.file_bytes} is most"
-            )
-        self._add(len(data))
+        part = Part(self, extension)
         try:
-            return self._write(data, extension)
-        except BaseException:
-            self._add_back(len(data))
-            raise
+            yield part
+        finally:
+            part.discard()
 
     def address(self, name: str) -> str:
         """The path at which anybody may have this file, for a while from now."""
@@ -188,8 +191,15 @@ class MediaStore:
         digest = hmac.digest(self._key, text, "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    def _add(self, count: int) -> None:
-        """Count a file in before it is written; MediaFull if there is no room."""
+    def new_path(self, extension: str) -> Path:
+        """Where nothing is yet; its directory is there."""
+        token = base64.b32encode(os.urandom(NAME_BYTES)).rstrip(b"=").decode().lower()
+        path = self._path(f"{token}.{extension}")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def add(self, count: int) -> None:
+        """Count bytes in before they are written; MediaFull if there is no room."""
         if self._used_bytes is None:
             self.sweep()
         with self._counting:
@@ -199,31 +209,11 @@ class MediaStore:
             self._used_bytes = used
             self._added_bytes += count
 
-    def _add_back(self, count: int) -> None:
+    def add_back(self, count: int) -> None:
+        """They were not kept."""
         with self._counting:
             self._used_bytes = max(0, (self._used_bytes or 0) - count)
             self._added_bytes = max(0, self._added_bytes - count)
-
-    def _write(self, data: bytes, extension: str) -> str:
-        """Beside its place first: a name has the whole file or none."""
-        token = base64.b32encode(os.urandom(NAME_BYTES)).rstrip(b"=").decode().lower()
-        path = self._path(f"{token}.{extension}")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                # Its age is measured by the clock that removes it.
-                os.utime(handle, ns=(self.clock.wall_ns(),) * 2)
-                os.fsync(handle)
-            os.rename(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        _sync_directory(path.parent)
-        return path.name
 
     def _walk(self) -> tuple[int, int]:
         """Remove the old; how many were removed, and how many bytes the others take."""
@@ -258,6 +248,80 @@ class MediaStore:
         if name.startswith(_PARTIAL):
             return age_ns > STALE_SECONDS * NANOSECONDS
         return age_ns > self.settings.keep_seconds * NANOSECONDS
+
+
+class Part:
+    """A file that is being written, beside its place: a name has all of it or none.
+
+    One thread at a time writes, not always the same one. What is written counts at
+    once, so that many at a time do not fill the disk together.
+    """
+
+    def __init__(self, store: MediaStore, extension: str) -> None:
+        self.size = 0
+        self._store = store
+        self._extension = extension
+        self._whole = True
+        self._counted = 0
+        self._file: BinaryIO | None = None
+        self._path = self._place = Path()
+
+    def write(self, data: bytes) -> None:
+        """Adds to it. MediaTooLarge, MediaFull, or the OSError of the disk: after any
+        of them it cannot be kept, and this is a ValueError."""
+        if not self._whole:
+            raise ValueError("this file is at its end")
+        self._whole = False
+        most = self._store.settings.file_bytes
+        if self.size + len(data) > most:
+            raise MediaTooLarge(f"a file of more than {most} bytes is not kept")
+        if data:
+            self._store.add(len(data))
+            self._counted += len(data)
+            self._opened().write(data)
+            self.size += len(data)
+        self._whole = True
+
+    def keep(self) -> str:
+        """The name of the file, on disk when this returns. ValueError for one that is
+        empty, or not whole, or at its end; or the OSError of the disk."""
+        file = self._file
+        if file is None or not self._whole:
+            raise ValueError("an empty file, or half of one, is not kept")
+        self._whole = False
+        file.flush()
+        # Its age is measured by the clock that removes it.
+        os.utime(file.fileno(), ns=(self._store.clock.wall_ns(),) * 2)
+        os.fsync(file.fileno())
+        os.rename(self._place, self._path)
+        self._place = self._path
+        _sync_directory(self._path.parent)
+        file.close()
+        self._file = None
+        self._counted = 0
+        return self._path.name
+
+    def discard(self) -> None:
+        """Nothing of it stays, unless it was kept; this may be called again."""
+        self._whole = False
+        counted, self._counted = self._counted, 0
+        file, self._file = self._file, None
+        if file is not None:
+            # It would write what it still has, and the disk may not take it.
+            with suppress(OSError):
+                file.close()
+            with suppress(FileNotFoundError):
+                os.unlink(self._place)
+        if counted:
+            self._store.add_back(counted)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._path = self._store.new_path(self._extension)
+            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=self._path.parent)
+            self._place = Path(name)
+            self._file = os.fdopen(handle, "wb")
+        return self._file
 
 
 def _scan(directory: Path) -> Iterator["os.DirEntry[str]"]:

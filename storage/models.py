@@ -178,6 +178,40 @@ class Replay(Table):
         primary_key = CompositeKey("account_id", "name")
 
 
+class Job(Table):
+    id = TextField(primary_key=True)
+    request_id = TextField(unique=True)
+    account_id = IntegerField()
+    key_id = IntegerField()
+    model = TextField()
+    state = TextField()
+    version = IntegerField()
+    ask = TextField()
+    leg = IntegerField()
+    provider = TextField()
+    upstream_model = TextField()
+    credential = TextField()
+    task = TextField(null=True)
+    progress = IntegerField()
+    upstream_state = TextField()
+    polls = IntegerField()
+    faults = IntegerField()
+    next_ns = BigIntegerField()
+    deadline_ns = BigIntegerField()
+    boot_id = TextField(null=True)
+    trail = TextField(null=True)
+    media = TextField(null=True)
+    address = TextField(null=True)
+    error_code = TextField(null=True)
+    error_message = TextField(null=True)
+    error_status = IntegerField(null=True)
+    created_ns = BigIntegerField()
+    submitted_ns = BigIntegerField(null=True)
+    ended_ns = BigIntegerField(null=True)
+    deleted_ns = BigIntegerField(null=True)
+    cancel_ns = BigIntegerField(null=True)
+
+
 class Voucher(Table):
     code_hash = BlobField(primary_key=True)
     amount_nano = BigIntegerField()
@@ -223,6 +257,7 @@ TABLES = (
     Transfer,
     Usage,
     Replay,
+    Job,
     Voucher,
     Session,
     Secret,

@@ -16,6 +16,7 @@ from storage.accounts import UserRecord, user_record
 from storage.caps import days_of, monday_of
 from storage.engine import Engine, Row
 from storage.errors import LedgerBroken
+from storage.job_reads import JobReads
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
@@ -56,6 +57,11 @@ _RECEIPT = f"""
     LEFT JOIN transfer t
         ON t.id = CASE h.state WHEN 'settled' THEN 'usage:' ELSE 'late:' END || h.id
     WHERE u.request_id = ?1
+"""
+
+_HELD_PRICE = """
+    SELECT h.price_id, p.model, p.effective_from_ns, p.sell, p.buy
+    FROM hold h JOIN price p ON p.id = h.price_id WHERE h.id = ?1
 """
 
 
@@ -145,6 +151,7 @@ class Reader:
         self._reads = engine.reads()
         self._rows = self._reads.rows
         self._query = self._reads.query
+        self.jobs = JobReads(self._reads)
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""
@@ -257,8 +264,16 @@ class Reader:
         price is not what it was."""
         return _one(_receipt_record, self._rows(_RECEIPT, (request_id,)))
 
+    def held_price(self, request_id: str) -> Price:
+        """The price that a request was admitted at. LedgerBroken if it is not what it
+        was, or there is no such request."""
+        rows = self._rows(_HELD_PRICE, (request_id,))
+        if not rows:
+            raise LedgerBroken(f"{request_id} was never held for")
+        return _price(*rows[0])
+
     def open_holds(self) -> list[OpenHold]:
-        """What runs now, or waits for recovery; as many as flows are allowed."""
+        """What runs now, or waits for recovery; as many as flows and jobs may be."""
         return [OpenHold(*row) for row in self._rows(_OPEN_HOLDS)]
 
 

@@ -4,6 +4,9 @@ A hold belongs to the boot that opened it: one start of one process. The open ho
 a dead boot are voided, never those of a living one; what the provider charged for them
 is the house's loss, and the usage row says `recovered`. A boot that was taken for dead
 and was not is harmless: its settle arrives late and is charged.
+
+What a job holds is left alone: the job goes on without the boot that opened it, and
+whoever runs the jobs ends it, also if a crash left it half submitted.
 """
 
 import os

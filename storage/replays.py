@@ -171,7 +171,8 @@ def _forget(db: Ledgerbase, most: int) -> int:
 def _standing(row: Row, asked: bytes, now_ns: int) -> Earlier | None:
     """What a row means for a request that comes with its name.
 
-    A hold stays open for as long as its process lives, whatever the clock says. What
+    A hold stays open for as long as its process lives, or its job, whatever the clock
+    says. A job that was answered when it was opened has its answer from then on. What
     was voided and charged all the same (late) did happen.
     """
     first, request_id, opened_ns, hold, late, streamed, *kept = row
@@ -181,9 +182,9 @@ def _standing(row: Row, asked: bytes, now_ns: int) -> Earlier | None:
             return None
     if first != asked:
         return KeyReused(request_id)
-    if hold == "open":
-        return InFlight(request_id)
     status, media, body, *paid = kept
+    if body is None and hold == "open":
+        return InFlight(request_id)
     if body is None:
         return NotKept(request_id, bool(streamed))
     return Replayed(request_id, KeptAnswer(status, media, body), *paid)

@@ -7,6 +7,7 @@ numbered, because the conditions need several of them more than once.
 """
 
 from storage.chain import HOLD_COLUMNS, USAGE_COLUMNS
+from storage.job_record import JOB_COLUMNS
 
 AVAILABLE = "credits_posted - debits_posted - debits_pending"
 POSTED = "credits_posted - debits_posted"
@@ -43,14 +44,21 @@ CLOSE_HOLD = f"""
 
 FIND_WHOLE_HOLD = f"SELECT {_HOLD} FROM hold WHERE id = ?1"
 
-BOOTS_WITH_OPEN_HOLDS = "SELECT DISTINCT boot_id FROM hold WHERE state = 'open'"
+# What a job holds goes on without the boot that opened it.
+_BOOTS_OWN = """state = 'open' AND NOT EXISTS (
+        SELECT 1 FROM job j WHERE j.request_id = hold.id AND j.ended_ns IS NULL)"""
 
+BOOTS_WITH_OPEN_HOLDS = f"SELECT DISTINCT boot_id FROM hold WHERE {_BOOTS_OWN}"
+
+# All of a boot, and those that nobody but the boot would ever close.
 OPEN_HOLDS_BY_BOOT = """
-    SELECT boot_id, count(*) FROM hold WHERE state = 'open' GROUP BY boot_id
+    SELECT h.boot_id, count(*), count(*) - count(j.id)
+    FROM hold h LEFT JOIN job j ON j.request_id = h.id AND j.ended_ns IS NULL
+    WHERE h.state = 'open' GROUP BY h.boot_id
 """
 
-OPEN_HOLDS_OF_BOOT = """
-    SELECT id FROM hold WHERE state = 'open' AND boot_id = ?1 LIMIT ?2
+OPEN_HOLDS_OF_BOOT = f"""
+    SELECT id FROM hold WHERE {_BOOTS_OWN} AND boot_id = ?1 LIMIT ?2
 """
 
 # Accounts.
@@ -356,6 +364,102 @@ PURGE_REPLAYS = """
         ORDER BY r.opened_ns, r.account_id, r.name LIMIT ?2
     )
     RETURNING request_id
+"""
+
+# Jobs.
+
+_JOB = ", ".join(JOB_COLUMNS)
+
+FIND_JOB = f"SELECT {_JOB} FROM job WHERE id = ?1"
+
+FIND_JOB_OF_REQUEST = "SELECT id FROM job WHERE request_id = ?1"
+
+COUNT_LIVE_JOBS = """
+    SELECT coalesce(sum(CASE WHEN account_id = ?1 THEN 1 ELSE 0 END), 0), count(*)
+    FROM job WHERE ended_ns IS NULL
+"""
+
+INSERT_JOB = """
+    INSERT INTO job (id, request_id, account_id, key_id, model, ask, next_ns,
+                     deadline_ns, created_ns, state, version)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'queued', 1)
+"""
+
+
+def move_job(columns: tuple[str, ...]) -> str:
+    """From version ?2 to state ?3; the columns are given from ?4 on."""
+    changes = [f"{name} = ?{n}" for n, name in enumerate(columns, 4)]
+    return f"""
+    UPDATE job SET state = ?3, version = version + 1, {", ".join(changes)}
+    WHERE id = ?1 AND version = ?2
+    RETURNING {_JOB}
+    """
+
+
+# Whoever runs it looks at it sooner; where it cannot be stopped it is left alone.
+WISH_JOB_CANCELLED = f"""
+    UPDATE job SET
+        cancel_ns = coalesce(cancel_ns, ?2),
+        next_ns = CASE WHEN state = 'running' AND next_ns > ?2 THEN ?2
+                       ELSE next_ns END
+    WHERE id = ?1
+    RETURNING {_JOB}
+"""
+
+HIDE_JOB = f"UPDATE job SET deleted_ns = ?2 WHERE id = ?1 RETURNING {_JOB}"
+
+FORGET_JOBS = """
+    DELETE FROM job WHERE id IN (
+        SELECT j.id FROM job j WHERE j.ended_ns < ?1 ORDER BY j.ended_ns, j.id LIMIT ?2
+    )
+    RETURNING id
+"""
+
+JOB_OF = f"""
+    SELECT {_JOB} FROM job
+    WHERE id = ?1 AND account_id = ?2 AND deleted_ns IS NULL
+"""
+
+JOBS_OF_NEWEST = f"""
+    SELECT {_JOB} FROM job
+    WHERE account_id = ?1 AND deleted_ns IS NULL AND (?2 = '' OR id < ?2)
+    ORDER BY id DESC LIMIT ?3
+"""
+
+JOBS_OF_OLDEST = f"""
+    SELECT {_JOB} FROM job
+    WHERE account_id = ?1 AND deleted_ns IS NULL AND id > ?2
+    ORDER BY id LIMIT ?3
+"""
+
+DUE_JOBS = f"""
+    SELECT {_JOB} FROM job
+    WHERE ended_ns IS NULL AND state <> 'submitting' AND next_ns <= ?1
+    ORDER BY next_ns, id LIMIT ?2
+"""
+
+DUE_JOBS_QUEUED = f"""
+    SELECT {_JOB} FROM job
+    WHERE ended_ns IS NULL AND state = 'queued' AND next_ns <= ?1
+    ORDER BY next_ns, id LIMIT ?2
+"""
+
+DUE_JOBS_BEGUN = f"""
+    SELECT {_JOB} FROM job
+    WHERE ended_ns IS NULL AND state IN ('running', 'storing') AND next_ns <= ?1
+    ORDER BY next_ns, id LIMIT ?2
+"""
+
+BEGUN_JOBS = "SELECT count(*) FROM job WHERE ended_ns IS NULL AND state <> 'queued'"
+
+SUBMITTING_JOBS = f"""
+    SELECT {_JOB} FROM job WHERE ended_ns IS NULL AND state = 'submitting' ORDER BY id
+"""
+
+LIVE_JOBS = "SELECT count(*) FROM job WHERE ended_ns IS NULL"
+
+NEXT_DUE_JOB = """
+    SELECT min(next_ns) FROM job WHERE ended_ns IS NULL AND state <> 'submitting'
 """
 
 # Users and sessions.

@@ -29,6 +29,7 @@ SHARED = frozenset(
         "addons.counting",
         "addons.estimate",
         "addons.files",
+        "addons.films",
         "addons.quoting",
         "addons.rendering",
         "addons.trails",
@@ -123,6 +124,19 @@ TABLE = (
         | SHARED
         | {"addons.upstream", "addons.gateway", "storage", "config"},
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
+    ),
+    # What the addon that runs jobs is made of.
+    Package(
+        "addons.filming",
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.filming", "addons.upstream", "config", "storage"},
+        frozenset({"aiohttp"}),
+    ),
+    Package(
+        "addons.jobs",
+        frozenset({"addons.filming", "storage"}),
+        frozenset({"mitmproxy"}),
     ),
     Package(
         "addons.commands",

@@ -10,9 +10,12 @@ from addons.providers.anthropic import ANTHROPIC
 from addons.providers.base import Answer, Dialect, UpstreamRequest
 from addons.providers.dashscope import DASHSCOPE
 from addons.providers.dashscope_native import DASHSCOPE_NATIVE
+from addons.providers.dashscope_tasks import DASHSCOPE_TASKS
 from addons.providers.deepseek import DEEPSEEK
 from addons.providers.demo import DEMO
+from addons.providers.fal import FAL
 from addons.providers.openai import OPENAI
+from addons.providers.runway import RUNWAY
 from addons.providers.stability import STABILITY
 
 __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
@@ -22,7 +25,10 @@ REGISTRY: dict[str, Dialect] = {
     "anthropic": ANTHROPIC,
     "dashscope": DASHSCOPE,
     "dashscope-native": DASHSCOPE_NATIVE,
+    "dashscope-tasks": DASHSCOPE_TASKS,
     "deepseek": DEEPSEEK,
     "stability": STABILITY,
+    "runway": RUNWAY,
+    "fal": FAL,
     "demo": DEMO,
 }

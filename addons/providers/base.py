@@ -18,7 +18,8 @@ The contract, which the tests hold every dialect in the registry to:
 - `read_answer` never gives an answer that is not one: garbage, an error under status
   200 and an answer the provider broke off raise UpstreamFailed or another ApiError.
 - `open_stream` and `read_error` never raise.
-- What makes images is in `imaging`, whose own file has its contract.
+- What makes images is in `imaging`, and what makes videos in `filming`, whose own files
+  have their contracts.
 - Everything is a pure function of its arguments.
 """
 
@@ -45,6 +46,7 @@ from addons.wire.usage import OPENAI_PATHS, Reported, Usage, UsagePaths, read_us
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
 
 if TYPE_CHECKING:
+    from addons.providers.filming import Filming
     from addons.providers.imaging import Imaging
 
 Rewrite = Callable[[Any], Any]
@@ -81,6 +83,14 @@ class UpstreamRequest:
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
         return replace(self, headers={**self.headers, **headers})
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a request has a provider make, in the words that prices are in."""
+
+    quantities: Mapping[str, int]
+    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +154,11 @@ class Dialect:
     unwrap: Unwrap | None = None
     translator: Callable[[], Translator] | None = None
 
-    # What it makes: chat answers, by all of the above, and images, by a record of
+    # What it makes: chat answers, by all of the above; images and videos, by records of
     # their own.
     chats: bool = True
     imaging: Imaging | None = None
+    filming: Filming | None = None
 
     # A provider that is played in this process instead of being called.
     reply: Callable[[Mapping[str, Any]], Script] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from addons.providers.base import Dialect
+from addons.providers.base import Dialect, Sold
 from addons.providers.dashscope import DASHSCOPE
 from addons.providers.imaging import Form, Imaging, answer_in
 from addons.wire.images import ImageAsk, Made
@@ -28,6 +28,12 @@ def compose(ask: ImageAsk, model: str, count: int, end_user: str) -> Form:
         },
     }
     return Form(orjson.dumps(body), dropped=("style",) if ask.style else ())
+
+
+def count(body: bytes) -> Sold:
+    parameters = orjson.loads(body)["parameters"]
+    size = parameters["size"].replace("*", "x")
+    return Sold({"image": parameters["n"]}, {"size": size})
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Iterator[Made]:
@@ -56,6 +62,7 @@ DASHSCOPE_NATIVE = Dialect(
         path="/services/aigc/multimodal-generation/generation",
         compose=compose,
         read=read,
+        count=count,
         verdicts=DASHSCOPE.verdicts,
     ),
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from addons.providers import demo_images
+from addons.providers import demo_images, demo_videos
 from addons.providers.base import Dialect, Script, no_credential
 from addons.wire.openai import (
     MESSAGE_TOKENS,
@@ -82,6 +82,8 @@ def demo_reply(request: Mapping[str, Any]) -> Script:
     """The answer to a request's body: pauses in seconds, and the bytes after each."""
     if "prompt" in request:
         return iter([(THINKING_SECONDS, demo_images.answer(request))])
+    if "video" in request or "task" in request:
+        return iter([(THINKING_SECONDS, demo_videos.answer(request))])
     reply = compose(request)
     choices = request.get("n", 1)
     usage = _usage(request, reply, choices)
@@ -216,5 +218,6 @@ DEMO = Dialect(
     auth=no_credential,
     drops=frozenset({"reasoning_effort", "verbosity"}),
     imaging=demo_images.DEMO_IMAGES,
+    filming=demo_videos.DEMO_VIDEOS,
     reply=demo_reply,
 )

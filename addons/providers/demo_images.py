@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from addons.providers.imaging import Imaging
-from addons.providers.openai_images import OPENAI_IMAGES, compose, read
+from addons.providers.openai_images import OPENAI_IMAGES, compose, count, read
 
 CELLS = 8
 # An image of 1024 pixels is drawn with a quarter of them.
@@ -82,6 +82,7 @@ DEMO_IMAGES = Imaging(
     path=OPENAI_IMAGES.path,
     compose=compose,
     read=read,
+    count=count,
     images_a_call=OPENAI_IMAGES.images_a_call,
     qualities=True,
 )

@@ -11,24 +11,31 @@ The contract, which the tests hold every dialect in the registry to:
   credential. What the provider does not know is left out and named in `dropped`.
 - `read_images` gives images or raises an ApiError, never an empty list, and never bytes
   that are no image. A picture that the provider's filter blurred is none.
+- `sold` reads out of a call what it has the provider make, from the bytes that are
+  sent and from nothing else, so it can be compared with what the caller pays.
 - `read_error` never raises. Everything is a pure function of its arguments.
+
+A provider that makes images as tasks answers a call at once with a task's name, and is
+asked about it until the answer is what `read_images` reads; its `tasks` say how.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from addons.providers.base import UpstreamRequest
+from addons.providers.base import NOTHING, Sold, UpstreamRequest
 from addons.wire.errors import ApiError, UpstreamFailed
 from addons.wire.images import ImageAsk, Made, media_type_of
 from addons.wire.verdicts import COMMON, Verdicts, error_in, judge, judge_object
 
 OK = 200
+ACCEPT: Mapping[str, str] = MappingProxyType({"accept": "application/json"})
 NO_IMAGES = "The provider made no images."
 
 
@@ -48,6 +55,8 @@ Compose = Callable[[ImageAsk, str, int, str], Form]
 # LookupError, TypeError or ValueError for one that makes no sense, ApiError for one
 # that is none.
 Read = Callable[[Mapping[str, str], bytes], Iterable[Made]]
+# The body of a call, and what it has the provider make.
+Count = Callable[[bytes], Sold]
 # An error's body in the provider's words in, in words that verdicts are found by out.
 Retell = Callable[[bytes], bytes]
 
@@ -57,12 +66,29 @@ def as_it_is(body: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Tasks:
+    """How a provider is asked about what it makes for a call.
+
+    Both functions raise what a `Read` raises.
+    """
+
+    # The answer to the call in, and out the path at which to ask.
+    read_path: Callable[[bytes], str]
+    # An answer to a question in, and whether it is the last one.
+    is_over: Callable[[bytes], bool]
+    poll_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Imaging:
     """One provider's way to make images."""
 
     path: str
     compose: Compose
     read: Read
+    count: Count
+    headers: Mapping[str, str] = NOTHING
+    tasks: Tasks | None = None
     images_a_call: int = 1
     # Whether it obeys `quality`; else no model that sells several may be made by it.
     qualities: bool = False
@@ -98,6 +124,37 @@ class Imaging:
             raise UpstreamFailed(NO_IMAGES)
         return made
 
+    def sold(self, request: UpstreamRequest) -> Sold:
+        """What a call of `image_requests` has made, read from its bytes."""
+        return self.count(request.body)
+
+    def poll_request(
+        self, status: int, headers: Mapping[str, str], body: bytes
+    ) -> UpstreamRequest | None:
+        """The call that asks about what an answer promises; None if the answer is the
+        images themselves. An ApiError if nothing is made."""
+        if self.tasks is None:
+            return None
+        if status != OK:
+            raise self.read_error(status, headers, body)
+        try:
+            path = self.tasks.read_path(body)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _malformed(type(error).__name__) from None
+        return UpstreamRequest("GET", path, ACCEPT, b"", False)
+
+    def is_over(self, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether an answer to `poll_request` is the last one, for `read_images` to
+        read; an ApiError for one that says nothing of the task."""
+        if self.tasks is None:
+            return True
+        if status != OK:
+            raise self.read_error(status, headers, body)
+        try:
+            return self.tasks.is_over(body)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _malformed(type(error).__name__) from None
+
     def read_error(
         self, status: int, headers: Mapping[str, str], body: bytes
     ) -> ApiError:
@@ -109,9 +166,26 @@ class Imaging:
 
     def _request(self, form: Form) -> UpstreamRequest:
         headers = {"content-type": form.content_type, "accept": form.accept}
+        if self.headers:
+            headers |= self.headers
         return UpstreamRequest(
             "POST", self.path, headers, form.body, False, form.dropped
         )
+
+
+def nearest(size: str, shapes: Sequence[str], sign: str) -> str:
+    """The shape nearest to a size: the one whose ratio differs by the least factor, or
+    the first of those. In shapes a sign stands between width and height."""
+    width, height = map(int, size.split("x"))
+
+    def distance(shape: str) -> int:
+        # As whole numbers, so that equals are equal: the larger product over the
+        # smaller one, in millionths.
+        across, down = map(int, shape.split(sign))
+        least, most = sorted((width * down, height * across))
+        return most * 10**6 // least
+
+    return min(shapes, key=distance)
 
 
 def answer_in(body: bytes, wanted: str, verdicts: Verdicts = COMMON) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from addons.providers.base import Sold
 from addons.providers.imaging import Form, Imaging, answer_in, decoded
 from addons.wire.images import IMAGES_MAX, ImageAsk, Made
 
@@ -27,6 +28,12 @@ def compose(ask: ImageAsk, model: str, count: int, end_user: str) -> Form:
         "user": end_user,
     }
     return Form(orjson.dumps(body), dropped=("style",) if ask.style else ())
+
+
+def count(body: bytes) -> Sold:
+    sent = orjson.loads(body)
+    quality = {theirs: ours for ours, theirs in QUALITIES.items()}[sent["quality"]]
+    return Sold({"image": sent["n"]}, {"size": sent["size"], "quality": quality})
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Iterator[Made]:
@@ -47,6 +54,7 @@ OPENAI_IMAGES = Imaging(
     path="/images/generations",
     compose=compose,
     read=read,
+    count=count,
     images_a_call=IMAGES_MAX,
     qualities=True,
 )

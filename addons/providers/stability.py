@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from addons.providers.base import Dialect
-from addons.providers.imaging import Form, Imaging, decoded
+from addons.providers.base import Dialect, Sold
+from addons.providers.imaging import Form, Imaging, decoded, nearest
 from addons.wire.errors import (
     ContentRefused,
     UpstreamAuth,
@@ -40,26 +40,12 @@ SUCCESS = "SUCCESS"
 THROTTLE_SECONDS = 60
 
 
-def aspect_ratio(size: str) -> str:
-    """The shape nearest to a size: the one whose ratio differs by the least factor."""
-    width, height = map(int, size.split("x"))
-
-    def distance(shape: str) -> int:
-        # As whole numbers, so that equals are equal: the larger product over the
-        # smaller one, in millionths.
-        across, down = map(int, shape.split(":"))
-        least, most = sorted((width * down, height * across))
-        return most * 10**6 // least
-
-    return min(ASPECT_RATIOS, key=distance)
-
-
 def compose(ask: ImageAsk, model: str, count: int, end_user: str) -> Form:
     fields = {
         "prompt": ask.prompt,
         "model": model,
         "mode": "text-to-image",
-        "aspect_ratio": aspect_ratio(ask.size),
+        "aspect_ratio": nearest(ask.size, ASPECT_RATIOS, ":"),
         "output_format": "png",
     }
     boundary = boundary_for(ask.prompt)
@@ -69,6 +55,11 @@ def compose(ask: ImageAsk, model: str, count: int, end_user: str) -> Form:
         accept="image/*",
         dropped=("style",) if ask.style else (),
     )
+
+
+def count(body: bytes) -> Sold:
+    """One picture of about a million pixels, whatever its shape."""
+    return Sold({"image": 1}, {})
 
 
 def boundary_for(text: str) -> str:
@@ -120,6 +111,7 @@ STABILITY = Dialect(
         path="/v2beta/stable-image/generate/sd3",
         compose=compose,
         read=read,
+        count=count,
         verdicts=MappingProxyType(
             {
                 **COMMON,

@@ -6,14 +6,18 @@ answer; only where nothing did is the attempt a failure.
 A provider bills an image once it has begun to make it, so a failed call is not made
 again, by nobody, unless it is certain that nothing was begun: it never arrived, or the
 provider said that it would not do it.
+
+Some providers answer a call with a task, and are asked about it until it is over. That
+is one call still, with the same clocks; a question that fails says nothing of the task,
+so it is asked again, and only several in a row are an end.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from addons.providers.base import UpstreamRequest
+from addons.providers.base import NOTHING, UpstreamRequest
 from addons.providers.imaging import OK, Imaging
 from addons.upstream.transport import (
     Sent,
@@ -41,6 +45,8 @@ CALL_BYTES_MIN = 8 * 1024 * 1024
 # Above this size an answer is decoded off the event loop.
 INLINE_BYTES = 128 * 1024
 UNAVAILABLE = 503
+# Questions about a task that fail one after the other.
+FAULTS_MAX = 5
 # Errors that say that nothing was begun.
 REJECTIONS = (
     BadRequest,
@@ -59,20 +65,27 @@ class Fetching(Protocol):
     async def close(self) -> None: ...
 
 
+type Pause = Callable[[float], Awaitable[None]]
+type Answered = tuple[int, Mapping[str, str], bytes]
+
+
 @dataclass(slots=True)
 class Drawn:
     """What became of one call. Status and id are the provider's; `sent` says that the
-    call was on its way to it."""
+    call was on its way to it, `accepted` that it named a task for it."""
 
     sent: bool = False
     made: tuple[Made, ...] = ()
     error: ApiError | None = None
     status: int = 0
     upstream_id: str = ""
+    accepted: bool = False
 
     @property
     def begun(self) -> bool:
         """Whether the provider may have made something."""
+        if self.accepted:
+            return True
         rejected = isinstance(self.error, REJECTIONS) or self.status == UNAVAILABLE
         return self.sent and not rejected
 
@@ -88,6 +101,10 @@ class Easel:
     answer_bytes: int
     # Called when a call is on its way.
     sent: Sent
+    # What a question about a task is let in by, as the call itself was.
+    credential: Mapping[str, str] = NOTHING
+    # Waits so many seconds between two questions.
+    pause: Pause = asyncio.sleep
 
 
 async def draw_all(requests: Sequence[UpstreamRequest], easel: Easel) -> list[Drawn]:
@@ -134,8 +151,14 @@ async def call(
             body = await read_start(reply, ERROR_BYTES)
             raise easel.imaging.read_error(reply.status, reply.headers, body)
         body = await read_whole(reply, limit_bytes, watch.streaming)
-    answer = reply.status, reply.headers, body
-    if len(body) <= INLINE_BYTES:
+    answer: Answered = reply.status, reply.headers, body
+    question = easel.imaging.poll_request(*answer)
+    if question is not None:
+        drawn.accepted = True
+        watch.streaming()
+        question = question.with_headers(easel.credential)
+        answer = await last_answer(question, easel, limit_bytes, watch)
+    if len(answer[2]) <= INLINE_BYTES:
         made = easel.imaging.read_images(*answer)
     else:
         made = await asyncio.to_thread(easel.imaging.read_images, *answer)
@@ -145,6 +168,37 @@ async def call(
         images.append(await easel.fetch.fetched(one, limit_bytes))
         watch.life()
     drawn.made = tuple(images)
+
+
+async def last_answer(
+    question: UpstreamRequest, easel: Easel, limit_bytes: int, watch: Watch
+) -> Answered:
+    """The answer that tells how a task ended; asked for until it comes."""
+    tasks = easel.imaging.tasks
+    seconds = tasks.poll_seconds if tasks is not None else 0
+    faults, wait = 0, seconds
+    while True:
+        watch.pause()
+        await easel.pause(wait)
+        watch.life()
+        try:
+            answer = await ask(question, easel, limit_bytes)
+            if easel.imaging.is_over(*answer):
+                return answer
+        except ApiError as error:
+            faults += 1
+            if faults >= FAULTS_MAX:
+                raise
+            wait = max(seconds, error.retry_after or 0)
+        else:
+            faults, wait = 0, seconds
+
+
+async def ask(question: UpstreamRequest, easel: Easel, limit_bytes: int) -> Answered:
+    async with easel.transport.open(question) as reply:
+        if reply.status != OK:
+            return reply.status, reply.headers, await read_start(reply, ERROR_BYTES)
+        return reply.status, reply.headers, await read_whole(reply, limit_bytes)
 
 
 def outcome_of(results: Sequence[Drawn]) -> Drawn:

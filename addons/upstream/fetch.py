@@ -1,12 +1,15 @@
-"""Fetch: images that a provider answered with addresses of.
+"""Fetch: images and videos that a provider answered with addresses of.
 
 An address in an answer is a stranger's word, so it is followed only to where the
 configuration says that this provider keeps its files: https on the usual port at one of
 its media hosts, or the provider's own address. No credential goes with it, no redirect
-is followed, and no more is read than the call may have. The clocks are the call's.
+is followed, and no more is read than the call may have. The clocks are the call's. A
+video is given out as it comes, for it may be too large to be held.
 """
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -25,6 +28,10 @@ OK = 200
 TRIES = 2
 
 
+class NotAllowed(UpstreamFailed):
+    """The address leads where this provider keeps no files. Trying again is no use."""
+
+
 class Fetch:
     """Fetches what one provider made."""
 
@@ -37,14 +44,29 @@ class Fetch:
         than the limit."""
         if made.url is None:
             return made
-        address = allowed_address(made.url, self.provider)
-        if address is None:
-            raise UpstreamFailed(detail="an address that may not be fetched")
-        data = await self.read(address, limit_bytes)
+        data = await self.read(self.allowed(made.url), limit_bytes)
         media_type = media_type_of(data)
         if media_type is None:
             raise UpstreamFailed(detail="what was fetched is no image")
         return replace(made, data=data, url=None, media_type=media_type)
+
+    @asynccontextmanager
+    async def pieces(self, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A file of any size, piece by piece; whoever reads bounds it. UpstreamFailed
+        if it cannot be had, also in the middle; NotAllowed if it may not."""
+        async with AsyncExitStack() as stack:
+            try:
+                opened = self.opened(self.allowed(url))
+                response = await stack.enter_async_context(opened)
+            except (aiohttp.ClientError, OSError) as error:
+                raise UpstreamFailed(detail=type(error).__name__) from error
+            yield told(response)
+
+    def allowed(self, url: str) -> str:
+        address = allowed_address(url, self.provider)
+        if address is None:
+            raise NotAllowed(detail="an address that may not be fetched")
+        return address
 
     async def read(self, address: str, limit_bytes: int) -> bytes:
         for _ in range(TRIES - 1):
@@ -58,18 +80,23 @@ class Fetch:
             raise UpstreamFailed(detail=type(error).__name__) from error
 
     async def read_once(self, address: str, limit_bytes: int) -> bytes:
-        if self.session is None:
-            self.session = self.open_session()
-        url = URL(address, encoded=True)
-        async with self.session.get(url, allow_redirects=False) as response:
-            if response.status != OK:
-                raise UpstreamFailed(detail=f"status {response.status} of a file")
+        async with self.opened(address) as response:
             data = bytearray()
             async for piece in response.content.iter_any():
                 data += piece
                 if len(data) > limit_bytes:
                     raise UpstreamFailed("The provider's answer is too large.")
             return bytes(data)
+
+    @asynccontextmanager
+    async def opened(self, address: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self.session is None:
+            self.session = self.open_session()
+        url = URL(address, encoded=True)
+        async with self.session.get(url, allow_redirects=False) as response:
+            if response.status != OK:
+                raise UpstreamFailed(detail=f"status {response.status} of a file")
+            yield response
 
     def open_session(self) -> aiohttp.ClientSession:
         """Made when it is first needed: most providers never give an address."""
@@ -89,6 +116,14 @@ class Fetch:
     async def close(self) -> None:
         if self.session is not None:
             await self.session.close()
+
+
+async def told(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamFailed(detail=type(error).__name__) from error
 
 
 def allowed_address(text: str, provider: Provider) -> str | None:

@@ -22,12 +22,13 @@ from functools import partial
 from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Attempt, Exchange, Leg, Quote
-from addons.providers.base import UpstreamRequest
+from addons.providers.base import NOTHING, UpstreamRequest
 from addons.upstream.call import Call
 from addons.upstream.drawing import (
     ERROR_BYTES,
     Easel,
     Fetching,
+    Pause,
     draw_all,
     outcome_of,
     without_retry,
@@ -84,10 +85,12 @@ class Upstream:
         clock: Clock,
         open_transport: Callable[[Provider], Transport] = open_transport,
         open_fetch: Callable[[Provider], Fetching] = Fetch,
+        pause: Pause = asyncio.sleep,
     ) -> None:
         self.providers = providers
         self.clock = clock
         self.open_transport = open_transport
+        self.pause = pause
         self.fetches = {name: open_fetch(one) for name, one in providers.items()}
         self.drawing = 0
         self.transports: dict[str, Transport] = {}
@@ -255,6 +258,8 @@ class Upstream:
             leg.clocks,
             leg.provider.response_bytes,
             partial(self.contact, exchange),
+            credential(leg),
+            self.pause,
         )
         self.drawing += 1
         exchange.ask_upstream(self.clock.monotonic_ns())
@@ -341,9 +346,15 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
 
 def authorised(request: UpstreamRequest, leg: Leg) -> UpstreamRequest:
     """With our credential for the leg's provider, if it wants one."""
+    found = credential(leg)
+    return request.with_headers(found) if found else request
+
+
+def credential(leg: Leg) -> Mapping[str, str]:
+    """The headers that hold our credential, if the provider wants one."""
     if leg.credential is None:
-        return request
-    return request.with_headers(leg.dialect.auth(leg.credential.secret))
+        return NOTHING
+    return leg.dialect.auth(leg.credential.secret)
 
 
 def characters_max(exchange: Exchange) -> int:

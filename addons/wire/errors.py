@@ -3,6 +3,7 @@
 ApiError                        never raised itself
 ├── BadRequest              400 the caller can mend the request
 │   ├── BadJson
+│   ├── BadForm
 │   ├── BadParameter            names the parameter
 │   ├── UpstreamRefused         a provider judged the request, in the provider's words
 │   └── ContentRefused          a provider's content policy
@@ -14,17 +15,23 @@ ApiError                        never raised itself
 │   └── AddressNotValid         changed, made up, or too late
 ├── NotFound                404
 │   ├── UnknownModel
+│   ├── UnknownVideo            another user's too
+│   ├── VideoGone               it was made, and is no longer kept
 │   └── UnknownRoute
 ├── MethodNotAllowed        405
 ├── RequestTimeout          408 the caller took too long to send
-├── Conflict                409 the request ran before, or runs, under its name
+├── Conflict                409 what is already there stands against it
 │   ├── IdempotencyKeyInUse     its answer comes soon: ask again
-│   └── AnswerNotKept           charged, and nothing is left to answer with
+│   ├── AnswerNotKept           charged, and nothing is left to answer with
+│   ├── VideoNotReady           there is nothing to download
+│   ├── VideoCancelled          by its owner, who also waits for it
+│   └── VideoRunning            its provider makes and bills it in any case
 ├── BodyTooLarge            413
 ├── TokensOverLimit         413 more than the key may use in a whole minute
 ├── RangeUnsatisfiable      416 a part of a file that it has not
 ├── IdempotencyKeyReused    422 the name is another request's
 ├── RateLimited             429 a limit of ours
+├── TooManyVideos           429 the account's unfinished ones
 ├── UpstreamThrottled       429 a limit of the provider's, after our own retries
 ├── HeadersTooLarge         431
 ├── InternalError           500 our fault
@@ -109,6 +116,11 @@ class BadRequest(ApiError):
 class BadJson(BadRequest):
     code = "invalid_json"
     text = "The body is not valid JSON."
+
+
+class BadForm(BadRequest):
+    code = "invalid_form"
+    text = "The body is not a valid form."
 
 
 class BadParameter(BadRequest):
@@ -198,6 +210,16 @@ class UnknownModel(NotFound):
         super().__init__(f"The model '{model[:NAME_CHARS_MAX]}' does not exist.")
 
 
+class UnknownVideo(NotFound):
+    code = "video_not_found"
+    text = "There is no such video."
+
+
+class VideoGone(NotFound):
+    code = "video_expired"
+    text = "The video is no longer kept."
+
+
 class UnknownRoute(NotFound):
     code = "unknown_route"
 
@@ -252,6 +274,32 @@ class AnswerNotKept(Conflict):
             f"Its answer was not kept, because {why}. To run it anew, send another key."
         )
         self.extra = {"request_id": first_id}
+
+
+class VideoNotReady(Conflict):
+    type = "invalid_request_error"
+    code = "video_not_ready"
+    should_retry = False
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The video is {status}: there is nothing to download.")
+
+
+class VideoCancelled(Conflict):
+    type = "invalid_request_error"
+    code = "video_cancelled"
+    should_retry = False
+    text = "The video was cancelled."
+
+
+class VideoRunning(Conflict):
+    type = "invalid_request_error"
+    code = "video_not_cancellable"
+    should_retry = False
+    text = (
+        "The video's provider makes and bills it in any case, so it cannot be "
+        "cancelled. It can be deleted when it is done."
+    )
 
 
 class BodyTooLarge(ApiError):
@@ -326,6 +374,19 @@ class RateLimited(ApiError):
             retry_after=retry_after,
         )
         self.extra = {"limit": limit}
+
+
+class TooManyVideos(ApiError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retry_after = 30
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This account has {most} unfinished videos, and may have no more."
+        )
+        self.extra = {"limit": "videos"}
 
 
 class UpstreamThrottled(ApiError):

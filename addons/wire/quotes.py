@@ -13,16 +13,18 @@ from typing import Any
 from addons.wire.checks import mapping, missing, one_of
 from addons.wire.images import ImageAsk, image_of
 from addons.wire.openai import ChatAsk, chat_of, parsed
-from addons.wire.videos import VideoAsk, video_of
+from addons.wire.videos import GENERATIONS, VideoAsk, creation_of, video_of
 
 type Ask = ChatAsk | ImageAsk | VideoAsk
 
 CHAT = "chat/completions"
 IMAGES = "images/generations"
 VIDEOS = "videos/generations"
+# OpenAI's own way to the same.
+CREATION = "videos"
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Ask]] = MappingProxyType(
-    {CHAT: chat_of, IMAGES: image_of, VIDEOS: video_of}
+    {CHAT: chat_of, IMAGES: image_of, VIDEOS: video_of, CREATION: creation_of}
 )
 
 _endpoint = one_of(*READERS)
@@ -43,4 +45,6 @@ def endpoint_of(ask: Ask) -> str:
     """The path of the endpoint that answers it, without the prefix."""
     if isinstance(ask, ChatAsk):
         return CHAT
-    return IMAGES if isinstance(ask, ImageAsk) else VIDEOS
+    if isinstance(ask, ImageAsk):
+        return IMAGES
+    return VIDEOS if ask.surface == GENERATIONS else CREATION

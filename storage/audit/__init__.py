@@ -22,15 +22,17 @@ I6  seq has no gaps, dates rise, and each transfer's hash follows from the one b
     the hold and the usage of a charge are those that its transfer has the digest of
 I7  rating usage again with its price gives what was charged, and what it cost us
 I8  one payment is one top-up, and no refund is more than its original
-I9  no boot that is dead holds anything
+I9  no boot that is dead holds anything, but for what a job goes on to hold
 I10 each closed hold has a usage row, and nothing else has
+I11 a job is what its hold is: it goes on and the hold is open, it is completed and the
+    hold is settled, or it came to nothing and so did the hold
 """
 
 from collections.abc import Callable
 from contextlib import nullcontext
 
 from storage.audit.findings import FINDINGS_MAX, Finding, Findings
-from storage.audit.holds import HOLDS, USAGE, wrong_rows
+from storage.audit.holds import HOLDS, JOBS, USAGE, wrong_rows
 from storage.audit.present import STANDING, dead_boots_hold_nothing
 from storage.audit.rows import SLICE_ROWS
 from storage.audit.story import Story
@@ -52,9 +54,10 @@ Progress = Callable[[int, int], None]
 """Called with rows read and rows to read."""
 
 _ROWS = """
-    SELECT (SELECT max(seq) FROM transfer), (SELECT count(*) FROM hold)
+    SELECT (SELECT max(seq) FROM transfer), (SELECT count(*) FROM hold),
+           (SELECT count(*) FROM job)
 """
-_TRANSFERS = "SELECT max(seq), 0 FROM transfer"
+_TRANSFERS = "SELECT max(seq), 0, 0 FROM transfer"
 
 
 def audit(snapshot: Snapshot, since: Checkpoint = BEGINNING) -> list[Finding]:
@@ -78,7 +81,7 @@ def prove(
     story = Story(since, findings, slice_rows)
     try:
         if not since.seq:
-            for table in (HOLDS, USAGE):
+            for table in (HOLDS, USAGE, JOBS):
                 wrong_rows(view, table, findings, steps, slice_rows)
         while True:
             with view() as snapshot:
@@ -108,10 +111,10 @@ class _Steps:
     def __init__(self, view: View, since: Checkpoint, progress: Progress) -> None:
         with view() as snapshot:
             statement = _TRANSFERS if since.seq else _ROWS
-            ((newest, holds),) = snapshot.rows(statement)
+            ((newest, holds, jobs),) = snapshot.rows(statement)
         self._progress = progress
         self._done = 0
-        self._total = max((newest or 0) - since.seq, 0) + 2 * holds
+        self._total = max((newest or 0) - since.seq, 0) + 2 * holds + jobs
 
     def __call__(self, rows: int) -> None:
         # More rows come while a gateway writes; then the end stays the end.

@@ -1,7 +1,8 @@
-"""Holds and usage: what SQL decides by itself, slice by slice in the order of ids.
+"""Holds, usage and jobs: what SQL decides by itself, slice by slice in order of ids.
 
 The story (see there) judges each request that was charged. Here is what is left: holds
-that nobody charged, holds without usage and usage without hold. Nothing of a good row
+that nobody charged, holds without usage and usage without hold, and jobs that are not
+what their holds are. Nothing of a good row
 comes to Python; each wrong row comes once, with a mark for each thing wrong with it.
 """
 
@@ -95,6 +96,55 @@ USAGE = Table(
     (Wrong("I10", "h.id IS NULL", "there is no such hold"),),
 )
 
+_LIVE = "('queued', 'submitting', 'running', 'storing')"
+_VOID = "('failed', 'cancelled')"
+JOBS = Table(
+    "job",
+    "j.id",
+    "job j LEFT JOIN hold h ON h.id = j.request_id",
+    (
+        Wrong("I11", "h.id IS NULL", "its hold is not there"),
+        Wrong(
+            "I11",
+            "j.account_id <> h.account_id OR j.key_id <> h.key_id"
+            " OR j.model <> h.model",
+            "its hold is not its own",
+        ),
+        Wrong(
+            "I11",
+            f"j.state NOT IN {_LIVE} AND j.state NOT IN {_VOID}"
+            " AND j.state <> 'completed'",
+            "its state is none",
+        ),
+        Wrong(
+            "I11",
+            f"(j.state IN {_LIVE}) <> (j.ended_ns IS NULL)",
+            "its state and the date of its end do not agree",
+        ),
+        Wrong(
+            "I11",
+            f"j.state IN {_LIVE} AND h.state <> 'open'",
+            "it goes on and its hold is closed",
+        ),
+        Wrong(
+            "I11",
+            "j.state = 'completed' AND h.state <> 'settled'",
+            "it is completed and its hold is not settled",
+        ),
+        Wrong(
+            "I11",
+            f"j.state IN {_VOID} AND h.state <> 'voided'",
+            "it came to nothing and its hold is not voided",
+        ),
+        Wrong(
+            "I11",
+            f"j.state IN {_VOID} AND EXISTS (SELECT 1 FROM transfer t"
+            " WHERE t.id = 'late:' || j.request_id)",
+            "it came to nothing and was charged late",
+        ),
+    ),
+)
+
 
 def wrong_rows(
     view: View,
@@ -120,6 +170,12 @@ def wrong_rows(
 def wrong_open_holds(snapshot: Snapshot) -> Iterator[Finding]:
     """The open ones only, which are few at any time."""
     return _found(snapshot, HOLDS, " AND h.state = 'open'", ())
+
+
+def wrong_live_jobs(snapshot: Snapshot) -> Iterator[Finding]:
+    """Those that go on, or say so."""
+    within = f" AND (j.ended_ns IS NULL OR j.state IN {_LIVE})"
+    return _found(snapshot, JOBS, within, ())
 
 
 def _slice_end(

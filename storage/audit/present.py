@@ -7,7 +7,7 @@ checkpoint.
 from collections.abc import Callable, Iterator
 
 from storage.audit.findings import Finding
-from storage.audit.holds import wrong_open_holds
+from storage.audit.holds import wrong_live_jobs, wrong_open_holds
 from storage.audit.rating import read_price
 from storage.checkpoint import Checkpoint
 from storage.engine import Snapshot
@@ -178,6 +178,12 @@ def open_holds_are_sound(snapshot: Snapshot, since: Checkpoint) -> Iterator[Find
         yield from wrong_open_holds(snapshot)
 
 
+def live_jobs_are_sound(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
+    """I11, where the jobs that have ended are not all read."""
+    if since.seq:
+        yield from wrong_live_jobs(snapshot)
+
+
 def checkpoint_is_still_there(
     snapshot: Snapshot, since: Checkpoint
 ) -> Iterator[Finding]:
@@ -195,8 +201,8 @@ def dead_boots_hold_nothing(
 ) -> Iterator[Finding]:
     """I9, for a gateway that has recovered: a boot's file is looked at, so it is
     asked."""
-    for boot_id, number in snapshot.rows(OPEN_HOLDS_BY_BOOT):
-        if is_dead(boot_id):
+    for boot_id, _, number in snapshot.rows(OPEN_HOLDS_BY_BOOT):
+        if number and is_dead(boot_id):
             yield Finding("I9", f"boot {boot_id}", f"dead, it has {number} open holds")
 
 
@@ -213,5 +219,6 @@ STANDING: tuple[Callable[[Snapshot, Checkpoint], Iterator[Finding]], ...] = (
     vouchers_are_paid,
     refunds_are_bounded,
     open_holds_are_sound,
+    live_jobs_are_sound,
     checkpoint_is_still_there,
 )

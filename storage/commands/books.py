@@ -112,8 +112,8 @@ def _examine(
         findings,
         reached,
         reached.seq,
-        sum(number for _, number in held),
-        sum(number for boot_id, number in held if boots.is_dead(boot_id)),
+        sum(number for _, number, _ in held),
+        sum(number for boot_id, _, number in held if boots.is_dead(boot_id)),
     )
 
 

@@ -152,3 +152,25 @@ async def test_images_are_asked_for_by_the_rules_of_their_model(size: int) -> No
     await addon.request(exchanges.travelling(record, body=body))
     assert (record.ask.n, record.ask.dropped) == (2, ("other",))
     assert record.model is exchanges.IMAGE_MODEL
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fields"),
+    [
+        (endpoints.VIDEO_GENERATION, {"duration": 5}),
+        (endpoints.VIDEO_CREATION, {"seconds": "5"}),
+    ],
+)
+@pytest.mark.parametrize("size", [0, INLINE_BYTES])
+async def test_a_video_is_asked_for_by_the_rules_of_its_model(
+    endpoint, fields, size: int
+) -> None:
+    models = {"gen-2": exchanges.VIDEO_MODEL}
+    routes = {"gen-2": (exchanges.leg(),)}
+    addon = Asking(Catalogue(models, routes, PriceBook(), FakeClock()))
+    record = exchanges.exchange(endpoint)
+    body = orjson.dumps({"prompt": "waves", **fields, "other": "x" * size})
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    await addon.request(exchanges.travelling(record, body=body, headers=headers))
+    assert (record.ask.duration_seconds, record.ask.dropped) == (5, ("other",))
+    assert (record.ask.size, record.model) == ("1280x720", exchanges.VIDEO_MODEL)

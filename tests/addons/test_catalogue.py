@@ -7,6 +7,7 @@ import pytest
 from addons.catalogue import Catalogue, pricing
 from addons.wire.errors import BadParameter, ModelUnavailable, UnknownModel
 from addons.wire.images import image_of
+from addons.wire.videos import creation_of, video_of
 from config import Price, PriceBook
 from config.prices import Case, When
 from tests.fakes import exchanges
@@ -178,3 +179,44 @@ def test_images_that_nobody_draws_say_why(fields, routed: bool, error) -> None:
 def test_a_model_that_draws_does_not_chat() -> None:
     with pytest.raises(BadParameter, match="does not chat"):
         gallery().serving(exchanges.ask(model="dall-e-3"))
+
+
+CINEMA = exchanges.VIDEO_MODEL
+
+
+def cinemas(routed: bool = True) -> Catalogue:
+    models = {model.id: model for model in (exchanges.MODEL, PAINTER, CINEMA)}
+    routes = {id: (exchanges.leg(),) if routed else () for id in models}
+    return Catalogue(models, routes, PriceBook([exchanges.VIDEO_PRICE]), FakeClock())
+
+
+def test_a_video_model_is_shown_with_its_rules() -> None:
+    entry = cinemas().entry("gen-2")
+    assert (entry["kind"], entry["pricing"]) == ("video", {"generation": "0.15"})
+    assert (entry["durations"], entry["default_duration"]) == ((5, 10), 10)
+    assert entry["aspect_ratios"] == ("16:9", "9:16")
+    assert entry["resolutions"] == ("720p", "1080p")
+    assert entry["sizes"] == ("1280x720", "720x1280", "1920x1080", "1080x1920")
+    assert entry["max_prompt_characters"] == 1000
+
+
+@pytest.mark.parametrize("read", [video_of, creation_of])
+def test_a_video_is_made_by_the_model_it_names_and_its_rules(read) -> None:
+    ask, model = cinemas().filming(read({"prompt": "waves"}))
+    assert model is CINEMA
+    assert (ask.duration_seconds, ask.size) == (10, "1280x720")
+
+
+@pytest.mark.parametrize(
+    ("fields", "routed", "error"),
+    [
+        ({"model": "gpt-4o"}, True, BadParameter),
+        ({"model": "dall-e-3"}, True, BadParameter),
+        ({"model": "nobody"}, True, UnknownModel),
+        ({"duration": 7}, True, BadParameter),
+        ({}, False, ModelUnavailable),
+    ],
+)
+def test_a_video_that_nobody_makes_says_why(fields, routed: bool, error) -> None:
+    with pytest.raises(error):
+        cinemas(routed).filming(video_of({"prompt": "waves", **fields}))

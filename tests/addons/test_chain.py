@@ -26,7 +26,9 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "quotes",
         "standing",
         "records",
+        "library",
         "replays",
+        "videos",
         "holds",
         "routing",
         "media",
@@ -35,6 +37,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "metering",
         "receipts",
         "portal",
+        "jobs",
         "recovering",
         "auditing",
     ]

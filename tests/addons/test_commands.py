@@ -138,6 +138,9 @@ def test_people_read_lines_that_add_up() -> None:
         (("--model", "dall-e-3", "--n", "11"), "Parameter 'n'"),
         (("--model", "dall-e-3", "--size", "big"), "Parameter 'size'"),
         (("--model", "gen-2", "--aspect-ratio", "1"), "Parameter 'aspect_ratio'"),
+        (("--model", "gen-2", "--aspect-ratio", "1:1"), "Parameter 'aspect_ratio'"),
+        (("--model", "gen-2", "--resolution", "1080p"), "Parameter 'resolution'"),
+        (("--model", "pika-1.0", "--duration", "7"), "expected one of 5, 10, got 7"),
         (("no-such-file.json",), "No such file"),
     ],
 )

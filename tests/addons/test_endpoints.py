@@ -5,7 +5,13 @@ import pytest
 from addons.endpoints import Endpoint, Kind, find
 from config.settings import Listen
 
-POSTED = ("/v1/chat/completions", "/v1/quote")
+POSTED = (
+    "/v1/chat/completions",
+    "/v1/images/generations",
+    "/v1/quote",
+    "/v1/videos",
+    "/v1/videos/generations",
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,22 @@ POSTED = ("/v1/chat/completions", "/v1/quote")
         ("POST", "/v1/images/generations/", Kind.IMAGES),
         ("GET", "/v1/images/generations", Kind.WRONG_METHOD),
         ("POST", "/v1/images/edits", Kind.NOTHING),
+        ("POST", "/api/v1/videos/generations", Kind.VIDEO_GENERATION),
+        ("GET", "/v1/videos/generations", Kind.WRONG_METHOD),
+        ("POST", "/api/v1/videos", Kind.VIDEO_CREATION),
+        ("POST", "/v1/videos/", Kind.VIDEO_CREATION),
+        ("GET", "/v1/videos?limit=1", Kind.VIDEO_LIST),
+        ("HEAD", "/v1/videos", Kind.VIDEO_LIST),
+        ("DELETE", "/v1/videos", Kind.WRONG_METHOD),
+        ("OPTIONS", "/v1/videos", Kind.PREFLIGHT),
+        ("GET", "/api/v1/videos/video_1", Kind.VIDEO),
+        ("DELETE", "/v1/videos/video_1/", Kind.VIDEO),
+        ("POST", "/v1/videos/video_1", Kind.WRONG_METHOD),
+        ("GET", "/v1/videos/video_1/content?variant=video", Kind.VIDEO_CONTENT),
+        ("HEAD", "/v1/videos/video_1/content", Kind.VIDEO_CONTENT),
+        ("DELETE", "/v1/videos/video_1/content", Kind.WRONG_METHOD),
+        ("POST", "/v1/videos/video_1/remix", Kind.WRONG_METHOD),
+        ("GET", "/v1/video", Kind.NOTHING),
         ("GET", "/api/v1/models", Kind.MODELS),
         ("HEAD", "/v1/models", Kind.MODELS),
         ("GET", "/v1/models/", Kind.MODELS),
@@ -77,6 +99,11 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
     ("target", "rules"),
     [
         ("/v1/chat/completions", {"api", "keyed", "paid"}),
+        ("/v1/images/generations", {"api", "keyed", "paid"}),
+        ("/v1/videos", {"api", "keyed", "paid"}),
+        ("/v1/videos/generations", {"api", "keyed", "paid"}),
+        ("/v1/videos/video_1", {"api", "keyed"}),
+        ("/v1/videos/video_1/content", {"api", "keyed"}),
         ("/v1/models", {"api", "keyed"}),
         ("/v1/models/x", {"api", "keyed"}),
         ("/v1/quote", {"api", "keyed"}),
@@ -91,7 +118,7 @@ def test_an_address_is_one_kind_of_thing(method: str, target: str, kind: Kind) -
         ("/api/user.php", set()),
     ],
 )
-def test_only_the_programs_api_wants_keys_and_only_chat_money(
+def test_only_the_programs_api_wants_keys_and_what_is_made_wants_money(
     target: str, rules: set[str]
 ) -> None:
     endpoint = find("POST" if target in POSTED else "GET", target)
@@ -106,6 +133,8 @@ def test_only_the_programs_api_wants_keys_and_only_chat_money(
         ("PUT", "/v1/chat/completions", ("POST",)),
         ("PUT", "/v1/models", ("GET", "HEAD")),
         ("PUT", "/v1/models/x", ("GET", "HEAD")),
+        ("PUT", "/v1/videos", ("POST", "GET", "HEAD")),
+        ("PUT", "/v1/videos/x", ("GET", "HEAD", "DELETE")),
     ],
 )
 def test_a_wrong_method_learns_the_right_ones(
@@ -117,6 +146,25 @@ def test_a_wrong_method_learns_the_right_ones(
 @pytest.mark.parametrize("name", ["a.png", "a%2Fb.png", "../a", "a/", ""])
 def test_a_file_is_asked_for_by_name_as_it_is_written(name: str) -> None:
     assert find("GET", f"/media/{name}?x=y").name == name
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("/v1/videos/video_1", "video_1"),
+        ("/v1/videos/video_1/content", "video_1"),
+        ("/v1/videos/video_1/content/?variant=video", "video_1"),
+        ("/v1/videos/a/b", "a/b"),
+        ("/v1/videos//content", ""),
+    ],
+)
+def test_a_video_is_named_by_its_address(target: str, name: str) -> None:
+    assert find("GET", target).name == name
+
+
+def test_a_list_of_videos_is_not_paid_for() -> None:
+    listed = find("GET", "/v1/videos")
+    assert (listed.paid, listed.keyed) == (False, True)
 
 
 @pytest.mark.parametrize("target", ["/v1/chat/completions", "/healthz"])

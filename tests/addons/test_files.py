@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.files import FileAnswer, tag_of
+from addons.files import FileAnswer, own_address, tag_of
 from addons.wire.errors import RangeUnsatisfiable
 from storage.media import TYPES, Found
 from tests.fakes import exchanges
@@ -61,3 +61,34 @@ def test_nothing_that_is_kept_can_hold_a_script() -> None:
     kinds = {media_type.partition("/")[0] for media_type in TYPES.values()}
     assert kinds == {"image", "video"}
     assert "image/svg+xml" not in TYPES.values()
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"host": "localhost:8000"}, "http://localhost:8000"),
+        ({"host": "[::1]:8000"}, "http://[::1]:8000"),
+        ({"host": "ai.test", "x-forwarded-proto": "https"}, "https://ai.test"),
+        ({"host": "ai.test", "x-forwarded-proto": "gopher"}, "http://ai.test"),
+        ({"host": "evil.test/x?"}, ""),
+        ({"host": 'a"b'}, ""),
+        ({"host": ""}, ""),
+    ],
+)
+def test_the_callers_host_is_taken_if_it_is_one(headers, address: str) -> None:
+    flow = exchanges.flow(headers=headers)
+    assert own_address(flow.request) == address
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "sent"),
+    [
+        ("GET", {}, True),
+        ("GET", {"range": "bytes=2-4"}, True),
+        ("GET", {"if-none-match": '"abc"'}, False),
+        ("HEAD", {}, False),
+    ],
+)
+def test_not_every_answer_has_a_body(method: str, headers, sent: bool) -> None:
+    flow = exchanges.flow(method, "/media/abc.png", headers=headers)
+    assert FileAnswer.to(flow.request, FOUND, 60).has_body(method) is sent

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from addons.pictures import Pictures, own_address
+from addons.pictures import Pictures
 from addons.wire.errors import UpstreamFailed
 from addons.wire.images import ImageAnswer, Made
 from storage.errors import MediaFull
@@ -105,20 +105,3 @@ async def test_what_are_no_images_is_left_alone(parts) -> None:
 
 async def test_a_flow_that_nobody_admitted_has_no_pictures() -> None:
     await Pictures(Shelf(), None).response(exchanges.flow())
-
-
-@pytest.mark.parametrize(
-    ("headers", "address"),
-    [
-        ({"host": "localhost:8000"}, "http://localhost:8000"),
-        ({"host": "[::1]:8000"}, "http://[::1]:8000"),
-        ({"host": "ai.test", "x-forwarded-proto": "https"}, "https://ai.test"),
-        ({"host": "ai.test", "x-forwarded-proto": "gopher"}, "http://ai.test"),
-        ({"host": "evil.test/x?"}, ""),
-        ({"host": 'a"b'}, ""),
-        ({"host": ""}, ""),
-    ],
-)
-def test_the_callers_host_is_taken_if_it_is_one(headers, address: str) -> None:
-    flow = exchanges.flow(headers=headers)
-    assert own_address(flow.request) == address

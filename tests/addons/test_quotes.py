@@ -24,15 +24,15 @@ from tests.fakes import exchanges
 FLOOR = 256
 CASES = 150
 IMAGE = Price.of("dall-e-3", 0, {"image": 4 * 10**10}, {"image": 1})
-VIDEO = Price.of("gen-2", 0, {"generation": 15 * 10**10}, {"second": 1})
-BOOK = PriceBook([exchanges.PRICE, IMAGE, VIDEO])
+BOOK = PriceBook([exchanges.PRICE, IMAGE, exchanges.VIDEO_PRICE])
+MODELS = (exchanges.MODEL, exchanges.IMAGE_MODEL, exchanges.VIDEO_MODEL)
 PROMPT = {"prompt": "a cat"}
 WORDS = ("the quick brown fox ", "价格是多少 ", "x", "{}[]()", " " * 40)
 
 
 @pytest.fixture
 def quotes(storage, clock):
-    models = {model.id: model for model in (exchanges.MODEL, exchanges.IMAGE_MODEL)}
+    models = {model.id: model for model in MODELS}
     routes = {id: (exchanges.leg(),) for id in models}
     addon = Quotes(
         Catalogue(models, routes, BOOK, clock), BOOK, storage.reader, clock, FLOOR
@@ -93,6 +93,7 @@ async def test_a_quote_says_what_a_request_would_hold(quotes, storage, caller) -
         ("images/generations", {**PROMPT, "n": 10, "model": "dall-e-3"}, "0.40"),
         ("videos/generations", PROMPT, "0.15"),
         ("videos/generations", {**PROMPT, "duration": 5}, "0.15"),
+        ("videos", {**PROMPT, "seconds": "5", "size": "1920x1080"}, "0.15"),
     ],
 )
 async def test_images_and_videos_have_quotes(

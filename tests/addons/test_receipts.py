@@ -10,7 +10,7 @@ import pytest
 from mitmproxy.http import HTTPFlow
 
 from addons import endpoints
-from addons.exchange import Charge, Exchange, Quote
+from addons.exchange import Charge, Exchange, Quote, Told
 from addons.providers import REGISTRY
 from addons.providers.base import Answer
 from addons.receipts import (
@@ -21,7 +21,7 @@ from addons.receipts import (
     tail_of,
 )
 from addons.wire.chat_stream import ChatStream
-from addons.wire.errors import UnknownKey, UpstreamFailed
+from addons.wire.errors import InternalError, UnknownKey, UpstreamFailed
 from addons.wire.images import ImageAnswer
 from addons.wire.usage import Usage
 from storage.ledger import RateState, UsageRecord
@@ -58,6 +58,9 @@ class Till:
 
     async def void(self, exchange: Exchange, charge: Charge | None) -> None:
         self.commit("void", exchange, charge, 0)
+
+    async def withdraw(self, exchange: Exchange) -> None:
+        self.committed.append(("withdraw", None))
 
     def commit(
         self, verb: str, exchange: Exchange, charge: Charge | None, paid_nano: int
@@ -439,3 +442,35 @@ async def test_images_are_written_in_openais_shape_with_their_cost() -> None:
     assert found["usage"] == {"images": 1, "cost": 0.04}
     assert found["created"] == START_NS // 10**9
     assert flow.response.headers["x-autolist-cost"] == "0.04"
+
+
+# What is told of a job.
+
+
+async def test_an_answer_about_a_job_is_told_as_it_is_kept() -> None:
+    addon = receipts()
+    told = Told(KeptAnswer(202, "x", b'{"a":1}'), {"x-more": "1"})
+    record = exchanges.exchange(
+        endpoints.VIDEO_GENERATION, told=told, ordered=True, dropped=("seed",)
+    )
+    flow = exchanges.answered(record, 202)
+    await addon.response(flow)
+    assert (flow.response.status_code, flow.response.content) == (202, b'{"a":1}')
+    headers = flow.response.headers
+    assert (headers["x-more"], headers["x-request-id"]) == ("1", record.id)
+    assert headers["x-autolist-dropped"] == "seed"
+    assert addon.till.committed == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "withdrawn"), [(InternalError(), True), (UpstreamFailed(), False)]
+)
+@pytest.mark.parametrize("hook", ["response", "error"])
+async def test_what_was_ordered_is_taken_back_where_a_hook_failed(
+    hook: str, refusal, withdrawn: bool
+) -> None:
+    addon = receipts()
+    record = exchanges.exchange(endpoints.VIDEO_GENERATION, ordered=True)
+    record.refuse(refusal)
+    await getattr(addon, hook)(exchanges.answered(record, 500))
+    assert addon.till.committed == ([("withdraw", None)] if withdrawn else [])

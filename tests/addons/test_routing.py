@@ -21,7 +21,9 @@ from config.settings import (
     Limits,
     Listen,
     MediaSettings,
+    Model,
     Policies,
+    VideoSettings,
 )
 from tests.fakes import exchanges
 
@@ -138,6 +140,7 @@ def settings(*candidates: str, clocks: Clocks | None = None) -> Settings:
         Policies(),
         Accounts(),
         MediaSettings(),
+        VideoSettings(),
         PROVIDERS,
         {"gpt-4o": model},
         PriceBook(),
@@ -182,6 +185,12 @@ def test_a_dialect_that_nobody_speaks_is_named() -> None:
         routes_of(settings("strange"), demo=False)
 
 
+def with_rules(**changes) -> Model:
+    """A video model whose rules are others."""
+    rules = replace(exchanges.VIDEO_RULES, **changes)
+    return replace(exchanges.VIDEO_MODEL, videos=rules)
+
+
 @pytest.mark.parametrize(
     ("model", "dialect", "lacks"),
     [
@@ -190,6 +199,12 @@ def test_a_dialect_that_nobody_speaks_is_named() -> None:
         (exchanges.IMAGE_MODEL, "stability", "knows no qualities"),
         (exchanges.IMAGE_MODEL, "openai", None),
         (exchanges.MODEL, "openai", None),
+        (exchanges.VIDEO_MODEL, "openai", "makes no videos"),
+        (exchanges.VIDEO_MODEL, "runway", "of such a resolution: 1080p"),
+        (exchanges.VIDEO_MODEL, "fal", None),
+        (exchanges.VIDEO_MODEL, "demo", None),
+        (with_rules(durations=(5, 11)), "runway", "of such a duration: 11"),
+        (with_rules(aspect_ratios={"1:2": "720x1440"}), "fal", "of such a shape: 1:2"),
     ],
 )
 def test_a_provider_serves_only_what_it_can(model, dialect: str, lacks) -> None:
@@ -206,3 +221,23 @@ def test_the_demo_serves_each_kind_by_a_model_of_its_own() -> None:
     shown = replace(shown, providers={**PROVIDERS, "openai": PROVIDERS["poor"]})
     (leg,) = routes_of(shown, demo=True)["dall-e-3"]
     assert leg.candidate == Candidate("demo", "demo-image")
+
+
+def test_what_the_demo_does_not_make_it_does_not_serve() -> None:
+    found = settings("poor")
+    models = {
+        "gen-2": replace(exchanges.VIDEO_MODEL, candidates=()),
+        "wide": replace(
+            with_rules(aspect_ratios={"32:9": "2560x720"}), id="wide", candidates=()
+        ),
+    }
+    routes = routes_of(replace(found, models=models), demo=True)
+    assert [leg.candidate.model for leg in routes["gen-2"]] == ["demo-video"]
+    assert routes["wide"] == ()
+
+
+def test_a_job_takes_turns_with_requests() -> None:
+    routing = Routing({"gpt-4o": tuple(legs(1, 1))})
+    first, second = routing.turn("gpt-4o"), routing.turn("gpt-4o")
+    assert first == second[::-1]
+    assert routing.turn("gone") == ()

@@ -23,7 +23,9 @@ def run(*args: object, **environ: str | None) -> Result:
             "AUTOLIST_CONFIG",
             "DASHSCOPE_API_KEY",
             "DEEPSEEK_API_KEY",
+            "FAL_KEY",
             "OPENAI_API_KEY",
+            "RUNWAYML_API_SECRET",
         )
     )
     return CliRunner().invoke(group, list(map(str, args[1:])), env=unset | environ)
@@ -72,7 +74,7 @@ def test_prices_check_prints_every_price(directory):
     rows = result.stdout.splitlines()
     assert any(row.endswith("input above 256000 tokens, thinking") for row in rows)
     assert any(row.split()[:3] == ["*", "gen-2", "2023-01-01"] for row in rows)
-    assert "models in providers.yaml: gen-2, pika-1.0" in result.stdout
+    assert "no models in providers.yaml" not in result.stdout
 
 
 def test_prices_check_shows_what_a_version_changes(directory):
@@ -145,7 +147,7 @@ def test_a_model_without_a_price_is_a_warning_and_a_price_without_a_model_none(
     )
     assert len(price_warnings(settings, 0)) == len(settings.models)
     result = run("prices", "check", "--config", directory)
-    assert "no models in providers.yaml: gpt-4x, gen-2" in result.stdout
+    assert "no models in providers.yaml: gpt-4x" in result.stdout
 
 
 @pytest.mark.parametrize("group", ["config", "prices"])

@@ -12,6 +12,7 @@ from config.gateway import (
     LISTEN,
     MEDIA,
     POLICIES,
+    VIDEOS,
     Accounts,
     Gateway,
     LedgerSettings,
@@ -19,6 +20,7 @@ from config.gateway import (
     Listen,
     MediaSettings,
     Policies,
+    VideoSettings,
     read_gateway,
 )
 from config.money import NANO
@@ -30,6 +32,7 @@ RECORDS = [
     (Policies, POLICIES),
     (Accounts, ACCOUNTS),
     (MediaSettings, MEDIA),
+    (VideoSettings, VIDEOS),
     (Gateway, GATEWAY),
 ]
 
@@ -65,6 +68,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("policies", POLICIES),
         ("accounts", ACCOUNTS),
         ("media", MEDIA),
+        ("videos", VIDEOS),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):
@@ -93,6 +97,8 @@ def test_the_shipped_file_shows_every_key(shipped, section, table):
         ("media: {directory: /mnt/media}", MediaSettings(Path("/mnt/media"))),
         ("media: {keep_time: 12h}", MediaSettings(keep_seconds=43_200.0)),
         ("media: {total_size: 1GiB}", MediaSettings(total_bytes=2**30)),
+        ("videos: {wait_time: 0s}", VideoSettings(wait_seconds=0.0)),
+        ("videos: {account_max: 2}", VideoSettings(account_max=2)),
     ],
 )
 def test_a_key_changes_its_field_only(document, content, record):

@@ -12,6 +12,7 @@ from config.providers import (
     ImageRules,
     Model,
     Provider,
+    VideoRules,
     read_upstreams,
 )
 
@@ -140,6 +141,63 @@ def test_a_mistake_in_the_rules_is_named(document, mistake, old, new, line):
     node = document(read_with(IMAGE_MODEL, (old, new)))
 
     assert mistake(read_upstreams, node).startswith(f"gateway.yaml:{line}")
+
+
+VIDEO_MODEL = """\
+providers: {}
+models:
+  cinema:
+    kind: video
+    owner: 我们
+    description: 电影
+    videos:
+      durations: 4..8
+      duration: 6
+      aspect_ratios: {"16:9": 1280x720, "1:1": 720x720}
+      resolutions: [720p, 1080p]
+      prompt_chars: 100
+    candidates: []
+"""
+
+
+def test_a_video_model_has_rules_of_its_own(document):
+    model = read_upstreams(document(VIDEO_MODEL)).models["cinema"]
+
+    assert model.videos == VideoRules(
+        durations=(4, 5, 6, 7, 8),
+        duration=6,
+        aspect_ratios={"16:9": "1280x720", "1:1": "720x720"},
+        resolutions=("720p", "1080p"),
+        prompt_chars=100,
+    )
+    assert (model.kind, model.images, model.context_tokens) == ("video", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("4..8", "8..4", '8: models.cinema.videos.durations: "8..4"'),
+        ("4..8", "[]", "8: models.cinema.videos.durations: a list"),
+        ("duration: 6", "duration: 9", '9: models.cinema.videos.duration: "9"'),
+        ("      duration: 6\n", "", "7: models.cinema.videos.duration: nothing"),
+        ("1280x720", "1280*720", '10: models.cinema.videos.aspect_ratios.16:9: "'),
+        ('"1:1"', "square", '10: models.cinema.videos.aspect_ratios.square: "'),
+        ("1080p", "1080", '11: models.cinema.videos.resolutions[1]: "1080"'),
+        ("kind: video", "kind: image", "7: models.cinema.videos: a mapping"),
+    ],
+)
+def test_a_mistake_in_the_rules_of_videos_is_named(document, mistake, old, new, line):
+    node = document(read_with(VIDEO_MODEL, (old, new)))
+
+    assert mistake(read_upstreams, node).startswith(f"gateway.yaml:{line}")
+
+
+def test_a_duration_that_is_not_made_is_no_default(document, mistake):
+    node = document(read_with(VIDEO_MODEL, ("      duration: 6\n", "")))
+
+    assert mistake(read_upstreams, node).endswith(
+        "expected one of the durations, or not 10"
+    )
 
 
 def test_an_image_model_cannot_do_without_rules(document, mistake):

@@ -6,6 +6,7 @@ import pytest
 from config.document import ConfigError
 from config.money import MAX_INTEGER, NANO
 from config.values import (
+    ASPECT_RATIO,
     address,
     amount,
     choice,
@@ -18,12 +19,17 @@ from config.values import (
     optional,
     pixels,
     record,
+    resolution,
     several_of,
     size,
+    table_of,
     text,
     variable,
     whole,
+    whole_numbers,
 )
+
+shapes = table_of(ASPECT_RATIO, "a shape", pixels)
 
 ENVIRON = {
     "NUMBER": "60",
@@ -80,7 +86,12 @@ READ = [
     (folder, "/mnt/media", Path("/mnt/media")),
     (host, "oss-cn.aliyuncs.com", "oss-cn.aliyuncs.com"),
     (pixels, "1024x1024", "1024x1024"),
+    (resolution, "720p", "720p"),
     (several_of(name), "[a]", ("a",)),
+    (whole_numbers(1, 60), "[5, 10]", (5, 10)),
+    (whole_numbers(1, 60), "2..5", (2, 3, 4, 5)),
+    (whole_numbers(1, 60), "60..60", (60,)),
+    (shapes, '{"16:9": 1280x720}', {"16:9": "1280x720"}),
     (list_of(name), "[a, b]", ("a", "b")),
     (list_of(name), "[]", ()),
     (mapping_of(whole(0)), "{a: 1, b.c: 2}", {"a": 1, "b.c": 2}),
@@ -113,6 +124,22 @@ REFUSED = [
     (pixels, "1024"),
     (pixels, "0x10"),
     (pixels, "1024x1024x3"),
+    (resolution, "720"),
+    (resolution, "10p"),
+    (whole_numbers(1, 60), "[]"),
+    (whole_numbers(1, 60), "[0]"),
+    (whole_numbers(1, 60), "[61]"),
+    (whole_numbers(1, 60), "5"),
+    (whole_numbers(1, 60), "5..2"),
+    (whole_numbers(1, 60), "0..2"),
+    (whole_numbers(1, 60), "2..61"),
+    (whole_numbers(1, 60), "2...5"),
+    (whole_numbers(1, 60), "2..99999"),
+    (shapes, "{}"),
+    (shapes, "[a]"),
+    (shapes, '{"16x9": 1280x720}'),
+    (shapes, "{16:9: 1280x720}"),
+    (shapes, '{"16:9": 1280}'),
     (several_of(name), "[]"),
     (several_of(name), "a"),
     (choice("input", "nothing"), "all"),

@@ -14,6 +14,7 @@ from addons.providers import REGISTRY
 from addons.quoting import piece_quote
 from addons.wire.images import ImageAsk, image_of
 from addons.wire.openai import ChatAsk, read_chat
+from addons.wire.videos import VideoAsk, video_of
 from config import Price
 from config.settings import (
     Candidate,
@@ -22,6 +23,7 @@ from config.settings import (
     ImageRules,
     Model,
     Provider,
+    VideoRules,
 )
 from storage.keys import KeyRecord
 
@@ -61,6 +63,22 @@ IMAGE_MODEL = Model(
     description="A painter",
     candidates=(Candidate("openai", "gpt-image"),),
     images=IMAGE_RULES,
+)
+VIDEO_PRICE = Price.of(
+    "gen-2", 0, {"generation": 15 * 10**10}, {"second": 12 * 10**10}
+)
+VIDEO_RULES = VideoRules(
+    durations=(5, 10),
+    aspect_ratios={"16:9": "1280x720", "9:16": "720x1280"},
+    resolutions=("720p", "1080p"),
+)
+VIDEO_MODEL = Model(
+    id="gen-2",
+    kind="video",
+    owner="Runway",
+    description="A cinema",
+    candidates=(Candidate("runway", "gen4.5"),),
+    videos=VIDEO_RULES,
 )
 CALLER = KeyRecord(
     id=7,
@@ -167,6 +185,11 @@ def image_held(**parts: Any) -> Exchange:
     quote = piece_quote(asked, IMAGE_PRICE, 0)
     known = {"model": IMAGE_MODEL, "quote": quote}
     return held(endpoint=endpoints.IMAGES, **{**known, **parts})
+
+
+def video_ask(**fields: Any) -> VideoAsk:
+    """What a caller asks of a video model: waves, unless the fields say otherwise."""
+    return video_of({"prompt": "waves", **fields}).within(VIDEO_RULES)
 
 
 def travelling(record: Exchange, **request: Any) -> HTTPFlow:

@@ -207,8 +207,13 @@ def assemble(
 
 
 def environ_of(fake: FakeOpenAI, storage: str = "") -> dict[str, str]:
-    """What points the provider `openai` at the fake, and the ledger at a database."""
+    """What points the provider `openai` at the fake, and the ledger at a database.
+
+    There is a key for videos too, and nobody who makes them.
+    """
     return {
+        "RUNWAYML_BASE_URL": "http://127.0.0.1:9",
+        "RUNWAYML_API_SECRET": "key_fake",
         "OPENAI_BASE_URL": fake.base_url,
         "OPENAI_API_KEY": "sk-fake",
         "AUTOLIST_STORAGE": storage,

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from mitmproxy import hooks
 
+from addons.jobs import Jobs
 from addons.media import Media
+from storage.withdrawals import withdraw
 from tests.fakes.openai_script import Answer, End, Gate, Silence, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.dial import CHAT, Dial, Reply, chat, events, request, said
@@ -31,13 +33,16 @@ EARLY = [
     ("Quotes", "request"),
     ("Standing", "request"),
     ("Records", "request"),
+    ("Library", "request"),
     ("Replays", "request"),
+    ("Videos", "request"),
     ("Holds", "request"),
     ("Routing", "request"),
     ("Media", "request"),
     ("Portal", "request"),
 ]
-# It has a call first, in case that it is for a file.
+# These have a call first, in case that it is for a video or for a file.
+WAITING = ("Videos", "upstream_exchange")
 BEFORE_ASKING = ("Media", "upstream_exchange")
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
@@ -45,7 +50,7 @@ LATE = [(name, "response") for name in ("Pictures", "Metering", "Receipts")]
 LEAVING = [
     (name, "error") for name in ("Upstream", "Pictures", "Metering", "Receipts")
 ]
-ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, WAITING, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
@@ -113,7 +118,14 @@ def shared(
     provider: FakeOpenAI, box: Switches, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
     data = tmp_path_factory.mktemp("data")
-    with Gateway(data, environ_of(provider), wrap=box.wrap) as gateway:
+
+    def wrap(chain: tuple[object, ...]) -> None:
+        box.wrap(chain)
+        (jobs,) = (addon for addon in chain if isinstance(addon, Jobs))
+        # What is ordered here stays with the gateway.
+        jobs.leads = lambda: False
+
+    with Gateway(data, environ_of(provider), wrap=wrap) as gateway:
         yield gateway
 
 
@@ -186,7 +198,13 @@ def test_a_bug_before_any_other_answer_is_an_error_too(
 @bug_or_panic
 @each(
     ("place", "before"),
-    [(BEFORE_ASKING, True), (BEFORE_ASKING, False), (ASKING, True)],
+    [
+        (WAITING, True),
+        (WAITING, False),
+        (BEFORE_ASKING, True),
+        (BEFORE_ASKING, False),
+        (ASKING, True),
+    ],
 )
 def test_a_bug_on_the_way_to_the_provider_asks_nobody(
     gateway: Gateway,
@@ -453,6 +471,56 @@ def test_a_bug_after_a_file_was_sent_adds_nothing_to_it(
     with Dial(gateway.port) as dial:
         for _ in range(2):
             assert dial.ask(request("GET", kept)).body == bytes(100_000)
+
+
+VIDEO_EARLY = [*EARLY, WAITING]
+
+
+def video(key: str) -> bytes:
+    body = b'{"prompt": "waves", "async": true}'
+    headers = {"Authorization": f"Bearer {key}"}
+    return request("POST", "/v1/videos/generations", body, headers)
+
+
+@bug_or_panic
+@each("before", [True, False], ids=["before", "after"])
+@each("place", VIDEO_EARLY, ids=names)
+def test_a_bug_before_a_video_is_answered_orders_none(
+    gateway: Gateway,
+    caller: Caller,
+    switches: Switches,
+    place: Hook,
+    kind: type[BaseException],
+    before: bool,
+) -> None:
+    switches.throw(place, kind, before)
+    with Dial(gateway.port) as dial:
+        reply = dial.ask(video(caller.key))
+    found = gateway.storage.reader.jobs.jobs_of(caller.account_id)
+    if (place, before) == (WAITING, False):
+        # The answer was on its way, and the video is its caller's.
+        assert (reply.status, len(found)) == (202, 1)
+        gateway.storage.writer.wait(withdraw, found[0].id, caller.account_id, 0)
+    else:
+        internal_error(reply)
+        assert found == []
+    nothing_charged(gateway, caller)
+
+
+@bug_or_panic
+@each("place", [HEAD, *LATE], ids=names)
+def test_a_bug_while_a_video_is_answered_orders_none(
+    gateway: Gateway,
+    caller: Caller,
+    switches: Switches,
+    place: Hook,
+    kind: type[BaseException],
+) -> None:
+    switches.throw(place, kind)
+    with Dial(gateway.port) as dial:
+        internal_error(dial.ask(video(caller.key)))
+    assert gateway.storage.reader.jobs.jobs_of(caller.account_id) == []
+    nothing_charged(gateway, caller)
 
 
 def test_a_bug_answers_before_a_body_is_sent(

@@ -199,7 +199,6 @@ def test_a_quote_costs_nothing_and_counts_for_no_limit(
         ("images/generations", {}, "dall-e-3", "0.04"),
         ("images/generations", {"n": 10, "quality": "hd"}, "dall-e-3", "0.40"),
         ("videos/generations", {}, "gen-2", "0.15"),
-        ("videos/generations", {"model": "pika-1.0"}, "pika-1.0", "0.10"),
     ],
 )
 def test_images_and_videos_are_quoted_by_the_documents_prices(
@@ -215,7 +214,7 @@ def test_images_and_videos_are_quoted_by_the_documents_prices(
 def test_an_image_that_nobody_makes_has_no_quote(
     gateway: Gateway, caller: Caller
 ) -> None:
-    """As a chat has none; these tests have a key for one provider only."""
+    """As a chat has none; these tests have keys for two providers only."""
     asked = {**PROMPT, "model": "qwen-vl"}
     body = json.dumps({"endpoint": "images/generations", "request": asked}).encode()
     reply = quote(gateway, caller.key, body)

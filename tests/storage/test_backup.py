@@ -7,7 +7,9 @@ import pytest
 
 from storage.backup import backup, restore
 from storage.errors import DatabaseDamaged, LedgerUnavailable
+from storage.job_states import JobState
 from storage.sqlite import open_reader
+from tests.storage.runner import Runner
 from tests.storage.teller import NANO, Teller
 
 # A server has its own tools for copies; that they are named is told in
@@ -27,9 +29,10 @@ def test_a_copy_is_the_ledger(teller, storage, tmp_path):
     caller = teller.caller()
     teller.admit(caller, "r1", NANO)
     teller.settle("r1", 5)
+    Runner(teller).at(JobState.RUNNING, caller)
     target = tmp_path / "copy.db"
     assert backup(storage.engine.path, target) == []
-    for table in ("account", "transfer", "hold", "usage", "key"):
+    for table in ("account", "transfer", "hold", "usage", "key", "job"):
         assert rows(target, table) == rows(storage.engine.path, table)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.db"]

@@ -12,6 +12,8 @@ import pytest
 from config.gateway import LedgerSettings
 from storage import open_storage
 from storage.errors import DatabaseInUse
+from storage.job_states import JobState
+from storage.jobs import JobError, fail
 from storage.ledger import Granted, admit
 from storage.postgres.connection import WRITER
 from storage.recovery import REASON
@@ -120,6 +122,75 @@ def kill_rounds(place, rounds):
 
 def test_nothing_acknowledged_is_lost_to_a_kill(place):
     kill_rounds(place, 2)
+
+
+PLACES = ("queued", "submitting", "running", "storing", "completed", "failed")
+
+
+def film_and_kill(place, caller, lines):
+    """The last state of each job that was acknowledged until the kill."""
+    reached = {}
+    with place.start("film", caller.account_id, caller.key_id) as child:
+        for number, line in enumerate(child.stdout):
+            if line.endswith(b"\n"):
+                state, job_id = line.decode().split()
+                reached[job_id] = state
+            if number == lines:
+                child.kill()
+    return reached
+
+
+def check_jobs(teller, caller, reached):
+    """What was acknowledged is there or further, and the money is where it says."""
+    found = {job_id: (state, held) for job_id, state, held in teller.sql(HELD)}
+    for job_id, state in reached.items():
+        assert PLACES.index(found[job_id][0]) >= PLACES.index(state)
+    ended = {"completed": "settled", "failed": "voided"}
+    assert all(ended.get(state, "open") == held for state, held in found.values())
+    states = [state for state, _ in found.values()]
+    balance = teller.storage.reader.balance(caller.account_id)
+    live = sum(state not in ended for state in states)
+    assert balance.pending_nano == HELD_NANO * live
+    assert balance.posted_nano == START_NANO - COST_NANO * states.count("completed")
+    assert teller.audit() == []
+    return live
+
+
+HELD = "SELECT j.id, j.state, h.state FROM job j JOIN hold h ON h.id = j.request_id"
+
+
+def film_rounds(place, rounds):
+    storage = place.opened()
+    caller = Teller(storage).caller(START_NANO)
+    storage.close()
+    lost = 0
+    for number in range(rounds):
+        reached = film_and_kill(place, caller, 100 + 37 * number)
+        place.outlive()
+        storage = place.opened()
+        teller, jobs = Teller(storage), storage.reader.jobs
+        assert storage.recovered == 0
+        live = check_jobs(teller, caller, reached)
+        assert live > 0
+        error = JobError("submission_lost", "x", 502)
+        found = [*jobs.lost(storage.boots.is_dead), *jobs.due(10**18, 500)]
+        assert len(found) == live == jobs.live()
+        for job in found:
+            lost += job.state is JobState.SUBMITTING
+            assert storage.writer.wait(fail, job, error, None) is not None
+        assert check_jobs(teller, caller, {}) == 0
+        storage.close()
+    assert lost > 0
+
+
+def test_jobs_outlive_a_kill(place):
+    film_rounds(place, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_jobs_outlive_many_kills(place):
+    film_rounds(place, 15)
 
 
 @pytest.mark.slow

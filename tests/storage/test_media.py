@@ -440,3 +440,133 @@ def test_a_file_that_could_not_be_written_takes_no_room(store):
     store.directory.unlink()
     for _ in range(4):
         store.keep(b"x" * 50, "image/png")
+
+
+# Piece by piece.
+
+
+def test_a_file_may_come_in_pieces(store):
+    with store.writing("video/mp4") as part:
+        for piece in (b"one ", b"", b"two ", b"three"):
+            part.write(piece)
+        assert (part.size, store.used_bytes) == (13, 13)
+        assert store.locate(part._path.name) is None
+        name = part.keep()
+    found = store.locate(name)
+    assert (found.media_type, found.size) == ("video/mp4", 13)
+    with found.open() as file:
+        assert file.read() == b"one two three"
+    assert files(store.directory) == [found.path]
+    assert store.used_bytes == 13
+
+
+def test_a_file_that_nobody_keeps_leaves_nothing(store):
+    with store.writing("video/mp4") as part:
+        part.write(b"x" * 50)
+        assert len(files(store.directory)) == 1
+    assert (files(store.directory), store.used_bytes) == ([], 0)
+
+
+def test_an_error_in_the_middle_leaves_nothing(store):
+    with pytest.raises(LookupError), store.writing("video/mp4") as part:
+        part.write(b"x" * 20)
+        raise LookupError
+    assert (files(store.directory), store.used_bytes) == ([], 0)
+
+
+@pytest.mark.parametrize("last", [20, 21])
+def test_pieces_together_have_the_limit_of_a_file(store, last):
+    with store.writing("video/mp4") as part:
+        part.write(b"x" * 30)
+        if last <= 20:
+            part.write(b"x" * last)
+            assert store.locate(part.keep()).size == 50
+            return
+        with pytest.raises(MediaTooLarge, match="more than 50"):
+            part.write(b"x" * last)
+        with pytest.raises(ValueError):
+            part.keep()
+        with pytest.raises(ValueError):
+            part.write(b"x")
+    assert (files(store.directory), store.used_bytes) == ([], 0)
+
+
+def test_the_store_may_be_full_in_the_middle(store):
+    for _ in range(3):
+        store.keep(b"x" * 50, "image/png")
+    with store.writing("video/mp4") as part:
+        part.write(b"x" * 30)
+        store.keep(b"x" * 20, "image/png")
+        with pytest.raises(MediaFull):
+            part.write(b"x")
+        with pytest.raises(ValueError):
+            part.keep()
+    assert (len(files(store.directory)), store.used_bytes) == (4, 170)
+
+
+def test_parts_of_many_threads_share_the_room(store):
+    """Eight want a quarter of it each; of those that get none nothing is left."""
+    store.sweep()
+    names, full, together = [], [], threading.Barrier(8)
+
+    def write():
+        together.wait()
+        try:
+            with store.writing("video/mp4") as part:
+                for _ in range(5):
+                    part.write(b"x" * 10)
+                names.append(part.keep())
+        except MediaFull:
+            full.append(1)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names) + len(full) == 8
+    assert len(names) <= 4
+    assert {path.name for path in files(store.directory)} == set(names)
+    assert store.used_bytes == 50 * len(names)
+
+
+def test_an_empty_part_is_not_kept(store):
+    with store.writing("video/mp4") as part:
+        part.write(b"")
+        with pytest.raises(ValueError):
+            part.keep()
+    assert not store.directory.exists()
+
+
+def test_a_part_is_kept_once(store):
+    with store.writing("video/mp4") as part:
+        part.write(b"x")
+        name = part.keep()
+        with pytest.raises(ValueError):
+            part.keep()
+        with pytest.raises(ValueError):
+            part.write(b"x")
+        part.discard()
+    assert (store.locate(name).size, store.used_bytes) == (1, 1)
+
+
+def test_a_part_that_could_not_be_opened_takes_no_room(store):
+    store.sweep()
+    store.directory.write_text("in the way")
+    with pytest.raises(OSError), store.writing("video/mp4") as part:
+        part.write(b"x")
+    assert store.used_bytes == 0
+
+
+def test_a_part_whose_place_has_gone_is_not_kept(store):
+    with store.writing("video/mp4") as part:
+        part.write(b"x")
+        part._place.unlink()
+        with pytest.raises(FileNotFoundError):
+            part.keep()
+    assert (files(store.directory), store.used_bytes) == ([], 0)
+
+
+def test_only_what_is_kept_may_come_in_pieces(store):
+    with pytest.raises(ValueError), store.writing("text/html"):
+        pass

@@ -9,9 +9,11 @@ from storage import DATABASE
 from storage.audit import audit
 from storage.chain import FIRST
 from storage.errors import DatabaseDamaged
+from storage.job_states import JobState
 from storage.migrations import HISTORY, NAMES, migrate
 from storage.sqlite import SqliteSnapshot, open_writer
-from tests.storage.teller import PRICE
+from tests.storage.runner import PRICE_NANO, Runner
+from tests.storage.teller import PRICE, Caller, Teller
 
 DAY_NS = 86_400 * 10**9
 AT = 20_000 * DAY_NS
@@ -133,3 +135,24 @@ def test_the_gateway_goes_on_with_an_old_ledger(connection, open_ledger, data, p
     assert storage.recovered == 1
     assert storage.reader.balance(5).available_nano == 660
     assert PRICE.id
+
+
+def test_an_old_ledger_takes_jobs(connection, open_ledger, data, path):
+    connection.close()
+    data.mkdir()
+    path.rename(data / DATABASE)
+    (data / "secret").write_bytes(bytes(32))
+    (data / "secret").chmod(0o600)
+    runner = Runner(Teller(open_ledger()))
+    old = Caller(5, 1, None, "u", "ada@example.com")
+    assert runner.at(JobState.COMPLETED, old, amount_nano=100).live is False
+    assert runner.reads.live() == 0
+    assert runner.teller.available(old) == 660 - PRICE_NANO
+    assert runner.teller.audit() == []
+
+
+def test_the_guards_of_jobs_are_there(connection):
+    migrate(connection, 9)
+    guards = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
+    names = {name for (name,) in connection.execute(guards, ("job",))}
+    assert names == {"job_purpose", "job_ended", "job_no_delete"}

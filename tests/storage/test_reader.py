@@ -193,3 +193,10 @@ def test_there_is_no_receipt_by_a_price_that_is_not_its_id(open_ledger, sell):
     with pytest.raises(LedgerBroken, match="f00d"):
         storage.reader.receipt("req_1")
     assert [found.row for found in teller.audit()] == ["price f00d"]
+
+
+def test_a_hold_names_the_price_that_it_was_made_at(teller, storage):
+    teller.admit(teller.caller(NANO), "a", 1)
+    assert storage.reader.held_price("a") == PRICE
+    with pytest.raises(LedgerBroken, match="b was never held for"):
+        storage.reader.held_price("b")

@@ -3,6 +3,8 @@
 import pytest
 
 from storage.database import Ledgerbase
+from storage.job_states import LIVE, JobState
+from storage.jobs import JobError
 from storage.ledger import Settled, admit
 from storage.locks import Boots
 from storage.recovery import (
@@ -13,6 +15,7 @@ from storage.recovery import (
     recover,
     register_prices,
 )
+from tests.storage.runner import Runner
 from tests.storage.teller import NANO, PRICE, Teller, ask
 
 
@@ -102,3 +105,41 @@ def test_a_price_is_registered_once(teller, clock):
     rows = teller.sql("SELECT id, model, sell FROM price")
     sell = '{"cache_read":1000,"cache_write":0,"input":0,"output":0}'
     assert rows == [(PRICE.id, "gpt-4o", sell)]
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_a_job_goes_on_without_its_boot(open_ledger, clock, state):
+    """Its hold is not voided; another process ends it, and pays for it."""
+    storage = open_ledger()
+    runner = Runner(Teller(storage))
+    caller = runner.teller.caller(NANO)
+    leave_holds(storage, clock, "boot_dead", caller, ["a"])
+    job = runner.at(state, caller, amount_nano=9)
+    storage.close()
+    storage = open_ledger()
+    assert storage.recovered == 1
+    runner = Runner(Teller(storage))
+    assert runner.found() == job
+    assert [hold.id for hold in storage.reader.open_holds()] == (
+        ["req_1"] if state in LIVE else []
+    )
+    assert storage.sweep() == set()
+    lost = runner.reads.lost(storage.boots.is_dead)
+    assert lost == ([job] if state is JobState.SUBMITTING else [])
+    if state in LIVE:
+        assert runner.fail(job, JobError("submission_lost", "x", 502)) is not None
+        assert storage.reader.usage("req_1").record.outcome == "submission_lost"
+        assert runner.teller.available(caller) == NANO
+    assert storage.reader.open_holds() == []
+    assert runner.teller.audit() == []
+
+
+def test_a_hold_of_an_ended_job_is_no_reason_to_look(teller, storage, clock):
+    runner, caller = Runner(teller), teller.caller(NANO)
+    runner.at(JobState.COMPLETED, caller, "video_1", amount_nano=9)
+    runner.at(JobState.RUNNING, caller, "video_2", amount_nano=9)
+    assert teller.do(boots_with_open_holds) == []
+    teller.admit(caller, "a", 1)
+    assert teller.do(boots_with_open_holds) == [storage.boot_id]
+    assert recover(teller.do, [storage.boot_id]) == 1
+    assert runner.found("video_2").live

@@ -29,7 +29,8 @@ from addons.wire.usage import Invalid, Usage
 from tests.addons.providers.samples import CALL, samples_of
 
 HELLO = [{"role": "user", "content": "hello"}]
-# What makes images has its own contract, in test_imaging.py.
+# What makes images has its own contract, in test_imaging.py, and so have videos, in
+# test_filming.py.
 CHATTING = {name: dialect for name, dialect in REGISTRY.items() if dialect.chats}
 every_dialect = pytest.mark.parametrize(
     "dialect", CHATTING.values(), ids=list(CHATTING)
@@ -53,7 +54,7 @@ def test_the_registry_s_names_are_the_dialects_own() -> None:
 
 
 def test_every_dialect_makes_something() -> None:
-    assert all(one.chats or one.imaging for one in REGISTRY.values())
+    assert all(one.chats or one.imaging or one.filming for one in REGISTRY.values())
 
 
 @every_dialect

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addons.providers import REGISTRY
-from addons.providers.imaging import Imaging, answer_in, decoded
+from addons.providers.imaging import Imaging, answer_in, decoded, nearest
 from addons.wire.errors import (
     ApiError,
     BadRequest,
@@ -24,7 +24,7 @@ from addons.wire.errors import (
     UpstreamRefused,
     UpstreamThrottled,
 )
-from addons.wire.images import IMAGES_MAX, ImageAsk
+from addons.wire.images import IMAGES_MAX, QUALITIES, ImageAsk
 from tests.fakes.png import png
 
 PAINTERS = {name: one.imaging for name, one in REGISTRY.items() if one.imaging}
@@ -41,6 +41,17 @@ GOOD: Mapping[str, tuple[dict[str, str], bytes]] = {
     "dashscope-native": (
         {},
         orjson.dumps({"output": {"choices": [{"message": QWEN_SAID}]}}),
+    ),
+    "dashscope-tasks": (
+        {},
+        orjson.dumps(
+            {
+                "output": {
+                    "task_status": "SUCCEEDED",
+                    "results": [{"url": "https://a.aliyuncs.com/x.png"}],
+                }
+            }
+        ),
     ),
 }
 
@@ -72,6 +83,22 @@ def test_a_rest_is_a_call_of_its_own() -> None:
     imaging = replace(PAINTERS["openai"], images_a_call=4)
     requests = imaging.image_requests(replace(CAT, n=10), "m", "account-7")
     assert [orjson.loads(one.body)["n"] for one in requests] == [4, 4, 2]
+
+
+@every_painter
+@pytest.mark.parametrize("n", [1, 3, IMAGES_MAX])
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_what_is_sold_is_what_was_asked_for(
+    imaging: Imaging, n: int, quality: str
+) -> None:
+    ask = replace(CAT, n=n, quality=quality, size="1664x928")
+    sold = [imaging.sold(one) for one in imaging.image_requests(ask, "m", "a")]
+    assert sum(one.quantities["image"] for one in sold) == n
+    for one in sold:
+        assert set(one.quantities) == {"image"}
+        # What is not sent cannot be told; what is told is what was asked for.
+        assert one.parameters.items() <= ask.parameters.items()
+        assert ("quality" in one.parameters) is imaging.qualities
 
 
 @every_painter
@@ -146,6 +173,45 @@ def test_garbage_is_no_image(imaging: Imaging, content_type: str) -> None:
         with pytest.raises(UpstreamFailed) as caught:
             imaging.read_images(200, {"content-type": content_type}, raw)
         assert caught.value.status == 502, raw
+
+
+TASKS = {name: one for name, one in PAINTERS.items() if one.tasks}
+
+
+def test_a_painter_without_tasks_is_never_asked_again() -> None:
+    for name, imaging in PAINTERS.items():
+        if name not in TASKS:
+            assert imaging.poll_request(200, {}, b"") is None
+            assert imaging.is_over(200, {}, b"")
+
+
+@pytest.mark.parametrize("imaging", TASKS.values(), ids=TASKS)
+def test_garbage_is_no_task_and_no_end_of_one(imaging: Imaging) -> None:
+    for raw in GARBAGE:
+        for read in (imaging.poll_request, imaging.is_over):
+            with pytest.raises(UpstreamFailed):
+                read(200, {}, raw)
+            with pytest.raises(UpstreamThrottled):
+                read(429, {}, raw)
+
+
+@pytest.mark.parametrize("imaging", TASKS.values(), ids=TASKS)
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(status=st.integers(100, 599), raw=st.binary(max_size=50))
+def test_any_bytes_are_a_task_or_an_error(
+    imaging: Imaging, status: int, raw: bytes
+) -> None:
+    for read in (imaging.poll_request, imaging.is_over):
+        with pytest.raises(ApiError):
+            read(status, {}, raw)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [("1024x1024", "2*2"), ("1792x1024", "3*2"), ("10x9999", "1*3"), ("2x2", "2*2")],
+)
+def test_the_nearest_shape_stands_for_a_size(size: str, shape: str) -> None:
+    assert nearest(size, ("2*2", "3*2", "1*3", "4*4"), "*") == shape
 
 
 @every_painter

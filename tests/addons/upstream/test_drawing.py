@@ -11,6 +11,7 @@ from addons.providers import REGISTRY
 from addons.providers.base import UpstreamRequest
 from addons.upstream.drawing import (
     CALL_BYTES_MIN,
+    FAULTS_MAX,
     INLINE_BYTES,
     Drawn,
     Easel,
@@ -29,7 +30,7 @@ from addons.wire.errors import (
     UpstreamThrottled,
     UpstreamTimeout,
 )
-from addons.wire.images import Made
+from addons.wire.images import ImageAsk, Made
 from config.settings import Clocks
 from tests.fakes.loop import leap
 from tests.fakes.png import png
@@ -176,6 +177,138 @@ def test_whoever_cancels_ends_all_calls() -> None:
 def test_what_may_have_been_begun(error, status: int, begun: bool) -> None:
     assert Drawn(sent=True, error=error, status=status).begun is begun
     assert not Drawn(error=error, status=status).begun
+    # Whatever is said later, a task that was accepted is one.
+    accepted = Drawn(sent=True, error=error, status=status, accepted=True)
+    assert accepted.begun
+
+
+TASK = {"task_id": "t-1", "task_status": "PENDING"}
+PENDING = ScriptedReply([orjson.dumps({"output": TASK})], headers={"x-request-id": "i"})
+BUSY = ScriptedReply([b"{}"], status=429)
+NOT_READ = ScriptedReply([b"<html>"])
+NO_LINE = UpstreamFailed()
+
+
+def told(status: str, **output: object) -> ScriptedReply:
+    body = orjson.dumps({"output": {"task_status": status, **output}})
+    return ScriptedReply([body])
+
+
+def made_by_task(count: int = 1) -> ScriptedReply:
+    return told("SUCCEEDED", results=[{"url": "https://a.aliyuncs.com/x.png"}] * count)
+
+
+def draw_by_task(
+    *replies: ScriptedReply | Exception, clocks: Clocks = CLOCKS
+) -> tuple[Drawn, float, ScriptedTransport]:
+    """What becomes of a call that is a task, how long it took, and what was asked."""
+    imaging = REGISTRY["dashscope-tasks"].imaging
+    assert imaging is not None
+    transport = ScriptedTransport(*replies)
+    easel = Easel(
+        transport,
+        Slow(),
+        imaging,
+        clocks,
+        10**6,
+        nothing,
+        {"authorization": "Bearer x"},
+        passed,
+    )
+    (request,) = imaging.image_requests(ImageAsk("m", "cat"), "qwen-image", "a")
+
+    async def story() -> tuple[Drawn, float]:
+        (drawn,) = await draw_all([request], easel)
+        return drawn, asyncio.get_running_loop().time()
+
+    drawn, seconds = leap(story())
+    return drawn, seconds, transport
+
+
+def test_a_task_is_asked_about_until_it_is_over() -> None:
+    drawn, seconds, transport = draw_by_task(
+        PENDING, told("PENDING"), told("RUNNING"), made_by_task(2)
+    )
+    assert (len(drawn.made), drawn.error, drawn.upstream_id) == (2, None, "i")
+    assert drawn.accepted and drawn.begun
+    assert seconds == pytest.approx(3 * 2)
+    submit, *questions = transport.requests
+    assert submit.method == "POST"
+    for question in questions:
+        assert (question.method, question.path) == ("GET", "/tasks/t-1")
+        assert question.headers["authorization"] == "Bearer x"
+
+
+def test_a_task_is_submitted_once_whatever_its_questions_come_to() -> None:
+    drawn, _, transport = draw_by_task(
+        PENDING, BUSY, NOT_READ, NO_LINE, told("RUNNING"), BUSY, made_by_task()
+    )
+    assert drawn.error is None and len(drawn.made) == 1
+    assert [one.method for one in transport.requests] == ["POST", *["GET"] * 6]
+
+
+def test_a_wait_that_the_provider_names_is_kept() -> None:
+    busy = ScriptedReply([b"{}"], status=429, headers={"retry-after": "30"})
+    drawn, seconds, _ = draw_by_task(PENDING, busy, made_by_task())
+    assert drawn.error is None
+    assert seconds == pytest.approx(2 + 30)
+
+
+def test_after_questions_that_only_fail_nothing_is_begun_again() -> None:
+    drawn, _, transport = draw_by_task(PENDING, *[BUSY] * FAULTS_MAX)
+    assert type(drawn.error) is UpstreamThrottled
+    assert drawn.begun
+    assert len(transport.requests) == 1 + FAULTS_MAX
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        (told("UNKNOWN"), UpstreamFailed),
+        (told("CANCELED"), UpstreamFailed),
+        (told("FAILED", code="InternalError.Algo"), UpstreamFailed),
+        (told("FAILED", code="DataInspectionFailed"), ContentRefused),
+    ],
+)
+def test_a_task_may_end_badly(end: ScriptedReply, kind: type[ApiError]) -> None:
+    drawn, _, transport = draw_by_task(PENDING, end)
+    assert type(drawn.error) is kind
+    assert drawn.begun and len(transport.requests) == 2
+
+
+def test_a_submission_whose_fate_is_unknown_counts_as_begun() -> None:
+    for reply in (NOT_READ, ScriptedReply([b"{}"], status=500), ScriptedReply([STUCK])):
+        drawn, _, transport = draw_by_task(reply)
+        assert drawn.begun and not drawn.accepted
+        assert len(transport.requests) == 1
+
+
+def test_a_submission_that_is_refused_begins_nothing() -> None:
+    drawn, _, _ = draw_by_task(BUSY)
+    assert type(drawn.error) is UpstreamThrottled and not drawn.begun
+
+
+@pytest.mark.parametrize(
+    ("clocks", "detail", "seconds"),
+    [
+        (CLOCKS, "total clock", 100),
+        (Clocks(first_byte_seconds=5, idle_seconds=300, total_seconds=20),
+         "total clock", 20),
+    ],
+)
+def test_a_task_has_the_clocks_of_a_call(clocks, detail: str, seconds: int) -> None:
+    running = [told("RUNNING")] * 60
+    drawn, took, _ = draw_by_task(PENDING, *running, clocks=clocks)
+    assert type(drawn.error) is UpstreamTimeout
+    assert drawn.error.detail == detail
+    assert took == pytest.approx(seconds)
+    assert drawn.begun
+
+
+def test_a_question_that_hangs_is_ended_by_the_idle_clock() -> None:
+    drawn, took, _ = draw_by_task(PENDING, ScriptedReply([STUCK]))
+    assert drawn.error is not None and drawn.error.detail == "idle clock"
+    assert took == pytest.approx(2 + 10)
 
 
 THROTTLED = Drawn(True, error=UpstreamThrottled(), status=429)

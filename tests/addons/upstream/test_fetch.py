@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from addons.upstream.fetch import Fetch, allowed_address
+from addons.upstream.fetch import Fetch, NotAllowed, allowed_address
 from addons.wire.errors import UpstreamFailed
 from addons.wire.images import Made
 from config.settings import Clocks, Provider
@@ -126,3 +126,24 @@ async def test_a_place_that_is_not_there_is_a_failure_without_its_name() -> None
 
 async def test_who_never_fetched_has_nothing_to_close() -> None:
     await Fetch(PROVIDER).close()
+
+
+async def test_a_file_of_any_size_comes_piece_by_piece(fake, fetch: Fetch) -> None:
+    data = bytes(1_000_000)
+    fake.files["a.mp4"] = Image(data=data)
+    async with fetch.pieces(f"{fake.address}/files/a.mp4") as pieces:
+        came = [piece async for piece in pieces]
+    assert len(came) > 1
+    assert b"".join(came) == data
+
+
+async def test_pieces_come_only_from_where_files_may_be(fetch: Fetch) -> None:
+    with pytest.raises(NotAllowed):
+        async with fetch.pieces("http://169.254.169.254/a.mp4"):
+            pass
+
+
+async def test_pieces_that_cannot_be_had_are_a_failure(fake, fetch: Fetch) -> None:
+    with pytest.raises(UpstreamFailed):
+        async with fetch.pieces(f"{fake.address}/files/none.mp4"):
+            pass

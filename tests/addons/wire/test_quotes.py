@@ -21,6 +21,7 @@ PROMPT = {"prompt": "a cat"}
         ({"endpoint": "chat/completions", "request": CHAT}, ChatAsk, None),
         ({"endpoint": "images/generations", "request": PROMPT}, ImageAsk, None),
         ({"endpoint": "videos/generations", "request": PROMPT}, VideoAsk, None),
+        ({"endpoint": "videos", "request": PROMPT}, VideoAsk, None),
     ],
 )
 def test_a_request_is_read_as_its_endpoint_would(body, kind, endpoint) -> None:

@@ -6,6 +6,7 @@ from storage.audit.present import STANDING, dead_boots_hold_nothing
 from storage.checkpoint import BEGINNING, Checkpoint
 from storage.ledger import Decision, refund
 from storage.vouchers import create_vouchers, redeem
+from tests.storage.runner import Runner
 from tests.storage.teller import NANO, Teller
 
 CODE = "00000-00000-00000-00000"
@@ -94,3 +95,22 @@ def test_holds_of_a_dead_boot_are_named(storage):
         (found,) = dead_boots_hold_nothing(snapshot, lambda boot_id: True)
         assert list(dead_boots_hold_nothing(snapshot, lambda boot_id: False)) == []
     assert str(found) == f"I9 boot {storage.boot_id}: dead, it has 1 open holds"
+
+
+def test_what_a_job_holds_is_not_its_boots(storage):
+    teller = Teller(storage)
+    caller = teller.caller(NANO, "jobs@example.com")
+    Runner(teller).opened(caller, amount_nano=9)
+    teller.void("r2")
+    with storage.engine.snapshot() as snapshot:
+        assert list(dead_boots_hold_nothing(snapshot, lambda boot_id: True)) == []
+
+
+def test_after_a_checkpoint_live_jobs_are_looked_at(storage, corrupt):
+    teller = Teller(storage)
+    Runner(teller).opened(teller.caller(NANO, "jobs@example.com"), amount_nano=9)
+    ((hashed,),) = teller.sql("SELECT hash FROM transfer WHERE seq = 2")
+    assert found_in(storage, Checkpoint(2, 0, hashed, {})) == set()
+    corrupt("UPDATE job SET model = 'x'")
+    assert "I11 job" in found_in(storage, Checkpoint(2, 0, hashed, {}))
+    assert "I11 job" not in found_in(storage)

@@ -7,7 +7,10 @@ import pytest
 
 from config.prices import moment_text
 from storage import DATABASE, engine_at
+from storage.job_states import LIVE, JobState
+from tests.storage.runner import Runner
 from tests.storage.teller import NANO, Teller
+from tests.storage.unguarded import in_file, in_postgres
 
 
 @pytest.fixture
@@ -125,3 +128,32 @@ def test_verify_says_that_a_dead_run_waits(run, open_ledger):
     assert "1 of them wait for the gateway's next start" in answer.stdout
     open_ledger()
     assert run("verify").exit_code == 0
+
+
+def test_verify_says_that_jobs_of_a_dead_run_go_on(run, run_json, open_ledger):
+    """They wait for nobody's recovery, neither before the next start nor after it."""
+    storage = open_ledger()
+    teller = Teller(storage)
+    runner, caller = Runner(teller), teller.caller()
+    for number, state in enumerate(sorted(LIVE, key=str)):
+        runner.at(state, caller, f"video_{number}", amount_nano=1)
+    storage.close()
+    for _ in range(2):
+        shown = run_json("verify")
+        assert (shown["open_holds"], shown["waiting_holds"]) == (len(LIVE), 0)
+        assert run("verify").exit_code == 0
+        open_ledger().close()
+
+
+def test_verify_names_a_job_that_is_not_what_its_hold_is(
+    run, open_ledger, data, url
+):
+    storage = open_ledger()
+    teller = Teller(storage)
+    Runner(teller).at(JobState.COMPLETED, teller.caller(email="bob@example.com"))
+    storage.close()
+    with in_postgres(url) if url else in_file(data / DATABASE) as execute:
+        execute("UPDATE job SET model = 'x'")
+    answer = run("verify")
+    assert answer.exit_code == 1
+    assert "I11 job video_1: its hold is not its own" in answer.stdout
