@@ -102,7 +102,7 @@ class MediaStore:
         self.settings = settings
         self._key = secrets.seed(LABEL)
         self._stopped = False
-        self._sweeping = threading.Lock()
+        self._sweeping = threading.RLock()
         self._counting = threading.Lock()
         self._used_bytes: int | None = None
         self._added_bytes = 0
@@ -174,10 +174,17 @@ class MediaStore:
     def sweep(self) -> int:
         """Removes what is too old and counts the rest; how many files were removed.
 
-        At most `remove_max`, so that a walk ends; harmless if others do it too.
+        At most `remove_max`, so that a walk ends; harmless if others do it too. Files
+        that are being written are counted by who writes them, and one that is kept
+        meanwhile perhaps twice until next time; none is counted by nobody.
         """
         with self._sweeping:
-            return self._sweep()
+            with self._counting:
+                self._added_bytes = 0
+            removed, used_bytes = self._walk()
+            with self._counting:
+                self._used_bytes = used_bytes + self._added_bytes
+            return removed
 
     def stop(self) -> None:
         """Ends a sweep that runs in another thread, and all later ones."""
@@ -213,7 +220,7 @@ class MediaStore:
             with self._sweeping:
                 # Of many who find that nobody has looked, one looks.
                 if self._used_bytes is None:
-                    self._sweep()
+                    self.sweep()
         with self._counting:
             used = self.used_bytes
             if used + size > self.settings.total_bytes:
@@ -229,16 +236,6 @@ class MediaStore:
             if kept:
                 self._used_bytes = (self._used_bytes or 0) + size
                 self._added_bytes += size
-
-    def _sweep(self) -> int:
-        """Files that are being written are counted by who writes them, and one that is
-        kept meanwhile perhaps twice until next time; none is counted by nobody."""
-        with self._counting:
-            self._added_bytes = 0
-        removed, used_bytes = self._walk()
-        with self._counting:
-            self._used_bytes = used_bytes + self._added_bytes
-        return removed
 
     def _walk(self) -> tuple[int, int]:
         """Remove the old; how many were removed, and how many bytes the others take."""
