@@ -76,6 +76,15 @@ class Found:
         return open(self.path, "rb", opener=_open_no_link)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A file that is being written: where it is, and where it is to be."""
+
+    file: BinaryIO
+    place: Path
+    path: Path
+
+
 class MediaStore:
     """Keeps files in a directory, and knows who may have them."""
 
@@ -93,10 +102,12 @@ class MediaStore:
         self.settings = settings
         self._key = secrets.seed(LABEL)
         self._stopped = False
-        self._sweeping = threading.Lock()
+        self._sweeping = threading.RLock()
         self._counting = threading.Lock()
         self._used_bytes: int | None = None
         self._added_bytes = 0
+        self._open_bytes = 0
+        self._open_names: set[str] = set()
 
     def keep(self, data: bytes, media_type: str) -> str:
         """The name of a new file with this content, on disk when this returns.
@@ -163,14 +174,15 @@ class MediaStore:
     def sweep(self) -> int:
         """Removes what is too old and counts the rest; how many files were removed.
 
-        At most `remove_max`, so that a walk ends; harmless if others do it too.
+        At most `remove_max`, so that a walk ends; harmless if others do it too. Files
+        that are being written are counted by who writes them, and one that is kept
+        meanwhile perhaps twice until next time; none is counted by nobody.
         """
         with self._sweeping:
             with self._counting:
                 self._added_bytes = 0
             removed, used_bytes = self._walk()
             with self._counting:
-                # Some of what was added meanwhile is counted twice until next time.
                 self._used_bytes = used_bytes + self._added_bytes
             return removed
 
@@ -181,7 +193,7 @@ class MediaStore:
     @property
     def used_bytes(self) -> int:
         """What the files take together, as far as we know; 0 before anybody looked."""
-        return self._used_bytes or 0
+        return (self._used_bytes or 0) + self._open_bytes
 
     def _path(self, name: str) -> Path:
         return self.directory / name[:SHARD_CHARS] / name
@@ -191,29 +203,39 @@ class MediaStore:
         digest = hmac.digest(self._key, text, "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    def new_path(self, extension: str) -> Path:
-        """Where nothing is yet; its directory is there."""
+    def begin(self, extension: str) -> Draft:
+        """A new file, beside the place where it is to be in the end."""
         token = base64.b32encode(os.urandom(NAME_BYTES)).rstrip(b"=").decode().lower()
         path = self._path(f"{token}.{extension}")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path
+        handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+        draft = Draft(os.fdopen(handle, "wb"), Path(name), path)
+        with self._counting:
+            self._open_names.add(draft.place.name)
+        return draft
 
-    def add(self, count: int) -> None:
+    def count(self, size: int) -> None:
         """Count bytes in before they are written; MediaFull if there is no room."""
         if self._used_bytes is None:
-            self.sweep()
+            with self._sweeping:
+                # Of many who find that nobody has looked, one looks.
+                if self._used_bytes is None:
+                    self.sweep()
         with self._counting:
-            used = (self._used_bytes or 0) + count
-            if used > self.settings.total_bytes:
-                raise MediaFull(f"the files take {used - count} bytes already")
-            self._used_bytes = used
-            self._added_bytes += count
+            used = self.used_bytes
+            if used + size > self.settings.total_bytes:
+                raise MediaFull(f"the files take {used} bytes already")
+            self._open_bytes += size
 
-    def add_back(self, count: int) -> None:
-        """They were not kept."""
+    def end(self, draft: Draft | None, size: int, *, kept: bool) -> None:
+        """What was counted in for a file is its own now, or nobody's."""
         with self._counting:
-            self._used_bytes = max(0, (self._used_bytes or 0) - count)
-            self._added_bytes = max(0, self._added_bytes - count)
+            self._open_bytes -= size
+            if draft is not None:
+                self._open_names.discard(draft.place.name)
+            if kept:
+                self._used_bytes = (self._used_bytes or 0) + size
+                self._added_bytes += size
 
     def _walk(self) -> tuple[int, int]:
         """Remove the old; how many were removed, and how many bytes the others take."""
@@ -223,6 +245,8 @@ class MediaStore:
             with suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 if not stat.S_ISREG(status.st_mode):
+                    continue
+                if entry.name in self._open_names:
                     continue
                 old = self._is_old(entry.name, status.st_mtime_ns)
                 if old and removed < self.remove_max:
@@ -263,8 +287,7 @@ class Part:
         self._extension = extension
         self._whole = True
         self._counted = 0
-        self._file: BinaryIO | None = None
-        self._path = self._place = Path()
+        self._draft: Draft | None = None
 
     def write(self, data: bytes) -> None:
         """Adds to it. MediaTooLarge, MediaFull, or the OSError of the disk: after any
@@ -276,52 +299,52 @@ class Part:
         if self.size + len(data) > most:
             raise MediaTooLarge(f"a file of more than {most} bytes is not kept")
         if data:
-            self._store.add(len(data))
+            self._store.count(len(data))
             self._counted += len(data)
-            self._opened().write(data)
+            self._opened().file.write(data)
             self.size += len(data)
         self._whole = True
 
     def keep(self) -> str:
         """The name of the file, on disk when this returns. ValueError for one that is
         empty, or not whole, or at its end; or the OSError of the disk."""
-        file = self._file
-        if file is None or not self._whole:
+        draft = self._draft
+        if draft is None or not self._whole:
             raise ValueError("an empty file, or half of one, is not kept")
         self._whole = False
-        file.flush()
+        draft.file.flush()
+        handle = draft.file.fileno()
         # Its age is measured by the clock that removes it.
-        os.utime(file.fileno(), ns=(self._store.clock.wall_ns(),) * 2)
-        os.fsync(file.fileno())
-        os.rename(self._place, self._path)
-        self._place = self._path
-        _sync_directory(self._path.parent)
-        file.close()
-        self._file = None
-        self._counted = 0
-        return self._path.name
+        os.utime(handle, ns=(self._store.clock.wall_ns(),) * 2)
+        os.fsync(handle)
+        os.rename(draft.place, draft.path)
+        _sync_directory(draft.path.parent)
+        draft.file.close()
+        self._end(kept=True)
+        return draft.path.name
 
     def discard(self) -> None:
         """Nothing of it stays, unless it was kept; this may be called again."""
         self._whole = False
-        counted, self._counted = self._counted, 0
-        file, self._file = self._file, None
-        if file is not None:
+        if self._draft is not None:
             # It would write what it still has, and the disk may not take it.
             with suppress(OSError):
-                file.close()
-            with suppress(FileNotFoundError):
-                os.unlink(self._place)
-        if counted:
-            self._store.add_back(counted)
+                self._draft.file.close()
+            # It may have its name already, if the disk failed after that.
+            for path in (self._draft.place, self._draft.path):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+        self._end(kept=False)
 
-    def _opened(self) -> BinaryIO:
-        if self._file is None:
-            self._path = self._store.new_path(self._extension)
-            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=self._path.parent)
-            self._place = Path(name)
-            self._file = os.fdopen(handle, "wb")
-        return self._file
+    def _opened(self) -> Draft:
+        if self._draft is None:
+            self._draft = self._store.begin(self._extension)
+        return self._draft
+
+    def _end(self, *, kept: bool) -> None:
+        self._store.end(self._draft, self._counted, kept=kept)
+        self._draft = None
+        self._counted = 0
 
 
 def _scan(directory: Path) -> Iterator["os.DirEntry[str]"]:

@@ -450,7 +450,7 @@ def test_a_file_may_come_in_pieces(store):
         for piece in (b"one ", b"", b"two ", b"three"):
             part.write(piece)
         assert (part.size, store.used_bytes) == (13, 13)
-        assert store.locate(part._path.name) is None
+        assert store.locate(part._draft.path.name) is None
         name = part.keep()
     found = store.locate(name)
     assert (found.media_type, found.size) == ("video/mp4", 13)
@@ -506,7 +506,6 @@ def test_the_store_may_be_full_in_the_middle(store):
 
 def test_parts_of_many_threads_share_the_room(store):
     """Eight want a quarter of it each; of those that get none nothing is left."""
-    store.sweep()
     names, full, together = [], [], threading.Barrier(8)
 
     def write():
@@ -561,7 +560,7 @@ def test_a_part_that_could_not_be_opened_takes_no_room(store):
 def test_a_part_whose_place_has_gone_is_not_kept(store):
     with store.writing("video/mp4") as part:
         part.write(b"x")
-        part._place.unlink()
+        part._draft.place.unlink()
         with pytest.raises(FileNotFoundError):
             part.keep()
     assert (files(store.directory), store.used_bytes) == ([], 0)
@@ -570,3 +569,28 @@ def test_a_part_whose_place_has_gone_is_not_kept(store):
 def test_only_what_is_kept_may_come_in_pieces(store):
     with pytest.raises(ValueError), store.writing("text/html"):
         pass
+
+
+@pytest.mark.parametrize("seconds", [0, STALE_SECONDS + 1])
+def test_a_sweep_leaves_what_is_being_written(store, clock, seconds):
+    """Its bytes count once, whether they are on disk already or not."""
+    with store.writing("video/mp4") as part:
+        part.write(b"x" * 20)
+        clock.advance(seconds)
+        store.sweep()
+        assert store.used_bytes == 20
+        part._draft.file.flush()
+        store.sweep()
+        assert store.used_bytes == 20
+        part.write(b"x" * 10)
+        found = store.locate(part.keep())
+    assert (found.size, store.used_bytes) == (30, 30)
+    store.sweep()
+    assert store.used_bytes == 30
+
+
+def test_a_part_that_ends_after_a_sweep_gives_back_its_room(store):
+    with store.writing("video/mp4") as part:
+        part.write(b"x" * 20)
+        store.sweep()
+    assert store.used_bytes == 0
