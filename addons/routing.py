@@ -4,10 +4,12 @@ A model's candidates become legs once, at start: provider, credential, dialect a
 clocks together. A leg without a credential does not exist. For each request the
 legs are put in order: lower priority number first; among equals the weights are
 honoured by smooth weighted rotation, which is even over any stretch of requests
-and needs no dice.
+and needs no dice. A candidate with several credentials has one share for all of them:
+each time it leads, another of them goes first.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from mitmproxy.http import HTTPFlow
 
@@ -49,23 +51,40 @@ class Rotation:
 
 
 class Group:
-    """Legs of one priority: each turn every leg gains its weight, the one with the
-    most credit leads and pays the sum of all weights."""
+    """Candidates of one priority: each turn every one gains its weight, the one with
+    the most credit leads and pays the sum of all weights."""
 
     def __init__(self, legs: Sequence[Leg]) -> None:
-        self.legs = tuple(legs)
-        self.weights = [leg.candidate.weight for leg in legs]
-        self.credit = [0] * len(self.legs)
+        self.shares = [Share(list(of)) for _, of in groupby(legs, candidate_of)]
+        self.weight = sum(share.weight for share in self.shares)
 
     def next(self) -> tuple[Leg, ...]:
-        if len(self.legs) < 2:
-            return self.legs
-        self.credit = [have + gain for have, gain in zip(self.credit, self.weights)]
-        order = sorted(
-            range(len(self.legs)), key=lambda index: (-self.credit[index], index)
-        )
-        self.credit[order[0]] -= sum(self.weights)
-        return tuple(self.legs[index] for index in order)
+        for share in self.shares:
+            share.credit += share.weight
+        # Sorting is stable: of equals the first in the file.
+        order = sorted(self.shares, key=lambda share: -share.credit)
+        order[0].credit -= self.weight
+        legs = tuple(leg for share in order for leg in share.legs)
+        order[0].turn()
+        return legs
+
+
+class Share:
+    """The legs of one candidate, one for each credential."""
+
+    def __init__(self, legs: list[Leg]) -> None:
+        self.legs = legs
+        self.weight = legs[0].candidate.weight
+        self.credit = 0
+
+    def turn(self) -> None:
+        """Another credential goes first from now on."""
+        if len(self.legs) > 1:
+            self.legs.append(self.legs.pop(0))
+
+
+def candidate_of(leg: Leg) -> Candidate:
+    return leg.candidate
 
 
 class UnknownDialect(ValueError):

@@ -16,6 +16,7 @@ from config.gateway import (
     Listen,
     MediaSettings,
     Policies,
+    Retries,
     read_gateway,
 )
 from config.price_file import read_prices
@@ -46,6 +47,7 @@ __all__ = [
     "Price",
     "PriceBook",
     "Provider",
+    "Retries",
     "Settings",
     "load",
     "storage_of",
@@ -65,6 +67,7 @@ class Settings:
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     prices: PriceBook
+    retries: Retries = field(default_factory=Retries)
     storage: str = field(default="", repr=False)
 
     def with_overrides(
@@ -98,6 +101,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         providers=upstreams.providers,
         models=upstreams.models,
         prices=prices,
+        retries=gateway.retries,
         storage=gateway.storage,
     )
 
