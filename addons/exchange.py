@@ -221,6 +221,10 @@ class Exchange:
         if self.contacted_ns is None:
             self.contacted_ns = now_ns
 
+    def turned_away(self) -> None:
+        """The provider will not serve this: what it was told costs nobody anything."""
+        self.contacted_ns = None
+
     def heard_upstream(self, now_ns: int) -> None:
         """The provider has said all, or given up; may be called again."""
         if self.upstream_since_ns is not None:

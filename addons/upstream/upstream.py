@@ -195,6 +195,7 @@ class Upstream:
                 attempt = exchange.trail[-1]
                 if exchange.committed or attempt.begun:
                     raise
+                exchange.turned_away()
                 course.failed(error, attempt.status, now_seconds())
             else:
                 return self.aside.served(leg)

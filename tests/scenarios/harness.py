@@ -63,10 +63,11 @@ class Gateway:
         wrap: Callable[[tuple[object, ...]], None] = lambda chain: None,
         demo: bool = False,
         clock: Clock | None = None,
+        config: Path = CONFIG,
     ) -> None:
         self.data = data
         self.clock = clock
-        settings = load(CONFIG, environ).with_overrides("127.0.0.1", 0)
+        settings = load(config, environ).with_overrides("127.0.0.1", 0)
         self.settings = change(replace(settings, retries=AT_ONCE))
         self.wrap = wrap
         self.demo = demo

@@ -431,6 +431,8 @@ def test_a_client_that_leaves_ends_the_wait() -> None:
     )
     assert isinstance(served.failure, asyncio.CancelledError)
     assert (served.seconds, served.record.attempts) == (0, 1)
+    # Nobody works for it, so there is nothing to charge.
+    assert served.record.contacted_ns is None
 
 
 def test_an_end_of_the_process_ends_the_wait() -> None:
