@@ -13,8 +13,9 @@ from itertools import groupby
 
 from mitmproxy.http import HTTPFlow
 
+from addons.dialects import UnknownDialect, dialect_of
 from addons.exchange import Exchange, Leg
-from addons.providers import REGISTRY, Dialect
+from addons.providers import Dialect
 from config import Settings
 from config.settings import Candidate, Model, Provider
 
@@ -87,11 +88,6 @@ def candidate_of(leg: Leg) -> Candidate:
     return leg.candidate
 
 
-class UnknownDialect(ValueError):
-    """A provider in the configuration speaks what none of ours understands, or is to
-    make what nobody asks of it in its dialect."""
-
-
 def check_able(model: Model, provider: Provider, dialect: Dialect) -> None:
     """UnknownDialect if a model is to be served by a provider that makes no such thing,
     or by one that would make what is cheap of what was paid for as dear."""
@@ -139,13 +135,7 @@ def candidate_legs(
     settings: Settings, model: Model, candidate: Candidate
 ) -> tuple[Leg, ...]:
     provider = settings.providers[candidate.provider]
-    dialect = REGISTRY.get(provider.dialect)
-    if dialect is None:
-        known = ", ".join(REGISTRY)
-        raise UnknownDialect(
-            f"providers.yaml: providers.{provider.name}.dialect: "
-            f'"{provider.dialect}": expected one of {known}'
-        )
+    dialect = dialect_of(provider)
     check_able(model, provider, dialect)
     clocks = model.clocks or provider.clocks
     credentials = provider.credentials if provider.credential_names else (None,)

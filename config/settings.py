@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from config.chat_rules import ChatRules
 from config.document import ConfigError, open_document
 from config.gateway import (
     Accounts,
@@ -34,6 +35,7 @@ from config.providers import (
 __all__ = [
     "Accounts",
     "Candidate",
+    "ChatRules",
     "Clocks",
     "ConfigError",
     "Credential",

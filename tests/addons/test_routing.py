@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addons.dialects import UnknownDialect
 from addons.exchange import Leg
 from addons.providers import REGISTRY
-from addons.routing import Rotation, Routing, UnknownDialect, check_able, routes_of
+from addons.routing import Rotation, Routing, check_able, routes_of
 from addons.wire.errors import UnknownKey
 from config import PriceBook, Settings
 from config.settings import (

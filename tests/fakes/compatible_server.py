@@ -32,6 +32,21 @@ class House:
     usage: Callable[[Json], Json]
     choices_max: int
 
+    def complete(
+        self, behaviour: Answer, body: Json, number: int
+    ) -> openai_model.Completion:
+        """What is said to a body; openai_model.Refusal if it is not as it should be."""
+        for name in body:
+            if name in self.unknown:
+                raise openai_model.Refusal(f"Unknown field '{name}'.", name)
+        if body.get("n", 1) > self.choices_max:
+            raise openai_model.Refusal("n is too large.", "n")
+        known = {name: value for name, value in body.items() if name not in self.own}
+        completion = behaviour.completion(known, number)
+        if completion.usage is None:
+            return completion
+        return replace(completion, usage=self.usage(completion.usage))
+
 
 def deepseek_usage(usage: Json) -> Json:
     """Hits and misses of the cache, which together are the prompt."""
@@ -109,15 +124,4 @@ class FakeCompatible(FakeOpenAI):
     def complete(
         self, behaviour: Answer, body: Json, number: int
     ) -> openai_model.Completion:
-        for name in body:
-            if name in self.house.unknown:
-                raise openai_model.Refusal(f"Unknown field '{name}'.", name)
-        if body.get("n", 1) > self.house.choices_max:
-            raise openai_model.Refusal("n is too large.", "n")
-        known = {
-            name: value for name, value in body.items() if name not in self.house.own
-        }
-        completion = super().complete(behaviour, known, number)
-        if completion.usage is None:
-            return completion
-        return replace(completion, usage=self.house.usage(completion.usage))
+        return self.house.complete(behaviour, body, number)

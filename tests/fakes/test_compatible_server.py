@@ -86,8 +86,7 @@ def test_it_says_in_its_own_words_what_was_cached(
     house: House, expected: dict[str, Any]
 ) -> None:
     body = {"model": "m", "messages": HELLO}
-    with FakeCompatible(house) as fake:
-        usage = fake.complete(Answer(cached_tokens=2), body, 1).usage
+    usage = house.complete(Answer(cached_tokens=2), body, 1).usage
     assert usage is not None
     assert usage["prompt_tokens"] == 5
     assert {name: usage[name] for name in expected} == expected
