@@ -138,7 +138,7 @@ def speak(messages: list[dict[str, Any]]) -> str:
 
 def _stream(reply: Reply, choices: int, usage: dict[str, Any]) -> Script:
     everyone = range(choices)
-    first = {"role": "assistant", "content": ""}
+    first = {"role": "assistant", "content": None if reply.calls else ""}
     yield THINKING_SECONDS, b"".join(_chunk(index, first) for index in everyone)
     for word in reply.words:
         said = b"".join(_chunk(index, {"content": word}) for index in everyone)

@@ -48,7 +48,7 @@ def streamed(asked: ChatAsk) -> tuple[ChatStream, str, list[int]]:
     for event in b"".join(outs).split(b"\n\n")[:-1]:
         for choice in orjson.loads(event[6:])["choices"]:
             if choice["index"] == 0:
-                text += choice["delta"].get("content", "")
+                text += choice["delta"].get("content") or ""
     return stream, text, [len(out) for out in outs]
 
 
