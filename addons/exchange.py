@@ -109,6 +109,12 @@ class Leg:
     dialect: Dialect
     clocks: Clocks
 
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What a refusal is about: an account with a provider, and a model there."""
+        credential = self.credential.name if self.credential is not None else ""
+        return self.provider.name, credential, self.candidate.model
+
 
 @dataclass(slots=True, eq=False)
 class Attempt:

@@ -8,9 +8,9 @@ may be well again, and a wrong guess must not refuse what could be served.
 There is one entry for each leg of the configuration at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Protocol
 
-from addons.exchange import Leg
 from addons.wire.errors import (
     ApiError,
     UpstreamAuth,
@@ -20,7 +20,12 @@ from addons.wire.errors import (
 
 LASTING = (UpstreamAuth, UpstreamBilling, UpstreamModelGone)
 
-type Name = tuple[str, str, str]
+
+class Named(Protocol):
+    """What is tried, by the name under which it is refused."""
+
+    @property
+    def name(self) -> Hashable: ...
 
 
 class Aside:
@@ -28,26 +33,18 @@ class Aside:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.until: dict[Name, float] = {}
+        self.until: dict[Hashable, float] = {}
 
-    def order(self, legs: Sequence[Leg], now_seconds: float) -> list[Leg]:
+    def order[L: Named](self, legs: Sequence[L], now_seconds: float) -> list[L]:
         """The legs as they are to be tried."""
         if not self.until:
             return list(legs)
-        return sorted(
-            legs, key=lambda leg: self.until.get(name_of(leg), 0) > now_seconds
-        )
+        return sorted(legs, key=lambda leg: self.until.get(leg.name, 0) > now_seconds)
 
-    def failed(self, leg: Leg, error: ApiError, now_seconds: float) -> None:
+    def failed(self, leg: Named, error: ApiError, now_seconds: float) -> None:
         if isinstance(error, LASTING):
-            self.until[name_of(leg)] = now_seconds + self.seconds
+            self.until[leg.name] = now_seconds + self.seconds
 
-    def served(self, leg: Leg) -> None:
+    def served(self, leg: Named) -> None:
         if self.until:
-            self.until.pop(name_of(leg), None)
-
-
-def name_of(leg: Leg) -> Name:
-    """What a refusal is about: an account with a provider, and a model there."""
-    credential = leg.credential.name if leg.credential is not None else ""
-    return leg.provider.name, credential, leg.candidate.model
+            self.until.pop(leg.name, None)

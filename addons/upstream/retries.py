@@ -1,10 +1,11 @@
 """Retries: what may follow an attempt that failed.
 
 A failure is looked up in a table: it ends the request, or speaks of this leg alone, or
-of this leg at this moment. While there is a leg that was not tried, it is tried at once.
-After that the legs that may do better later are waited for, the one that is ready first
-before the others: for as long as its provider asked, else for a time that doubles.
-Everything has a limit, and where a wait goes beyond it the caller is told to come back.
+of this leg at this moment. While there is a leg that was not tried, it is tried at
+once. After that the legs that may do better later are waited for, the one that is ready
+first before the others: for as long as its provider asked, else for a time that
+doubles. Everything has a limit, and where a wait goes beyond it the caller is told to
+come back.
 
 The jitter needs no dice: it is drawn from the request's own name.
 """
@@ -15,7 +16,6 @@ from enum import IntEnum
 from types import MappingProxyType
 from zlib import crc32
 
-from addons.exchange import Leg
 from addons.wire.errors import (
     ApiError,
     BadParameter,
@@ -68,10 +68,10 @@ def outlook(error: ApiError, status: int) -> Outlook:
 
 
 @dataclass(slots=True, eq=False)
-class Chance:
+class Chance[L]:
     """A leg with what became of it so far. Seconds are the loop's."""
 
-    leg: Leg
+    leg: L
     tries: int = 0
     error: ApiError | None = None
     outlook: Outlook = Outlook.LATER
@@ -79,26 +79,26 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step[L]:
     """What to do next: wait so long, then try this leg."""
 
-    leg: Leg
+    leg: L
     wait_seconds: float
 
 
-class Course:
+class Course[L]:
     """The way of one request through its legs; `name` is the request's."""
 
-    def __init__(self, legs: Sequence[Leg], limits: Retries, name: str) -> None:
+    def __init__(self, legs: Sequence[L], limits: Retries, name: str) -> None:
         self.limits = limits
         self.name = name
-        self.chances = [Chance(leg) for leg in legs]
-        self.current: Chance | None = None
+        self.chances = [Chance[L](leg) for leg in legs]
+        self.current: Chance[L] | None = None
         self.attempts = 0
         self.waited_seconds = 0.0
         self.last: ApiError = UpstreamFailed(detail="no leg was tried")
 
-    def next(self, now_seconds: float) -> Step | None:
+    def next(self, now_seconds: float) -> Step[L] | None:
         """The next step; None if there is nothing more to try."""
         chance = self._best()
         if chance is None or self.attempts >= self.limits.attempts_max:
@@ -148,7 +148,7 @@ class Course:
     def _over(self) -> bool:
         return self.current is not None and self.current.outlook is Outlook.NOWHERE
 
-    def _best(self) -> Chance | None:
+    def _best(self) -> Chance[L] | None:
         if self._over:
             return None
         for chance in self.chances:

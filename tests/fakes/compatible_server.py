@@ -43,7 +43,8 @@ class House:
             raise openai_model.Refusal("n is too large.", "n")
         known = {name: value for name, value in body.items() if name not in self.own}
         completion = behaviour.completion(known, number)
-        if completion.usage is None:
+        if completion.usage is None or behaviour.usage is not None:
+            # Left out, or put in its words by the script.
             return completion
         return replace(completion, usage=self.usage(completion.usage))
 

@@ -248,7 +248,8 @@ def test_the_second_answers_where_the_first_failed(
 
     gateway.prove()
     (charge,) = gateway.charges(caller)
-    price = gateway.settings.prices.at(pair.model, time.time_ns())
+    now_ns = gateway.storage.clock.wall_ns()
+    price = gateway.settings.prices.at(pair.model, now_ns)
     assert price is not None
     usage = reply.events[-2]["usage"] if stream else reply.json["usage"]
     used = {"input": usage["prompt_tokens"], "output": usage["completion_tokens"]}

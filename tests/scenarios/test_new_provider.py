@@ -66,7 +66,7 @@ def added(directory: Path) -> Path:
     providers, prices = directory / "providers.yaml", directory / "prices.yaml"
     text = providers.read_text("utf-8")
     assert text.count("\nmodels:\n") == 1
-    text = text.replace("\nmodels:\n", f"\n{PROVIDERS}models:\n".replace("\n\n\n", "\n"))
+    text = text.replace("\nmodels:\n", f"\n{PROVIDERS}models:\n")
     for name in NAMES:
         text += MODEL.format(name=name)
         with prices.open("a", encoding="utf-8") as file:

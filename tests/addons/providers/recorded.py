@@ -264,7 +264,9 @@ ASKED_OF_COMPATIBLE: Mapping[str, Json] = {
 }
 
 
-def compatible(dialect: Dialect, house: House, model: str, theirs: str) -> Iterator[str]:
+def compatible(
+    dialect: Dialect, house: House, model: str, theirs: str
+) -> Iterator[str]:
     """Where a provider of OpenAI's API is asked otherwise than our caller asked."""
     yield from head(
         "feature", "asked", "provider's request", "provider's answer", "our answer"
