@@ -868,3 +868,23 @@ def test_only_so_many_images_are_in_memory_at_once() -> None:
     served = serve(image_reply(), image_reply(), record=record, meanwhile=fill)
     assert record.refusal.code == "overloaded"
     assert served.requests == []
+
+
+@pytest.mark.parametrize(
+    ("first", "attempts", "made"),
+    [
+        (ScriptedReply([b"{}"], 429, {"retry-after": "3"}), 2, True),
+        (image_reply(status=503), 2, True),
+        (UpstreamFailed(detail="connect"), 2, True),
+        (image_reply(status=500), 1, False),
+        (ScriptedReply([UpstreamFailed()]), 1, False),
+    ],
+)
+def test_only_images_that_were_surely_not_begun_are_waited_for(
+    first, attempts: int, made: bool
+) -> None:
+    record = image_exchange(1)
+    transport = ScriptedTransport(first, image_reply())
+    leap(story(record, {"leg0": transport}, None, Retries()))
+    assert (record.attempts, len(transport.requests)) == (attempts, attempts)
+    assert (record.answer is not None) is made
