@@ -21,6 +21,7 @@ import uvloop
 
 import addons
 from addons.commands import quote
+from addons.dialects import UnknownDialect
 from addons.exchange import Leg
 from addons.gateway.brief import READY, Brief, Lifeline
 from addons.gateway.instance import reserve
@@ -28,7 +29,7 @@ from addons.gateway.master import Master
 from addons.gateway.supervisor import Supervisor, WorkersFailed
 from addons.holds import Holds
 from addons.rendering import Render
-from addons.routing import UnknownDialect, routes_of
+from addons.routing import routes_of
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
 from config.gateway import WORKERS_MAX

@@ -113,7 +113,8 @@ def chain(
         holds,  # can they pay the worst case: reserve it, unless it ran before
         routing,  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
-        Upstream(settings.providers, clock),  # how it gets there, and back
+        # how it gets there, and back
+        Upstream(settings.providers, clock, retries=settings.retries),
         # what was made, as it is shown
         Pictures(media, settings.listen.public_url),
         Metering(settings.policies, clock),  # what was used, what it costs

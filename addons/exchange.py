@@ -111,6 +111,12 @@ class Leg:
     dialect: Dialect
     clocks: Clocks
 
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What a refusal is about: an account with a provider, and a model there."""
+        credential = self.credential.name if self.credential is not None else ""
+        return self.provider.name, credential, self.candidate.model
+
 
 @dataclass(slots=True, eq=False)
 class Attempt:
@@ -244,6 +250,10 @@ class Exchange:
         """A provider is being told: from now on it may work, and cost us."""
         if self.contacted_ns is None:
             self.contacted_ns = now_ns
+
+    def turned_away(self) -> None:
+        """The provider will not serve this: what it was told costs nobody anything."""
+        self.contacted_ns = None
 
     def heard_upstream(self, now_ns: int) -> None:
         """The provider has said all, or given up; may be called again."""

@@ -33,6 +33,8 @@ class Render:
         response.headers["x-request-id"] = request_id
         if endpoint is None or endpoint.api:
             allow_any_origin(response.headers)
+        if exchange is not None and exchange.attempts:
+            response.headers["x-autolist-attempts"] = str(exchange.attempts)
         for name, value in error_headers(error):
             response.headers[name] = value
         return response

@@ -4,15 +4,18 @@ A model's candidates become legs once, at start: provider, credential, dialect a
 clocks together. A leg without a credential does not exist. For each request the
 legs are put in order: lower priority number first; among equals the weights are
 honoured by smooth weighted rotation, which is even over any stretch of requests
-and needs no dice.
+and needs no dice. A candidate with several credentials has one share for all of them:
+each time it leads, another of them goes first.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from mitmproxy.http import HTTPFlow
 
+from addons.dialects import UnknownDialect, dialect_of
 from addons.exchange import Exchange, Leg
-from addons.providers import REGISTRY, Dialect
+from addons.providers import Dialect
 from addons.providers.filming import Filming
 from config import Settings
 from config.settings import Candidate, Model, Provider, VideoRules
@@ -55,28 +58,40 @@ class Rotation:
 
 
 class Group:
-    """Legs of one priority: each turn every leg gains its weight, the one with the
-    most credit leads and pays the sum of all weights."""
+    """Candidates of one priority: each turn every one gains its weight, the one with
+    the most credit leads and pays the sum of all weights."""
 
     def __init__(self, legs: Sequence[Leg]) -> None:
-        self.legs = tuple(legs)
-        self.weights = [leg.candidate.weight for leg in legs]
-        self.credit = [0] * len(self.legs)
+        self.shares = [Share(list(of)) for _, of in groupby(legs, candidate_of)]
+        self.weight = sum(share.weight for share in self.shares)
 
     def next(self) -> tuple[Leg, ...]:
-        if len(self.legs) < 2:
-            return self.legs
-        self.credit = [have + gain for have, gain in zip(self.credit, self.weights)]
-        order = sorted(
-            range(len(self.legs)), key=lambda index: (-self.credit[index], index)
-        )
-        self.credit[order[0]] -= sum(self.weights)
-        return tuple(self.legs[index] for index in order)
+        for share in self.shares:
+            share.credit += share.weight
+        # Sorting is stable: of equals the first in the file.
+        order = sorted(self.shares, key=lambda share: -share.credit)
+        order[0].credit -= self.weight
+        legs = tuple(leg for share in order for leg in share.legs)
+        order[0].turn()
+        return legs
 
 
-class UnknownDialect(ValueError):
-    """A provider in the configuration speaks what none of ours understands, or is to
-    make what nobody asks of it in its dialect."""
+class Share:
+    """The legs of one candidate, one for each credential."""
+
+    def __init__(self, legs: list[Leg]) -> None:
+        self.legs = legs
+        self.weight = legs[0].candidate.weight
+        self.credit = 0
+
+    def turn(self) -> None:
+        """Another credential goes first from now on."""
+        if len(self.legs) > 1:
+            self.legs.append(self.legs.pop(0))
+
+
+def candidate_of(leg: Leg) -> Candidate:
+    return leg.candidate
 
 
 def check_able(model: Model, provider: Provider, dialect: Dialect) -> None:
@@ -128,7 +143,9 @@ def routes_of(settings: Settings, demo: bool) -> dict[str, tuple[Leg, ...]]:
 def demo_legs(settings: Settings, model: Model, demo: bool) -> tuple[Leg, ...]:
     if not demo or DEMO not in settings.providers:
         return ()
-    if model.videos is not None and lacking(model.videos, REGISTRY[DEMO].filming):
+    if model.videos is not None and lacking(
+        model.videos, dialect_of(settings.providers[DEMO]).filming
+    ):
         # Whoever made such a model did not ask for the demo.
         return ()
     return candidate_legs(settings, model, Candidate(DEMO, f"demo-{model.kind}"))
@@ -147,13 +164,7 @@ def candidate_legs(
     settings: Settings, model: Model, candidate: Candidate
 ) -> tuple[Leg, ...]:
     provider = settings.providers[candidate.provider]
-    dialect = REGISTRY.get(provider.dialect)
-    if dialect is None:
-        known = ", ".join(REGISTRY)
-        raise UnknownDialect(
-            f"providers.yaml: providers.{provider.name}.dialect: "
-            f'"{provider.dialect}": expected one of {known}'
-        )
+    dialect = dialect_of(provider)
     check_able(model, provider, dialect)
     clocks = model.clocks or provider.clocks
     credentials = provider.credentials if provider.credential_names else (None,)

@@ -30,6 +30,8 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 DAY_SECONDS = 86_400.0
 WORKERS_MAX = 64
+# A receipt has room for so many.
+ATTEMPTS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,32 @@ POLICIES: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """How a request goes on that a provider failed.
+
+    `attempts_max` counts all of a request, `repeats_max` those of one way to serve it
+    after its first; `wait_seconds` is all waiting between them together.
+    """
+
+    attempts_max: int = 6
+    repeats_max: int = 2
+    wait_seconds: float = 10.0
+    backoff_seconds: float = 0.5
+    backoff_seconds_max: float = 8.0
+    aside_seconds: float = 60.0
+
+
+RETRIES: Table = {
+    "attempts_max": ("attempts_max", whole(1, ATTEMPTS_MAX)),
+    "repeats_max": ("repeats_max", whole(0, ATTEMPTS_MAX)),
+    "wait_seconds": ("wait_time", duration(0)),
+    "backoff_seconds": ("backoff_time", duration()),
+    "backoff_seconds_max": ("backoff_time_max", duration()),
+    "aside_seconds": ("aside_time", duration(0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Accounts:
     """What a new user gets, and how signing up and in is bounded."""
 
@@ -211,6 +239,7 @@ class Gateway:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     limits: Limits = field(default_factory=Limits)
     policies: Policies = field(default_factory=Policies)
+    retries: Retries = field(default_factory=Retries)
     accounts: Accounts = field(default_factory=Accounts)
     media: MediaSettings = field(default_factory=MediaSettings)
     videos: VideoSettings = field(default_factory=VideoSettings)
@@ -222,6 +251,7 @@ GATEWAY: Table = {
     "ledger": ("ledger", record(LedgerSettings, LEDGER)),
     "limits": ("limits", record(Limits, LIMITS)),
     "policies": ("policies", record(Policies, POLICIES)),
+    "retries": ("retries", record(Retries, RETRIES)),
     "accounts": ("accounts", record(Accounts, ACCOUNTS)),
     "media": ("media", record(MediaSettings, MEDIA)),
     "videos": ("videos", record(VideoSettings, VIDEOS)),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from config.chat_rules import CHAT_RULES, ChatRules
 from config.document import Node
 from config.values import (
     ASPECT_RATIO,
@@ -80,6 +81,7 @@ class Provider:
     connections_max: int = 1000
     credential_names: tuple[str, ...] = ()
     media_hosts: tuple[str, ...] = ()
+    rules: ChatRules = field(default_factory=ChatRules)
 
     @property
     def ready(self) -> bool:
@@ -198,6 +200,7 @@ PROVIDER: Table = {
     "response_bytes": ("response_size", size),
     "connections_max": ("connections_max", whole(1)),
     "media_hosts": ("media_hosts", list_of(host)),
+    "rules": ("rules", record(ChatRules, CHAT_RULES)),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from config.chat_rules import ChatRules
 from config.document import ConfigError, open_document
 from config.gateway import (
     Accounts,
@@ -16,6 +17,7 @@ from config.gateway import (
     Listen,
     MediaSettings,
     Policies,
+    Retries,
     VideoSettings,
     read_gateway,
 )
@@ -35,6 +37,7 @@ from config.providers import (
 __all__ = [
     "Accounts",
     "Candidate",
+    "ChatRules",
     "Clocks",
     "ConfigError",
     "Credential",
@@ -48,6 +51,7 @@ __all__ = [
     "Price",
     "PriceBook",
     "Provider",
+    "Retries",
     "Settings",
     "VideoRules",
     "VideoSettings",
@@ -70,6 +74,7 @@ class Settings:
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     prices: PriceBook
+    retries: Retries = field(default_factory=Retries)
     storage: str = field(default="", repr=False)
 
     def with_overrides(
@@ -104,6 +109,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         providers=upstreams.providers,
         models=upstreams.models,
         prices=prices,
+        retries=gateway.retries,
         storage=gateway.storage,
     )
 

@@ -27,6 +27,7 @@ SHARED = frozenset(
         "addons.bodies",
         "addons.catalogue",
         "addons.counting",
+        "addons.dialects",
         "addons.estimate",
         "addons.files",
         "addons.films",

@@ -2,12 +2,13 @@
 
 Like addons.wire this package is pure: it says what bytes to send and what the bytes
 that come back mean, and leaves connections, clocks and money to others. A provider
-that takes OpenAI's bodies as they are needs no file here, only a line of YAML that
-names the dialect `openai`.
+that took over OpenAI's API needs no file here, only some YAML that names the dialect
+`compatible`, or `openai` if it knows all of that.
 """
 
 from addons.providers.anthropic import ANTHROPIC
 from addons.providers.base import Answer, Dialect, UpstreamRequest
+from addons.providers.compatible import COMPATIBLE
 from addons.providers.dashscope import DASHSCOPE
 from addons.providers.dashscope_native import DASHSCOPE_NATIVE
 from addons.providers.dashscope_tasks import DASHSCOPE_TASKS
@@ -22,6 +23,7 @@ __all__ = ["REGISTRY", "Answer", "Dialect", "UpstreamRequest"]
 
 REGISTRY: dict[str, Dialect] = {
     "openai": OPENAI,
+    "compatible": COMPATIBLE,
     "anthropic": ANTHROPIC,
     "dashscope": DASHSCOPE,
     "dashscope-native": DASHSCOPE_NATIVE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 
 from addons.providers import demo_images, demo_videos
 from addons.providers.base import Dialect, Script, no_credential
+from addons.providers.demo_calls import demo_calls
 from addons.wire.openai import (
     MESSAGE_TOKENS,
     REPLY_TOKENS,
@@ -72,10 +73,16 @@ class Reply:
 
     words: tuple[str, ...]
     finish_reason: str
+    calls: Sequence[dict[str, Any]] = ()
 
     @property
     def text(self) -> str:
         return "".join(self.words)
+
+    @property
+    def tokens(self) -> int:
+        """What it costs to say, arguments of calls included."""
+        return count_tokens(self.text) + _call_tokens(self.calls)
 
 
 def demo_reply(request: Mapping[str, Any]) -> Script:
@@ -94,6 +101,12 @@ def demo_reply(request: Mapping[str, Any]) -> Script:
 
 def compose(request: Mapping[str, Any]) -> Reply:
     """What the demo says to a request, within its limits."""
+    limit = request.get("max_tokens")
+    calls = demo_calls(request)
+    if calls:
+        # Half a call is none.
+        whole = limit is None or _call_tokens(calls) <= limit
+        return Reply((), "tool_calls", calls) if whole else Reply((), "length")
     said = speak(request["messages"])
     wanted = request.get("response_format") or {}
     if wanted.get("type", "text") != "text":
@@ -102,7 +115,6 @@ def compose(request: Mapping[str, Any]) -> Reply:
     for text in (stop,) if isinstance(stop, str) else stop:
         said = said.partition(text)[0]
     words = tuple(_WORD.findall(said))
-    limit = request.get("max_tokens")
     if limit is None:
         return Reply(words, "stop")
     kept = _within(words, limit)
@@ -128,18 +140,23 @@ def speak(messages: list[dict[str, Any]]) -> str:
 
 def _stream(reply: Reply, choices: int, usage: dict[str, Any]) -> Script:
     everyone = range(choices)
-    first = {"role": "assistant", "content": ""}
+    first = {"role": "assistant", "content": None if reply.calls else ""}
     yield THINKING_SECONDS, b"".join(_chunk(index, first) for index in everyone)
     for word in reply.words:
         said = b"".join(_chunk(index, {"content": word}) for index in everyone)
         yield WORD_SECONDS, said
+    for place, call in enumerate(reply.calls):
+        yield WORD_SECONDS, b"".join(_call_chunks(everyone, place, call))
     ends = b"".join(_chunk(index, {}, reply.finish_reason) for index in everyone)
     frame = {**_head("chat.completion.chunk"), "choices": [], "usage": usage}
     yield 0, ends + _frame(frame) + b"data: [DONE]\n\n"
 
 
 def _whole(reply: Reply, choices: int, usage: dict[str, Any]) -> Script:
-    message = {"role": "assistant", "content": reply.text, "refusal": None}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text}
+    message["refusal"] = None
+    if reply.calls:
+        message |= {"content": None, "tool_calls": reply.calls}
     body = {
         **_head("chat.completion"),
         "choices": [
@@ -161,7 +178,7 @@ def _usage(request: Mapping[str, Any], reply: Reply, choices: int) -> dict[str, 
     prompt = REPLY_TOKENS + MESSAGE_TOKENS * len(messages)
     prompt += sum(count_tokens(text) for text in prompt_texts(request))
     limit = request.get("max_tokens")
-    output = count_tokens(reply.text)
+    output = reply.tokens
     output = (output if limit is None else min(output, limit)) * choices
     return {
         "prompt_tokens": prompt,
@@ -178,6 +195,23 @@ def _within(words: tuple[str, ...], tokens_max: int) -> tuple[str, ...]:
         key=lambda end: count_tokens("".join(words[:end])),
     )
     return words[: fitting - 1]
+
+
+def _call_tokens(calls: Sequence[Mapping[str, Any]]) -> int:
+    functions = [call["function"] for call in calls]
+    return sum(count_tokens(one["name"] + one["arguments"]) for one in functions)
+
+
+def _call_chunks(
+    everyone: Iterable[int], place: int, call: Mapping[str, Any]
+) -> Iterator[bytes]:
+    """A call in two pieces, as a model sends it: its name, then its arguments."""
+    function = call["function"]
+    head = {**call, "index": place, "function": {**function, "arguments": ""}}
+    rest = {"index": place, "function": {"arguments": function["arguments"]}}
+    for part in (head, rest):
+        for index in everyone:
+            yield _chunk(index, {"tool_calls": [part]})
 
 
 def _chunk(index: int, delta: dict[str, Any], finish: str | None = None) -> bytes:

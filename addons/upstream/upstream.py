@@ -2,11 +2,10 @@
 
 A call is served by one coroutine: a plain loop over the route's legs. Each attempt
 translates the caller's ask afresh for its provider. An attempt that fails before
-the first byte has gone to the client may be followed by the next leg, unless the
-provider judged the request itself. After the first byte there is no way back: the
-stream ends with an error frame, because a cut stream must never look like success.
-Images have rules of their own, in `drawing`: what may have been begun is not begun
-again elsewhere.
+the first byte has gone to the client may be followed by another, as `retries` decides.
+After the first byte there is no way back: the stream ends with an error frame, because
+a cut stream must never look like success. Images have rules of their own, in `drawing`:
+what may have been begun is not begun again elsewhere.
 
 The coroutine belongs to its flow. When the client leaves, `error` cancels it, and
 with it the provider's connection; but an answer that goes on is waited for: one that is
@@ -23,6 +22,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Attempt, Exchange, Leg, Quote
 from addons.providers.base import NOTHING, UpstreamRequest
+from addons.upstream.aside import Aside
 from addons.upstream.call import Call
 from addons.upstream.drawing import (
     ERROR_BYTES,
@@ -34,6 +34,7 @@ from addons.upstream.drawing import (
     without_retry,
 )
 from addons.upstream.fetch import Fetch
+from addons.upstream.retries import Course
 from addons.upstream.transport import (
     Reply,
     Transport,
@@ -54,7 +55,7 @@ from addons.wire.errors import (
 )
 from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
-from config.settings import Provider
+from config.settings import Provider, Retries
 from storage.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -86,12 +87,15 @@ class Upstream:
         open_transport: Callable[[Provider], Transport] = open_transport,
         open_fetch: Callable[[Provider], Fetching] = Fetch,
         pause: Pause = asyncio.sleep,
+        retries: Retries = Retries(),
     ) -> None:
         self.providers = providers
         self.clock = clock
         self.open_transport = open_transport
         self.pause = pause
         self.fetches = {name: open_fetch(one) for name, one in providers.items()}
+        self.retries = retries
+        self.aside = Aside(retries.aside_seconds)
         self.drawing = 0
         self.transports: dict[str, Transport] = {}
         self.calls: set[Call] = set()
@@ -177,22 +181,38 @@ class Upstream:
         if self.cutting:
             # Its money was being held while all the others were cut.
             raise Draining()
-        last: ApiError = UpstreamFailed(detail="no leg was tried")
-        for leg in exchange.route:
+        now_seconds = asyncio.get_running_loop().time
+        legs = self.aside.order(exchange.route, now_seconds())
+        course = Course(legs, self.retries, exchange.id)
+        while (step := course.next(now_seconds())) is not None:
+            await self.wait(exchange, step.wait_seconds)
+            leg = exchange.leg = step.leg
             exchange.attempts += 1
-            exchange.leg = leg
             exchange.trail.append(Attempt(leg, self.clock.monotonic_ns()))
             try:
-                return await self.attempt(call, exchange, leg)
+                await self.attempt(call, exchange, leg)
             except ApiError as error:
                 self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
-                if exchange.committed or exchange.trail[-1].begun:
+                self.aside.failed(leg, error, now_seconds())
+                attempt = exchange.trail[-1]
+                if exchange.committed or attempt.begun:
                     raise
-                if not may_follow(error):
-                    raise
-                last = error
-        raise last
+                exchange.turned_away()
+                course.failed(error, attempt.status, now_seconds())
+            else:
+                return self.aside.served(leg)
+        raise course.told
+
+    async def wait(self, exchange: Exchange, seconds: float) -> None:
+        """Time that a provider asked for is no overhead of ours."""
+        if not seconds:
+            return
+        exchange.ask_upstream(self.clock.monotonic_ns())
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            exchange.heard_upstream(self.clock.monotonic_ns())
 
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         if exchange.trail:
@@ -399,11 +419,6 @@ def verdict(stream: ChatStream) -> None:
         raise UpstreamFailed(CUT_SHORT)
     if not stream.started:
         raise UpstreamFailed(NO_CONTENT)
-
-
-def may_follow(error: ApiError) -> bool:
-    """Whether another leg may be tried: never after a judgement of the request."""
-    return not isinstance(error, BadRequest)
 
 
 async def release(pieces: object) -> None:

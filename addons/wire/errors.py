@@ -106,6 +106,11 @@ class ApiError(Exception):
             self.retry_after = retry_after
         super().__init__(self.message)
 
+    @property
+    def asked_seconds(self) -> int | None:
+        """The wait that somebody named for this error, and not just for its kind."""
+        return vars(self).get("retry_after")
+
 
 class BadRequest(ApiError):
     status = 400

@@ -89,3 +89,18 @@ def test_pieces_use_up_no_tokens_and_are_never_lowered() -> None:
 def test_a_quote_tells_the_limit_it_was_lowered_to(lowered: bool, limit) -> None:
     quote = Quote(exchanges.PRICE, 10, 20, 1, 1, lowered=lowered)
     assert quote.lowered_to == limit
+
+
+def test_what_was_turned_away_was_told_to_nobody() -> None:
+    record = exchanges.exchange()
+    record.contact(7)
+    record.turned_away()
+    assert record.contacted_ns is None
+    record.contact(9)
+    assert record.contacted_ns == 9
+
+
+def test_a_leg_is_named_by_account_and_model() -> None:
+    assert exchanges.leg("openai", model="m").name == ("openai", "KEY", "m")
+    open_to_all = exchanges.leg("open", model="m", credentials=())
+    assert open_to_all.name == ("open", "", "m")

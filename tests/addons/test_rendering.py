@@ -94,3 +94,11 @@ def test_a_kept_answer_is_sent_as_it_was() -> None:
     assert response.headers["content-type"] == "application/x"
     assert response.headers["content-length"] == "3"
     assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("attempts", "shown"), [(0, None), (2, "2")])
+def test_an_error_says_how_many_attempts_it_took(attempts: int, shown) -> None:
+    record = exchanges.exchange()
+    record.attempts = attempts
+    found = render(InternalError(), record).headers.get("x-autolist-attempts")
+    assert found == shown

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addons.dialects import UnknownDialect
 from addons.exchange import Leg
 from addons.providers import REGISTRY
-from addons.routing import Rotation, Routing, UnknownDialect, check_able, routes_of
+from addons.routing import Rotation, Routing, check_able, routes_of
 from addons.wire.errors import UnknownKey
 from config import PriceBook, Settings
 from config.settings import (
@@ -88,6 +89,52 @@ def test_a_lower_priority_number_is_always_tried_first() -> None:
 def test_the_ones_that_are_tried_later_take_turns_too() -> None:
     rotation = Rotation(legs(1) + legs(3, 1, priority=1))
     assert leaders(rotation, 4, place=1) == ["p1w0", "p1w0", "p1w1", "p1w0"]
+
+
+def credentials(count: int, weight: int, name: str) -> list[Leg]:
+    """One candidate by so many credentials."""
+    found = exchanges.leg(name, weight=weight)
+    return [
+        replace(found, credential=Credential(f"{name}{number}", "sk-x"))
+        for number in range(count)
+    ]
+
+
+def test_a_candidate_s_weight_is_shared_by_its_credentials() -> None:
+    rotation = Rotation([*credentials(2, 1, "many"), *credentials(1, 1, "one")])
+    led = [rotation.next()[0] for _ in range(8)]
+    assert [leg.provider.name for leg in led] == ["many", "one"] * 4
+    names = [leg.credential.name for leg in led if leg.credential]
+    assert names == ["many0", "one0", "many1", "one0"] * 2
+
+
+@given(
+    shares=st.lists(
+        st.tuples(st.integers(1, 5), st.integers(1, 4)), min_size=1, max_size=4
+    )
+)
+def test_however_many_credentials_a_weight_is_a_weight(shares) -> None:
+    rotation = Rotation(
+        [
+            leg
+            for index, (weight, count) in enumerate(shares)
+            for leg in credentials(count, weight, f"c{index}")
+        ]
+    )
+    turns = sum(weight for weight, _ in shares) * 12
+    orders = [rotation.next() for _ in range(turns)]
+    led = Counter(order[0].provider.name for order in orders)
+    assert led == {f"c{index}": 12 * weight for index, (weight, _) in enumerate(shares)}
+    used = Counter(order[0].credential.name for order in orders if order[0].credential)
+    for index, (weight, count) in enumerate(shares):
+        for number in range(count):
+            assert abs(used[f"c{index}{number}"] - 12 * weight / count) < 1
+    assert all(len(set(map(id, order))) == len(order) for order in orders)
+
+
+def test_the_next_credential_of_a_candidate_is_tried_before_another_candidate() -> None:
+    rotation = Rotation([*credentials(2, 1, "many"), *credentials(1, 1, "one")])
+    assert [leg.provider.name for leg in rotation.next()] == ["many", "many", "one"]
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_a_key_changes_its_field_only(document, content, record):
         (
             "stores: {}",
             "1: stores: a mapping: expected one of the keys storage, listen, ledger,"
-            " limits, policies, accounts, media",
+            " limits, policies, retries, accounts, media",
         ),
         (
             "storage: postgres://me:secret@host/name",
@@ -175,3 +175,18 @@ def test_a_mistake_is_named(document, mistake, content, line):
         read_gateway(document(content))
 
     assert mistake(read).startswith(f"gateway.yaml:{line}")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("retries: {attempts_max: 0}", "1: retries.attempts_max"),
+        ("retries: {attempts_max: 17}", "1: retries.attempts_max"),
+        ("retries: {wait_time: 10}", "1: retries.wait_time"),
+        ("retries: {backoff_time: 0s}", "1: retries.backoff_time"),
+    ],
+)
+def test_what_is_tried_again_has_limits(document, mistake, content, line) -> None:
+    assert mistake(lambda: read_gateway(document(content))).startswith(
+        f"gateway.yaml:{line}"
+    )

@@ -7,6 +7,8 @@ is asked.
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -68,7 +70,7 @@ class FakeOpenAI(FakeProvider[Behaviour]):
         assert isinstance(behaviour, Answer)
         try:
             body = received.json
-            completion = behaviour.completion(body, received.number)
+            completion = self.complete(behaviour, body, received.number)
         except openai_model.Refusal as refusal:
             status = Status(400, str(refusal), code=refusal.code, param=refusal.param)
             return self.plain(received, status)
@@ -83,6 +85,12 @@ class FakeOpenAI(FakeProvider[Behaviour]):
         whole = json.dumps(said, ensure_ascii=False).encode()
         response = whole_answer(headers, whole)
         return await write(request, received, response, behaviour.halves(whole))
+
+    def complete(
+        self, behaviour: Answer, body: Mapping[str, Any], number: int
+    ) -> openai_model.Completion:
+        """What is said to a body; openai_model.Refusal if it is not as it should be."""
+        return behaviour.completion(body, number)
 
     async def images(
         self, request: web.Request, received: Received, images: Images

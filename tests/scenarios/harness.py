@@ -21,6 +21,7 @@ from addons.rendering import Render
 from addons.routing import routes_of
 from config import Settings, load
 from config.money import parse_nano
+from config.settings import Retries
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage, open_storage
@@ -39,6 +40,8 @@ START_SECONDS = 20
 SETTLE_SECONDS = 20
 # The cheapest that bcrypt offers: what it costs is not what these tests are about.
 QUICK_ROUNDS = 4
+# A failure is told at once, but for stories about what is tried again.
+AT_ONCE = Retries(wait_seconds=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,12 @@ class Gateway:
         wrap: Callable[[tuple[object, ...]], None] = lambda chain: None,
         demo: bool = False,
         clock: Clock | None = None,
+        config: Path = CONFIG,
     ) -> None:
         self.data = data
         self.clock = clock
-        settings = load(CONFIG, environ).with_overrides("127.0.0.1", 0)
-        self.settings = change(settings)
+        settings = load(config, environ).with_overrides("127.0.0.1", 0)
+        self.settings = change(replace(settings, retries=AT_ONCE))
         self.wrap = wrap
         self.demo = demo
         self.ready = threading.Event()

@@ -9,19 +9,31 @@ is the fake's mind, which its official SDK takes for the real one.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from addons.providers import Dialect
 from addons.providers.anthropic import ANTHROPIC
+from addons.providers.dashscope import DASHSCOPE
+from addons.providers.deepseek import DEEPSEEK
+from addons.wire.errors import BadParameter
 from addons.wire.openai import answer_body, read_chat
 from addons.wire.usage import Usage
-from config import load
+from config import Price, load
 from config.money import dollars
 from config.prices import cost_nano, moment_ns
-from tests.fakes import anthropic_model, anthropic_script
+from tests.fakes import (
+    anthropic_model,
+    anthropic_script,
+    compatible_server,
+    openai_model,
+    openai_script,
+)
 from tests.fakes.anthropic_script import Answer, Status
+from tests.fakes.compatible_server import House
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "config"
@@ -137,6 +149,14 @@ ERRORS: tuple[Status, ...] = (
 )
 
 
+@cache
+def price_of(model: str) -> Price:
+    price = load(CONFIG, {}).prices.at(model, moment_ns("2026-11-23"))
+    assert price is not None
+    return price
+
+
+@cache
 def recorded() -> Mapping[str, str]:
     """Every table by its name."""
     return {
@@ -144,6 +164,14 @@ def recorded() -> Mapping[str, str]:
         "answers": "".join(answers()),
         "stream": "".join(stream()),
         "errors": "".join(errors()),
+        "dashscope": "".join(
+            compatible(DASHSCOPE, compatible_server.QWEN, "qwen-plus", "qwen-plus")
+        ),
+        "deepseek": "".join(
+            compatible(
+                DEEPSEEK, compatible_server.DEEPSEEK, "deepseek-v3", "deepseek-flash"
+            )
+        ),
     }
 
 
@@ -223,6 +251,80 @@ def errors() -> Iterator[str]:
         )
 
 
+# What is asked of those that took over OpenAI's API, besides.
+ASKED_OF_COMPATIBLE: Mapping[str, Json] = {
+    "temperature 2": {"temperature": 2},
+    "top_p 0": {"top_p": 0},
+    "two choices": {"n": 2},
+    "two choices with tools": {"n": 2, "tools": [WEATHER]},
+    "parts of text": {"messages": user({"type": "text", "text": "hi"})},
+    "logprobs": {"logprobs": True, "top_logprobs": 1},
+    "penalties": {"frequency_penalty": 1, "presence_penalty": 1},
+    "bias, seed, verbosity": {"logit_bias": {"7": 1}, "seed": 7, "verbosity": "low"},
+}
+
+
+def compatible(
+    dialect: Dialect, house: House, model: str, theirs: str
+) -> Iterator[str]:
+    """Where a provider of OpenAI's API is asked otherwise than our caller asked."""
+    yield from head(
+        "feature", "asked", "provider's request", "provider's answer", "our answer"
+    )
+    plain, _ = put(dialect, theirs, {})
+    for feature, asked in (ASKED | ASKED_OF_COMPATIBLE).items():
+        try:
+            body, dropped = put(dialect, theirs, asked)
+        except BadParameter as refusal:
+            ours = f"400 `{refusal.code}`, `{refusal.param}`: {refusal.message}"
+            yield row(feature, code(asked), "–", "–", ours)
+            continue
+        request = {
+            name: value for name, value in body.items() if value != plain.get(name)
+        }
+        first = feature == "text"
+        if request == asked and not dropped and not first:
+            continue
+        script = openai_script.Answer(cached_tokens=2 if first else 0)
+        said = openai_model.answer(house.complete(script, body, 1))
+        yield row(
+            feature,
+            code({} if first else asked),
+            code(body if first else request),
+            code(spoken(said, first)),
+            code(understood(dialect, model, said, dropped, first)),
+        )
+
+
+def put(dialect: Dialect, theirs: str, asked: Json) -> tuple[dict[str, Any], Any]:
+    ask = read_chat(orjson.dumps({"model": "m", "messages": HELLO, **asked}))
+    limit = ask.output_limit or 8192
+    request = dialect.chat_request(ask, theirs, limit, "account-7")
+    return orjson.loads(request.body), request.dropped
+
+
+def spoken(said: Json, usage: bool) -> dict[str, Any]:
+    """The first choice of an answer in OpenAI's shape, without what is empty."""
+    (choice, *_) = said["choices"]
+    message = {
+        name: value
+        for name, value in choice["message"].items()
+        if value and name != "role"
+    }
+    found = {"message": message, "finish_reason": choice["finish_reason"]}
+    return found | ({"usage": said["usage"]} if usage else {})
+
+
+def understood(
+    dialect: Dialect, model: str, said: Json, dropped: Any, usage: bool
+) -> dict[str, Any]:
+    answer = dialect.read_answer(orjson.dumps(said))
+    assert isinstance(answer.usage, Usage)
+    cost = dollars(cost_nano(price_of(model), answer.usage.quantities))
+    ours = spoken(orjson.loads(answer_body(answer.body, model, cost)), usage)
+    return ours | ({"x-autolist-dropped": ", ".join(dropped)} if dropped else {})
+
+
 def sent(asked: Json) -> tuple[dict[str, Any], tuple[str, ...]]:
     ask = read_chat(orjson.dumps({"model": "m", "messages": HELLO, **asked}))
     limit = ask.output_limit or 8192
@@ -244,9 +346,7 @@ def told(said: Json) -> dict[str, Any]:
 def read(said: Json) -> dict[str, Any]:
     answer = ANTHROPIC.read_answer(orjson.dumps(said))
     assert isinstance(answer.usage, Usage)
-    price = load(CONFIG, {}).prices.at(MODEL, moment_ns("2026-11-23"))
-    assert price is not None
-    nano = cost_nano(price, answer.usage.quantities)
+    nano = cost_nano(price_of(MODEL), answer.usage.quantities)
     whole = answer_body(answer.body, MODEL, dollars(nano))
     found: dict[str, Any] = orjson.loads(whole)
     return found

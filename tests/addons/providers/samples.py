@@ -4,12 +4,15 @@ A provider that speaks OpenAI's dialect has OpenAI's samples.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from addons.providers.demo import DEMO
 from tests.fakes import anthropic_script, openai_script
+from tests.fakes.compatible_server import DEEPSEEK, QWEN, House
+from tests.fakes.script import COMMENT, after, with_line_ends
 
 type Json = Mapping[str, Any]
 
@@ -181,7 +184,69 @@ ANTHROPIC = Samples(
     ),
 )
 
-OWN: Mapping[str, Samples] = {"anthropic": ANTHROPIC}
+
+def house_stream(house: House, *edits: Any, **asked: Any) -> bytes:
+    """A stream of a provider that took over OpenAI's API."""
+    said = {"role": "user", "content": "你好 f"}
+    body = {"model": "m", "messages": [said], "stream": True, **asked}
+    body["stream_options"] = {"include_usage": True}
+    one = openai_script.Answer(cached_tokens=2, edits=edits)
+    return joined(one.frames(house.complete(one, body, 1)))
+
+
+THOUGHT = openai_script.frame(
+    {"choices": [{"index": 0, "delta": {"reasoning_content": "想 hm"}}]}
+)
+STOPPED = openai_script.frame(
+    {
+        "choices": [
+            {"index": 0, "delta": {}, "finish_reason": "insufficient_system_resource"}
+        ]
+    }
+)
+ARREARS = openai_script.frame({"error": {"code": "Arrearage", "message": "欠费"}})
+
+
+def house_samples(house: House, **more: bytes) -> Samples:
+    """OpenAI's, with streams as this house sends them."""
+    streams = {
+        "text": house_stream(house),
+        "a call": house_stream(house, tools=[OPENAI_TOOL]),
+        "a thought": house_stream(house, after(1, THOUGHT, THOUGHT)),
+        "kept alive": house_stream(house, after(0, COMMENT), after(3, COMMENT)),
+        "other line ends": house_stream(house, with_line_ends(b"\r\n")),
+        "cut": house_stream(house)[:-200],
+        **more,
+    }
+    return replace(OPENAI, streams=streams)
+
+
+def demo_stream(**asked: Any) -> bytes:
+    """What the built-in provider plays, without its pauses."""
+    assert DEMO.reply is not None
+    said = [{"role": "user", "content": "你好 there"}]
+    body = {"model": "demo-chat", "messages": said, "stream": True, "max_tokens": 50}
+    body["stream_options"] = {"include_usage": True}
+    return b"".join(piece for _, piece in DEMO.reply({**body, **asked}))
+
+
+OWN: Mapping[str, Samples] = {
+    "anthropic": ANTHROPIC,
+    "dashscope": house_samples(QWEN, arrears=house_stream(QWEN)[:-200] + ARREARS),
+    "deepseek": house_samples(
+        DEEPSEEK, stopped=house_stream(DEEPSEEK, after(2, STOPPED))
+    ),
+    "demo": replace(
+        OPENAI,
+        streams={
+            "text": demo_stream(),
+            "two choices": demo_stream(n=2),
+            "a call": demo_stream(tools=[OPENAI_TOOL], tool_choice="required"),
+            "a short one": demo_stream(max_tokens=1),
+            "cut": demo_stream()[:-200],
+        },
+    ),
+}
 
 
 def samples_of(dialect: str) -> Samples:

@@ -268,6 +268,28 @@ RECORDED = [
 ]
 
 
+def test_every_dialect_has_recordings_of_its_own_fake() -> None:
+    """Those of OpenAI's fake are for who speaks as OpenAI does."""
+    with_openai_s = {
+        name for name in CHATTING if samples_of(name) is samples_of("openai")
+    }
+    assert with_openai_s == {"openai", "compatible"}
+    assert all(len(samples_of(name).streams) >= 4 for name in CHATTING)
+
+
+@pytest.mark.parametrize("name", CHATTING)
+def test_the_usage_of_a_recording_is_read_whole(name: str) -> None:
+    """Of a stream that was not cut: in the provider's own words, none of them lost."""
+    stream = REGISTRY[name].open_stream("m", "r")
+    stream.feed(samples_of(name).streams["text"])
+    stream.flush()
+    usage = stream.reading.usage
+    assert isinstance(usage, Usage)
+    assert usage.complete
+    cached = usage.quantities.get("cache_read", 0)
+    assert cached == (2 if name in ("dashscope", "deepseek") else 0)
+
+
 @pytest.mark.parametrize(("name", "recorded"), RECORDED)
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(data=st.data())

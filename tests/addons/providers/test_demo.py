@@ -48,7 +48,7 @@ def streamed(asked: ChatAsk) -> tuple[ChatStream, str, list[int]]:
     for event in b"".join(outs).split(b"\n\n")[:-1]:
         for choice in orjson.loads(event[6:])["choices"]:
             if choice["index"] == 0:
-                text += choice["delta"].get("content", "")
+                text += choice["delta"].get("content") or ""
     return stream, text, [len(out) for out in outs]
 
 
@@ -187,3 +187,40 @@ def test_words_put_together_are_the_text() -> None:
 def test_the_dialect_is_played_not_called() -> None:
     assert DEMO.reply is demo_reply
     assert DEMO.auth("secret") == {}
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+CALLED = {"name": "weather", "arguments": '{"city":"demo"}'}
+
+
+def test_a_tool_that_is_named_is_called() -> None:
+    answer = whole(ask("weather?", tools=[TOOL]))
+    (choice,) = answer.body["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] is None
+    assert [call["function"] for call in choice["message"]["tool_calls"]] == [CALLED]
+    assert isinstance(answer.usage, Usage)
+    assert answer.usage.quantities["output"] == count_tokens("".join(CALLED.values()))
+
+
+def test_a_call_comes_in_a_stream_too() -> None:
+    asked = ask("weather?", tools=[TOOL], stream=True)
+    stream, text, _ = streamed(asked)
+    assert (text or "", stream.reading.finish) == ("", "tool_calls")
+    assert stream.reading.usage == whole(ask("weather?", tools=[TOOL])).usage
+
+
+def test_a_call_that_does_not_fit_is_not_begun() -> None:
+    answer = whole(ask("weather?", tools=[TOOL], max_tokens=1))
+    (choice,) = answer.body["choices"]
+    assert (choice["finish_reason"], answer.text) == ("length", "")

@@ -27,7 +27,7 @@ from addons.wire.errors import (
     UpstreamOverloaded,
     UpstreamTimeout,
 )
-from config.settings import Clocks
+from config.settings import Clocks, Retries
 from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
@@ -47,6 +47,8 @@ from tests.fakes.transport import (
 CLOCKS = Clocks(
     connect_seconds=5, first_byte_seconds=20, idle_seconds=10, total_seconds=100
 )
+# Where a story is of one attempt for each leg.
+AT_ONCE = Retries(wait_seconds=0)
 GOOD = [chunk("Hel"), chunk("lo"), chunk(finish="stop"), usage_chunk(3, 4), DONE]
 
 
@@ -77,6 +79,7 @@ def serve(
     record: Exchange | None = None,
     stream: bool = True,
     meanwhile: Callable[[Upstream, Served], Coroutine[Any, Any, None]] | None = None,
+    retries: Retries = AT_ONCE,
 ) -> Served:
     """Serve a call on a leaping loop: each leg has one of the replies."""
     record = record or exchange_for(legs(len(replies)), stream)
@@ -84,12 +87,14 @@ def serve(
         leg.provider.name: ScriptedTransport(reply)
         for leg, reply in zip(record.route, replies)
     }
-    return leap(story(record, transports, meanwhile))
+    return leap(story(record, transports, meanwhile, retries))
 
 
-async def story(record, transports, meanwhile) -> Served:
+async def story(record, transports, meanwhile, retries) -> Served:
     providers = {leg.provider.name: leg.provider for leg in record.route}
-    upstream = Upstream(providers, FakeClock(), lambda one: transports[one.name])
+    upstream = Upstream(
+        providers, FakeClock(), lambda one: transports[one.name], retries=retries
+    )
     upstream.running()
     served = Served(record, RecordingInlet(), transports)
     flow = exchanges.travelling(record)
@@ -376,6 +381,95 @@ def test_what_a_provider_cannot_do_is_not_asked_of_the_next() -> None:
     record = exchange_for(legs(2, dialect="deepseek"), stream=False, n=2)
     served = serve(ScriptedReply([]), ScriptedReply([]), record=record)
     assert (served.record.refusal.param, served.requests) == ("n", [])
+
+
+def again(*replies: ScriptedReply | Exception, **fields: Any) -> Served:
+    """Serve a call whose only leg gives one reply after the other."""
+    record = exchange_for(legs(**fields), stream=False)
+    transport = ScriptedTransport(*replies)
+    return leap(story(record, {"leg0": transport}, None, Retries()))
+
+
+def test_a_leg_that_asked_for_time_is_waited_for() -> None:
+    busy = ScriptedReply([b"{}"], 429, {"retry-after": "7"})
+    served = again(busy, ScriptedReply([completion()]))
+    assert (served.record.refusal, served.seconds) == (None, 7)
+    assert (served.record.attempts, len(served.record.trail)) == (2, 2)
+
+
+def test_a_wait_beyond_the_budget_is_the_callers() -> None:
+    served = again(ScriptedReply([b"{}"], 429, {"retry-after": "11"}))
+    assert (served.record.refusal.retry_after, served.seconds) == (11, 0)
+    assert (served.inlet.status, served.record.attempts) == (429, 1)
+
+
+def test_a_leg_that_fails_is_tried_again_after_longer_and_longer() -> None:
+    served = again(*[UpstreamFailed(detail="connect")] * 3)
+    assert (code(served.record.refusal), served.record.attempts) == (
+        "upstream_error",
+        3,
+    )
+    assert 0.75 <= served.seconds <= 1.5
+
+
+def test_an_answer_that_began_is_not_asked_for_twice() -> None:
+    served = again(ScriptedReply([b"<html>"]))
+    assert (served.inlet.status, served.record.attempts) == (502, 1)
+
+
+def test_a_client_that_leaves_ends_the_wait() -> None:
+    async def leave(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.transports["leg0"].replies[0].left)
+        await asyncio.sleep(0)
+        await upstream.error(served.record.call.flow)
+
+    served = serve(
+        ScriptedReply([b"{}"], 429, {"retry-after": "5"}),
+        stream=True,
+        meanwhile=leave,
+        retries=Retries(),
+    )
+    assert isinstance(served.failure, asyncio.CancelledError)
+    assert (served.seconds, served.record.attempts) == (0, 1)
+    # Nobody works for it, so there is nothing to charge.
+    assert served.record.contacted_ns is None
+
+
+def test_an_end_of_the_process_ends_the_wait() -> None:
+    async def cut(upstream: Upstream, served: Served) -> None:
+        await until(lambda: served.transports["leg0"].replies[0].left)
+        upstream.cut_all()
+
+    busy = ScriptedReply([b"{}"], 429, {"retry-after": "5"})
+    served = serve(busy, meanwhile=cut, retries=Retries())
+    assert (code(served.record.refusal), served.seconds) == ("draining", 0)
+
+
+def test_a_leg_that_was_let_go_is_tried_last_by_the_next() -> None:
+    async def twice() -> list[list[str]]:
+        route = legs(2)
+        shut = ScriptedReply([b"{}"], 401)
+        good = [ScriptedReply([completion()]) for _ in range(2)]
+        transports = {
+            "leg0": ScriptedTransport(shut), "leg1": ScriptedTransport(*good)
+        }
+        upstream = Upstream(
+            {leg.provider.name: leg.provider for leg in route},
+            FakeClock(),
+            lambda one: transports[one.name],
+        )
+        upstream.running()
+        seen = []
+        for _ in range(2):
+            record = exchange_for(route, stream=False)
+            call = Call(
+                exchanges.travelling(record), 1, Server(address=None), RecordingInlet()
+            )
+            await upstream.upstream_exchange(call)
+            seen.append([one.leg.provider.name for one in record.trail])
+        return seen
+
+    assert leap(twice()) == [["leg0", "leg1"], ["leg1"]]
 
 
 def test_the_last_failure_is_the_one_that_is_told() -> None:
@@ -774,3 +868,23 @@ def test_only_so_many_images_are_in_memory_at_once() -> None:
     served = serve(image_reply(), image_reply(), record=record, meanwhile=fill)
     assert record.refusal.code == "overloaded"
     assert served.requests == []
+
+
+@pytest.mark.parametrize(
+    ("first", "attempts", "made"),
+    [
+        (ScriptedReply([b"{}"], 429, {"retry-after": "3"}), 2, True),
+        (image_reply(status=503), 2, True),
+        (UpstreamFailed(detail="connect"), 2, True),
+        (image_reply(status=500), 1, False),
+        (ScriptedReply([UpstreamFailed()]), 1, False),
+    ],
+)
+def test_only_images_that_were_surely_not_begun_are_waited_for(
+    first, attempts: int, made: bool
+) -> None:
+    record = image_exchange(1)
+    transport = ScriptedTransport(first, image_reply())
+    leap(story(record, {"leg0": transport}, None, Retries()))
+    assert (record.attempts, len(transport.requests)) == (attempts, attempts)
+    assert (record.answer is not None) is made

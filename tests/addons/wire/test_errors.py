@@ -253,3 +253,16 @@ def test_what_a_caller_sends_is_cut_and_made_printable(error: ApiError) -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(UpstreamRefused("x" * 10_000).message) == errors.MESSAGE_CHARS_MAX
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (UpstreamThrottled(), None),
+        (UpstreamThrottled(retry_after=5), 5),
+        (UpstreamThrottled(retry_after=0), 0),
+        (UpstreamFailed(), None),
+    ],
+)
+def test_a_wait_that_was_named_is_told_from_one_of_its_kind(error, seconds) -> None:
+    assert error.asked_seconds == seconds
