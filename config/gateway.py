@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from config.document import Node
+from config.document import ConfigError, Node
 from config.money import NANO
+from config.payments import PAYMENTS, Payments
 from config.values import (
     Table,
     address,
@@ -188,6 +189,7 @@ class Gateway:
     policies: Policies = field(default_factory=Policies)
     accounts: Accounts = field(default_factory=Accounts)
     media: MediaSettings = field(default_factory=MediaSettings)
+    payments: Payments = field(default_factory=Payments)
 
 
 GATEWAY: Table = {
@@ -198,6 +200,7 @@ GATEWAY: Table = {
     "policies": ("policies", record(Policies, POLICIES)),
     "accounts": ("accounts", record(Accounts, ACCOUNTS)),
     "media": ("media", record(MediaSettings, MEDIA)),
+    "payments": ("payments", record(Payments, PAYMENTS)),
 }
 
 _gateway = record(Gateway, GATEWAY)
@@ -205,4 +208,15 @@ _gateway = record(Gateway, GATEWAY)
 
 def read_gateway(document: Node) -> Gateway:
     """The settings in gateway.yaml."""
-    return _gateway(document)
+    gateway = _gateway(document)
+    methods = gateway.payments.stripe.ready or gateway.payments.epay.ready
+    if methods and gateway.listen.public_url is None:
+        # Who is paid through has to find the way back.
+        raise ConfigError(
+            document.file,
+            None,
+            "listen.public_url",
+            "",
+            "the address of the gateway, because payments are on",
+        )
+    return gateway

@@ -18,6 +18,7 @@ from config.gateway import (
     Policies,
     read_gateway,
 )
+from config.payments import Payments
 from config.price_file import read_prices
 from config.prices import Price, PriceBook
 from config.providers import (
@@ -42,6 +43,7 @@ __all__ = [
     "Listen",
     "MediaSettings",
     "Model",
+    "Payments",
     "Policies",
     "Price",
     "PriceBook",
@@ -66,6 +68,7 @@ class Settings:
     models: Mapping[str, Model]
     prices: PriceBook
     storage: str = field(default="", repr=False)
+    payments: Payments = field(default_factory=Payments)
 
     def with_overrides(
         self,
@@ -99,6 +102,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         models=upstreams.models,
         prices=prices,
         storage=gateway.storage,
+        payments=gateway.payments,
     )
 
 

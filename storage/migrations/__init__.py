@@ -10,7 +10,12 @@ import apsw
 
 from storage.errors import DatabaseDamaged, DatabaseTooNew
 
-NAMES = ("0001_initial", "0002_chain", "0003_replays")
+NAMES = (
+    "0001_initial",
+    "0002_chain",
+    "0003_replays",
+    "0005_orders",
+)
 
 HISTORY = (
     "CREATE TABLE IF NOT EXISTS migration"

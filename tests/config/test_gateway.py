@@ -22,6 +22,7 @@ from config.gateway import (
     read_gateway,
 )
 from config.money import NANO
+from config.payments import PAYMENTS, Payments
 
 RECORDS = [
     (Listen, LISTEN),
@@ -30,6 +31,7 @@ RECORDS = [
     (Policies, POLICIES),
     (Accounts, ACCOUNTS),
     (MediaSettings, MEDIA),
+    (Payments, PAYMENTS),
     (Gateway, GATEWAY),
 ]
 
@@ -65,6 +67,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("policies", POLICIES),
         ("accounts", ACCOUNTS),
         ("media", MEDIA),
+        ("payments", PAYMENTS),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):
