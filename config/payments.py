@@ -54,7 +54,7 @@ class Terms:
     def minor_rounded_up(self, amount_nano: int) -> int:
         """What an amount costs, in the currency's smallest unit. Of what is no whole
         unit the house keeps the rest."""
-        units = 10 ** CURRENCIES[self.currency]
+        units: int = 10 ** CURRENCIES[self.currency]
         rate = MILLION if self.rate_millionths is None else self.rate_millionths
         return -(-amount_nano * rate * units // (NANO * MILLION))
 
