@@ -2,7 +2,7 @@
 
 It refuses what Stripe refuses (an unknown parameter, an amount below the least, an
 expiry out of range), keeps what it made under the idempotency key, and sends nothing by
-itself: a test takes an event (`event`), signs it (`signed`) and delivers it as it likes.
+itself: a test takes an event (`event`), signs it (`signed`) and delivers it itself.
 What it shares with other fakes, scripts above all, is in provider_server.py.
 """
 
