@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 
 import httpx
+import orjson
 
 from config.payments import StripeSettings
 from dashboard.refusals import PaymentFailed, Unavailable
@@ -36,17 +37,11 @@ class Session:
 
 
 class StripeClient:
-    """Keeps its connections; any thread may use it."""
+    """Any thread may use it. Orders are rare, so no connection is kept for them."""
 
     def __init__(self, settings: StripeSettings) -> None:
         self.settings = settings
         self._turns = BoundedSemaphore(AT_ONCE_MAX)
-        self._client = httpx.Client(
-            base_url=settings.base_url,
-            timeout=settings.request_seconds,
-            follow_redirects=False,
-            trust_env=False,
-        )
 
     def open_session(
         self, order: Order, product: str, back: str, expires_ns: int
@@ -66,33 +61,40 @@ class StripeClient:
             "Authorization": f"Bearer {self.settings.key.secret}",
             "Idempotency-Key": key,
         }
-        status = 0
-        for _ in range(TRIES):
-            try:
-                status, answer = self._ask(path, form, headers)
-            except (httpx.HTTPError, ValueError) as error:
-                log.warning("stripe: %s", type(error).__name__)
-                continue
-            if status == 200:
-                return answer
-            log.warning("stripe answered %d %s", status, code_of(answer))
-            if status not in (409, 429) and status < 500:
-                raise PaymentFailed()
+        settings = self.settings
+        with httpx.Client(
+            base_url=settings.base_url,
+            timeout=settings.request_seconds,
+            follow_redirects=False,
+            trust_env=False,
+        ) as client:
+            for _ in range(TRIES):
+                try:
+                    status, answer = ask(client, path, form, headers)
+                except (httpx.HTTPError, ValueError) as error:
+                    log.warning("stripe: %s", type(error).__name__)
+                    continue
+                if status == 200:
+                    return answer
+                log.warning("stripe answered %d %s", status, code_of(answer))
+                if status not in (409, 429) and status < 500:
+                    raise PaymentFailed()
         raise Unavailable()
 
-    def _ask(
-        self, path: str, form: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[int, object]:
-        """The status and the JSON; ValueError if it is too long, or none."""
-        with self._client.stream(
-            "POST", path, data=dict(form), headers=dict(headers)
-        ) as response:
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise ValueError("too long")
-            return response.status_code, httpx.Response(200, content=bytes(body)).json()
+
+def ask(
+    client: httpx.Client, path: str, form: Mapping[str, str], headers: Mapping[str, str]
+) -> tuple[int, object]:
+    """The status and the JSON; ValueError if it is too long, or none."""
+    body = bytearray()
+    with client.stream(
+        "POST", path, data=dict(form), headers=dict(headers)
+    ) as response:
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > ANSWER_BYTES_MAX:
+                raise ValueError("too long")
+    return response.status_code, orjson.loads(body)
 
 
 def session_form(
