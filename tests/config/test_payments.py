@@ -76,3 +76,34 @@ COMPLAINTS = [
 def test_what_does_not_fit_is_said(document, section, said):
     with pytest.raises(ConfigError, match=said):
         read_gateway(document(f"payments:\n  {section}"))
+
+
+SECRETS = {
+    "STRIPE_SECRET_KEY": "sk_live_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1",
+    "STRIPE_WEBHOOK_SECRET_OLD": "",
+}
+ON = """
+    listen: {public_url: "https://a.b"}
+    payments:
+      stripe:
+        key: STRIPE_SECRET_KEY
+        webhook_secrets: [STRIPE_WEBHOOK_SECRET, STRIPE_WEBHOOK_SECRET_OLD]
+"""
+
+
+def test_a_method_is_on_with_all_of_its_secrets(document):
+    payments = read_gateway(document(ON, SECRETS)).payments
+    assert payments.stripe.ready
+    assert [one.secret for one in payments.stripe.webhook_secrets] == ["whsec_1"]
+    assert "whsec_1" not in repr(payments) and "sk_live_1" not in repr(payments)
+    for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"):
+        found = read_gateway(document(ON, {**SECRETS, name: ""})).payments
+        assert not found.stripe.ready
+
+
+def test_who_is_paid_has_an_address(document):
+    homeless = ON.replace("https://a.b", "")
+    with pytest.raises(ConfigError, match="listen.public_url"):
+        read_gateway(document(homeless, SECRETS))
+    assert not read_gateway(document(homeless, {})).payments.stripe.ready

@@ -15,7 +15,13 @@ from dashboard.passwords import Passwords
 from storage import Storage
 from storage.audit import audit
 from tests.dashboard.conftest import CONFIG
-from tests.dashboard.paying import EPAY_PATH, OLD_SECRET, STRIPE_PATH, Provider, environ_of
+from tests.dashboard.paying import (
+    EPAY_PATH,
+    OLD_SECRET,
+    STRIPE_PATH,
+    Provider,
+    environ_of,
+)
 from tests.dashboard.visitor import Visitor
 from tests.fakes.clock import FakeClock
 from tests.fakes.epay_shop import FakeEpay

@@ -1,4 +1,4 @@
-"""Reversals: what came back of a payment is taken once, in whatever order it is told."""
+"""Reversals: what came back of a payment is taken once, in any order of telling."""
 
 from dataclasses import replace
 from itertools import permutations
