@@ -1,4 +1,4 @@
-"""epay (易支付): the address at which an order is paid, and the notice that it was.
+"""epay: the address at which an order is paid, and the notice that it was.
 
 Both are signed with MD5 over all parameters but the signature, its type and the empty
 ones, sorted by name, with the shop's key at the end. It is what every such shop does;

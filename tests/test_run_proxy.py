@@ -58,7 +58,7 @@ def copy_config(directory: Path, name: str, old: str, new: str) -> Path:
         ["user", "disable", "--help"],
         ["user", "enable", "--help"],
         ["user", "grant", "--help"],
-        ["key", "create", "--help"],
+        ["key", "order", "create", "--help"],
         ["key", "limit", "--help"],
         ["key", "list", "--help"],
         ["key", "revoke", "--help"],
