@@ -107,6 +107,8 @@ def environ_of(flow: HTTPFlow) -> Environ:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https" if flow.client_conn.tls else "http",
         "wsgi.input": io.BytesIO(body),
+        # A body that came in chunks is whole by now; without this it would be none.
+        "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

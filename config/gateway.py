@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from config.document import Node
+from config.document import ConfigError, Node
 from config.money import NANO
+from config.payments import PAYMENTS, Payments
 from config.values import (
     Table,
     address,
@@ -243,6 +244,7 @@ class Gateway:
     accounts: Accounts = field(default_factory=Accounts)
     media: MediaSettings = field(default_factory=MediaSettings)
     videos: VideoSettings = field(default_factory=VideoSettings)
+    payments: Payments = field(default_factory=Payments)
 
 
 GATEWAY: Table = {
@@ -255,6 +257,7 @@ GATEWAY: Table = {
     "accounts": ("accounts", record(Accounts, ACCOUNTS)),
     "media": ("media", record(MediaSettings, MEDIA)),
     "videos": ("videos", record(VideoSettings, VIDEOS)),
+    "payments": ("payments", record(Payments, PAYMENTS)),
 }
 
 _gateway = record(Gateway, GATEWAY)
@@ -262,4 +265,15 @@ _gateway = record(Gateway, GATEWAY)
 
 def read_gateway(document: Node) -> Gateway:
     """The settings in gateway.yaml."""
-    return _gateway(document)
+    gateway = _gateway(document)
+    methods = gateway.payments.stripe.ready or gateway.payments.epay.ready
+    if methods and gateway.listen.public_url is None:
+        # Who is paid through has to find the way back.
+        raise ConfigError(
+            document.file,
+            None,
+            "listen.public_url",
+            "",
+            "the address of the gateway, because payments are on",
+        )
+    return gateway

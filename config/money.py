@@ -39,6 +39,27 @@ def parse_rate(text: str) -> int:
     return _parse(text, _MILLION_PLACES)
 
 
+def parse_millionths(text: str) -> int:
+    """What a dollar costs in another currency, in millionths of its unit."""
+    return _parse(text, _MILLION_PLACES)
+
+
+def parse_minor(text: str, places: int) -> int:
+    """An amount of a currency with so many decimals, in its smallest unit."""
+    return _parse(text, places)
+
+
+def minor_text(minor: int, places: int) -> str:
+    """The amount with all decimals of its currency."""
+    digits = str(minor).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def rate_text(millionths: int) -> str:
+    """What a dollar costs, with at least two decimals."""
+    return _format(millionths, _MILLION_PLACES)
+
+
 def dollars(nano: int) -> str:
     """The exact amount in dollars, with at least two decimals."""
     return _format(nano, _NANO_PLACES)

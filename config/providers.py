@@ -177,11 +177,12 @@ class Upstreams:
 
 
 def _read_credentials(node: Node) -> tuple[Credential, ...]:
-    found = (_read_credential(item) for item in node.items("a list"))
+    found = (read_credential(item) for item in node.items("a list"))
     return tuple(credential for credential in found if credential)
 
 
-def _read_credential(node: Node) -> Credential | None:
+def read_credential(node: Node) -> Credential | None:
+    """The secret in the variable that is named; None if it holds none."""
     held_by = variable(node)
     secret = node.environ.get(held_by, "").strip()
     if not secret:

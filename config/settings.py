@@ -21,6 +21,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.payments import Payments
 from config.price_file import read_prices
 from config.prices import Price, PriceBook
 from config.providers import (
@@ -47,6 +48,7 @@ __all__ = [
     "Listen",
     "MediaSettings",
     "Model",
+    "Payments",
     "Policies",
     "Price",
     "PriceBook",
@@ -76,6 +78,7 @@ class Settings:
     prices: PriceBook
     retries: Retries = field(default_factory=Retries)
     storage: str = field(default="", repr=False)
+    payments: Payments = field(default_factory=Payments)
 
     def with_overrides(
         self,
@@ -111,6 +114,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         prices=prices,
         retries=gateway.retries,
         storage=gateway.storage,
+        payments=gateway.payments,
     )
 
 

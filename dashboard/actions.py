@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dashboard import account, auth, keys, topup, transactions
+from dashboard import account, auth, keys, ordering, topup, transactions
 from dashboard.refusals import BadInput, UnknownPlace, WrongMethod
 from dashboard.services import Services
 from dashboard.visit import Answer, Visit
@@ -34,6 +34,8 @@ USER: Mapping[str, Action] = {
     "profile": Action("GET", account.profile),
     "transactions": Action("GET", transactions.transactions),
     "charge": Action("POST", topup.charge, once=True),
+    "payment_methods": Action("GET", topup.payment_methods),
+    "order": Action("GET", ordering.show_order),
     "regenerate_key": Action("POST", keys.regenerate_key),
     "reveal_key": Action("POST", keys.reveal_key),
 }

@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
 
 from config import Settings
 from dashboard.actions import AUTH, USER, Action, find_action
+from dashboard.callbacks import CALLBACKS, Delivery, Told
 from dashboard.fields import read_fields
 from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS
 from dashboard.messages import choose_language, say
@@ -65,7 +66,7 @@ def create_app(
     demo: bool,
     passwords: Passwords | None = None,
 ) -> Flask:
-    """The WSGI application for `/`, `/public/*`, `/api/auth.php`, `/api/user.php`."""
+    """The WSGI application for `/`, `/public/*`, `/api/*.php`, `/api/payments/*`."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
@@ -77,6 +78,8 @@ def create_app(
     mount(app, "/public/<path:name>", serve_from(pages), methods=["GET"])
     mount(app, "/api/auth.php", endpoint(services, AUTH), methods=METHODS)
     mount(app, "/api/user.php", endpoint(services, USER), methods=METHODS)
+    for path, (methods, heed) in CALLBACKS.items():
+        mount(app, path, callback(services, heed, methods), methods=METHODS)
     app.register_error_handler(Exception, lambda error: write_error(error, pages))
     app.after_request(add_security_headers)
     return app
@@ -114,6 +117,33 @@ def endpoint(
             check_origin(request.headers, origins(services, request))
         visit = read_visit(services, request, action)
         return write_answer(services, visit, action.run(services, visit))
+
+    return answer
+
+
+def callback(
+    services: Services,
+    heed: Callable[[Services, Delivery], Told],
+    methods: list[str],
+) -> Callable[[], Response]:
+    """For programs that sign what they send: no cookie, no origin, no language."""
+
+    def answer() -> Response:
+        if request.method not in methods:
+            # HEAD too: a callback that is read without being heard moves nothing.
+            raise WrongMethod(", ".join(methods))
+        told = heed(
+            services,
+            Delivery(
+                request.method,
+                request.query_string,
+                request.get_data(parse_form_data=False),
+                request.headers.get("Stripe-Signature"),
+            ),
+        )
+        response = Response(told.body, told.status, content_type=told.content_type)
+        response.headers["Cache-Control"] = PRIVATE
+        return response
 
     return answer
 

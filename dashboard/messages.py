@@ -29,6 +29,10 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "signed_in": Text("登录成功", "Signed in"),
         "signed_out": Text("已退出登录", "Signed out"),
         "done": Text("获取成功", "OK"),
+        "order_opened": Text(
+            "订单已创建，请前往支付", "Order placed; pay it at the address given"
+        ),
+        "product": Text("账户充值 ${amount}", "Balance ${amount}"),
         "topped_up": Text("充值成功", "Top-up complete"),
         "key_regenerated": Text(
             "API Key 已重新生成，旧的已立即失效",
@@ -73,6 +77,11 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "充值金额应在 {minimum} 到 {maximum} 美元之间",
             "The amount must be between {minimum} and {maximum} dollars",
         ),
+        "bad_way_to_pay": Text(
+            "不支持该支付类型，可用：{types}",
+            "That way to pay is not available here; available: {types}",
+        ),
+        "bad_signature": Text("签名无效", "The signature is not valid"),
         "bad_replay_key": Text(
             "请求头 Idempotency-Key 应为 1 到 {maximum} 个可打印 ASCII 字符",
             "Header Idempotency-Key must be 1 to {maximum} printable ASCII characters",
@@ -102,6 +111,14 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "wrong_method": Text(
             "请求方法不正确，请使用 {allowed}", "Wrong method: use {allowed}"
         ),
+        "unknown_order": Text("订单不存在", "There is no such order"),
+        "method_off": Text(
+            "该充值方式未启用", "This payment method is switched off here"
+        ),
+        "too_many_orders": Text(
+            "未支付的订单过多（最多 {maximum} 个），请先支付或稍后再试",
+            "Too many orders wait to be paid (at most {maximum}); pay one, or wait",
+        ),
         "conflict": Text("操作冲突", "Something else happened first"),
         "email_taken": Text(
             "该邮箱已被注册", "That e-mail address already has an account"
@@ -126,6 +143,10 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "操作过于频繁，请 {seconds} 秒后再试",
             "Too many attempts; try again in {seconds} seconds",
         ),
+        "payment_failed": Text(
+            "支付服务拒绝了该订单，未扣款，请换一种方式或联系管理员",
+            "The payment provider refused the order; nothing was charged",
+        ),
         "unavailable": Text(
             "服务暂时不可用，本次操作未生效，请稍后再试",
             "Temporarily unavailable and nothing was changed; try again shortly",
@@ -138,6 +159,8 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "kind_promo": Text("赠送余额", "Credit from the operator"),
         "kind_topup": Text("充值", "Top-up"),
         "kind_voucher": Text("兑换码充值", "Voucher"),
+        "kind_stripe": Text("银行卡充值", "Card payment"),
+        "kind_epay": Text("在线支付充值", "Online payment"),
         "kind_test": Text("测试充值", "Test top-up"),
         "kind_usage": Text("调用 {model}", "Call to {model}"),
         "kind_late": Text("补记调用 {model}", "Late charge for {model}"),

@@ -2,6 +2,7 @@
 
     Refusal
     ├── BadInput           400  what was sent cannot be used; the message says why
+    ├── BadSignature       400  a callback that no provider of ours signed just now
     ├── NotSignedIn        401  no session, an expired one, a forged one: one answer
     ├── WrongCredentials   401  unknown e-mail and wrong password: one answer
     ├── AccountDisabled    403  the operator has closed this account
@@ -14,6 +15,7 @@
     ├── KeyReused          422  the Idempotency-Key came with something else before
     ├── Throttled          429  too many tries; says when to come back
     ├── OurFault           500  an exception nobody expected
+    ├── PaymentFailed      502  a payment provider would not take an order
     └── Unavailable        503  the ledger cannot write now; nothing has happened
 
 A refusal carries a word of the glossary, never a finished sentence: the language is
@@ -41,6 +43,11 @@ class Refusal(Exception):
 class BadInput(Refusal):
     status = 400
     word = "bad_input"
+
+
+class BadSignature(Refusal):
+    status = 400
+    word = "bad_signature"
 
 
 class NotSignedIn(Refusal):
@@ -108,6 +115,11 @@ class Throttled(Refusal):
 class OurFault(Refusal):
     status = 500
     word = "our_fault"
+
+
+class PaymentFailed(Refusal):
+    status = 502
+    word = "payment_failed"
 
 
 class Unavailable(Refusal):

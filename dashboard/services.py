@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from config import Settings
 from dashboard.passwords import Passwords
 from dashboard.session import Sessions
+from dashboard.stripe_client import StripeClient
 from dashboard.throttle import LoginThrottle, Throttle
 from storage import Storage
 
@@ -19,6 +20,7 @@ class Services:
     sessions: Sessions
     logins: LoginThrottle
     registrations: Throttle
+    stripe: StripeClient
     demo: bool
 
 
@@ -35,5 +37,6 @@ def make_services(
         registrations=Throttle(
             storage.clock, burst=accounts.register_per_hour, seconds=HOUR_SECONDS
         ),
+        stripe=StripeClient(settings.payments.stripe),
         demo=demo,
     )

@@ -29,6 +29,8 @@ KIND_WORDS = {
 SOURCE_WORDS = {
     ("promo", "welcome"): "kind_welcome",
     ("topup", "voucher"): "kind_voucher",
+    ("topup", "stripe"): "kind_stripe",
+    ("topup", "epay"): "kind_epay",
     ("topup", "test"): "kind_test",
 }
 

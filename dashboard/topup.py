@@ -1,18 +1,21 @@
 """Top-up: money comes in, by a method that somebody really offers.
 
 Methods are a table. A voucher carries its own amount; `test` invents money and exists
-only in a demo. Each reads what was sent and gives a payment: a verb that moves the
-money, or says why it does not. With an Idempotency-Key the verb and its answer are one
-transaction, so a payment sent twice is one credit and one answer.
+only in a demo; the others place an order that is paid elsewhere. Each reads what was
+sent and gives a payment: a verb that moves the money, or says why it does not. With an
+Idempotency-Key the verb and its answer are one transaction, so a payment sent twice is
+one credit and one answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from config.money import dollars, parse_nano
+from config.payments import Terms
 from dashboard.fields import amount_field, text_field
 from dashboard.messages import say
+from dashboard.ordering import read_epay, read_stripe, terms_shape
 from dashboard.refusals import BadInput, Conflict, KeyReused, Refusal
 from dashboard.services import Services
 from dashboard.shapes import JSON_TYPE, balance_shape, envelope, number
@@ -30,13 +33,21 @@ TEST_NANO_MAX = parse_nano("1000.00")
 Payment = Callable[[Ledgerbase], Answer | Refusal]
 
 
+def always(services: Services) -> bool:
+    return True
+
+
+def in_demo(services: Services) -> bool:
+    return services.demo
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
-    read: Callable[[Services, Visit], Payment]
-    demo_only: bool = False
+    """How to pay in, where that is offered, and what may be paid."""
 
-    def offered(self, services: Services) -> bool:
-        return services.demo or not self.demo_only
+    read: Callable[[Services, Visit], Payment]
+    terms: Callable[[Services], Mapping[str, object]]
+    offered: Callable[[Services], bool] = always
 
 
 def charge(services: Services, visit: Visit) -> Answer:
@@ -136,7 +147,38 @@ def credited(transfer_id: str, amount_nano: int, available_nano: int) -> Answer:
     return Answer("topped_up", data)
 
 
+def payment_methods(services: Services, visit: Visit) -> Answer:
+    """What can be paid by here, and how much of what."""
+    methods = [
+        {"method": name, **one.terms(services)}
+        for name, one in METHODS.items()
+        if one.offered(services)
+    ]
+    return Answer(data={"methods": methods})
+
+
+def no_terms(services: Services) -> Mapping[str, object]:
+    """The amount is not the user's choice."""
+    return {"currency": None, "minimum": None, "maximum": None, "rate": None}
+
+
+def demo_terms(services: Services) -> Mapping[str, object]:
+    return terms_shape(Terms("usd", None, TEST_NANO_MIN, TEST_NANO_MAX))
+
+
 METHODS = {
-    "voucher": Method(read_voucher),
-    "test": Method(read_test, demo_only=True),
+    "voucher": Method(read_voucher, no_terms),
+    "stripe": Method(
+        read_stripe,
+        lambda services: terms_shape(services.settings.payments.stripe.terms),
+        lambda services: services.settings.payments.stripe.ready,
+    ),
+    "epay": Method(
+        read_epay,
+        lambda services: terms_shape(
+            services.settings.payments.epay.terms, services.settings.payments.epay.types
+        ),
+        lambda services: services.settings.payments.epay.ready,
+    ),
+    "test": Method(read_test, demo_terms, in_demo),
 }

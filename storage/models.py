@@ -222,6 +222,57 @@ class Voucher(Table):
     transfer_id = TextField(null=True, unique=True)
 
 
+class PaymentOrder(Table):
+    id = TextField(primary_key=True)
+    account_id = IntegerField()
+    name = TextField(null=True)
+    method = TextField()
+    amount_nano = BigIntegerField()
+    currency = TextField()
+    minor = BigIntegerField()
+    state = TextField()
+    object_id = TextField(null=True)
+    payment_id = TextField(null=True)
+    transfer_id = TextField(null=True, unique=True)
+    reversals = IntegerField()
+    reversed_nano = BigIntegerField()
+    taken_nano = BigIntegerField()
+    created_ns = BigIntegerField()
+    ended_ns = BigIntegerField(null=True)
+
+
+class PaymentReversal(Table):
+    method = TextField()
+    id = TextField()
+    payment_id = TextField()
+    kind = TextField()
+    currency = TextField()
+    minor = BigIntegerField()
+    standing = TextField()
+    received_ns = BigIntegerField(index=True)
+
+    class Meta:
+        primary_key = CompositeKey("method", "id")
+
+
+class PaymentEvent(Table):
+    method = TextField()
+    id = TextField()
+    type = TextField()
+    order_id = TextField(null=True)
+    digest = BlobField()
+    outcome = TextField()
+    detail = TextField()
+    problem = IntegerField()
+    deliveries = IntegerField()
+    received_ns = BigIntegerField(index=True)
+    resolution = TextField(null=True)
+    resolved_by = TextField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("method", "id")
+
+
 class Session(Table):
     token_hash = BlobField(primary_key=True)
     user_id = TextField()
@@ -259,6 +310,9 @@ TABLES = (
     Replay,
     Job,
     Voucher,
+    PaymentOrder,
+    PaymentReversal,
+    PaymentEvent,
     Session,
     Secret,
     Revision,

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from config.money import MAX_INTEGER
 from config.price_text import price_of_texts
 from config.prices import METERS, Price
 from storage import statements as sql
@@ -20,6 +21,7 @@ from storage.job_reads import JobReads
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
+from storage.orders import Order, order_of
 from storage.standing import Spending, Standing, spending_of, standing_of
 from storage.trail import attempts_of
 
@@ -63,6 +65,41 @@ _HELD_PRICE = """
     SELECT h.price_id, p.model, p.effective_from_ns, p.sell, p.buy
     FROM hold h JOIN price p ON p.id = h.price_id WHERE h.id = ?1
 """
+
+_OWN_ORDER = f"{sql.FIND_ORDER} AND account_id = ?2"
+_ORDERS = f"""
+    SELECT {sql.ORDER_COLUMNS} FROM payment_order
+    WHERE (?1 = 0 OR account_id = ?1) AND (?2 = '' OR id < ?2)
+    ORDER BY id DESC LIMIT ?3
+"""
+_EVENTS = """
+    SELECT e.method, e.id, e.type, e.order_id, o.account_id, e.outcome, e.detail,
+           e.problem, e.deliveries, e.received_ns, e.resolution, e.resolved_by
+    FROM payment_event e LEFT JOIN payment_order o ON o.id = e.order_id
+    WHERE e.received_ns < ?1 AND (?2 = '' OR e.order_id = ?2)
+    ORDER BY e.received_ns DESC, e.id LIMIT ?3
+"""
+_PROBLEMS = _EVENTS.replace(
+    "ORDER BY", "AND e.problem = 1 AND e.resolution IS NULL ORDER BY"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """A callback: what it was about, what came of it, and what an operator said."""
+
+    method: str
+    id: str
+    type: str
+    order_id: str | None
+    account_id: int | None
+    outcome: str
+    detail: str
+    problem: int
+    deliveries: int
+    received_ns: int
+    resolution: str | None
+    resolved_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +308,33 @@ class Reader:
         if not rows:
             raise LedgerBroken(f"{request_id} was never held for")
         return _price(*rows[0])
+    # Orders.
+
+    def order(self, order_id: str, account_id: int) -> Order | None:
+        """One of an account's own."""
+        rows = self._rows(_OWN_ORDER, (order_id, account_id))
+        return _one(order_of, rows)
+
+    def orders(
+        self, account_id: int = 0, before: str = "", limit: int = 50
+    ) -> list[Order]:
+        """The newest first, of one account or (0) of all; beginning before one."""
+        params = (account_id, before, _bounded(limit))
+        return [order_of(row) for row in self._rows(_ORDERS, params)]
+
+    def payment_events(
+        self,
+        problems: bool = False,
+        before_ns: int = MAX_INTEGER,
+        order_id: str = "",
+        limit: int = 50,
+    ) -> list[PaymentEvent]:
+        """Callbacks that were received, the newest first; or only those that an
+        operator has to look at."""
+        rows = self._rows(
+            _PROBLEMS if problems else _EVENTS, (before_ns, order_id, _bounded(limit))
+        )
+        return [PaymentEvent(*row) for row in rows]
 
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows and jobs may be."""

@@ -499,6 +499,110 @@ SPEND_VOUCHER = """
     WHERE code_hash = ?1 AND spent_by IS NULL
 """
 
+# Orders. All writers stand in one line on either engine, so what one statement has
+# found the next of the same verb may rely on.
+
+ORDER_COLUMNS = """
+    id, account_id, name, method, amount_nano, currency, minor, state, object_id,
+    payment_id, transfer_id, reversals, reversed_nano, taken_nano, created_ns, ended_ns
+"""
+_ORDER = f"SELECT {ORDER_COLUMNS} FROM payment_order"
+FIND_ORDER = f"{_ORDER} WHERE id = ?1"
+FIND_ORDER_BY_OBJECT = f"{_ORDER} WHERE method = ?1 AND object_id = ?2"
+FIND_ORDER_BY_PAYMENT = f"{_ORDER} WHERE method = ?1 AND payment_id = ?2 ORDER BY id"
+FIND_ORDER_BY_NAME = f"""
+    {_ORDER} WHERE account_id = ?1 AND name = ?2 AND created_ns > ?3
+    ORDER BY id DESC LIMIT 1
+"""
+COUNT_WAITING_ORDERS = """
+    SELECT count(*) FROM payment_order
+    WHERE account_id = ?1 AND state = 'open' AND created_ns > ?2
+"""
+INSERT_ORDER = """
+    INSERT INTO payment_order (id, account_id, name, method, amount_nano, currency,
+                               minor, state, created_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8)
+"""
+BIND_ORDER = """
+    UPDATE payment_order SET object_id = ?2
+    WHERE id = ?1 AND object_id IS NULL
+"""
+END_ORDER = """
+    UPDATE payment_order SET state = ?2, ended_ns = ?3 WHERE id = ?1
+"""
+PAY_ORDER = """
+    UPDATE payment_order SET state = 'paid', object_id = ?2, payment_id = ?3,
+        transfer_id = ?4, ended_ns = ?5
+    WHERE id = ?1
+"""
+REVERSE_ORDER = """
+    UPDATE payment_order SET reversals = ?2, reversed_nano = ?3, taken_nano = ?4
+    WHERE id = ?1
+"""
+PURGE_ORDERS = """
+    DELETE FROM payment_order WHERE id IN (
+        SELECT id FROM payment_order WHERE state <> 'paid' AND created_ns <= ?1
+        ORDER BY created_ns LIMIT ?2
+    )
+"""
+
+FIND_REVERSAL = """
+    SELECT standing FROM payment_reversal WHERE method = ?1 AND id = ?2
+"""
+# What has ended does not begin again, and no amount gets smaller: whatever comes late
+# tells of an earlier time.
+KEEP_REVERSAL = """
+    INSERT INTO payment_reversal (method, id, payment_id, kind, currency, minor,
+                                  standing, received_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (method, id) DO UPDATE SET
+        minor = CASE WHEN excluded.minor > payment_reversal.minor
+            THEN excluded.minor ELSE payment_reversal.minor END,
+        standing = CASE
+            WHEN 'ended' IN (excluded.standing, payment_reversal.standing) THEN 'ended'
+            WHEN 'live' IN (excluded.standing, payment_reversal.standing) THEN 'live'
+            ELSE 'noted' END
+"""
+REVERSALS = """
+    SELECT kind, standing, minor FROM payment_reversal
+    WHERE method = ?1 AND payment_id = ?2 AND currency = ?3 ORDER BY id
+"""
+PURGE_REVERSALS = """
+    DELETE FROM payment_reversal WHERE (method, id) IN (
+        SELECT r.method, r.id FROM payment_reversal r
+        WHERE r.received_ns <= ?1 AND NOT EXISTS (SELECT 1 FROM payment_order o
+            WHERE o.method = r.method AND o.payment_id = r.payment_id)
+        ORDER BY r.received_ns LIMIT ?2
+    )
+"""
+
+# Of what was told again the first outcome stands, unless something more happened.
+KEEP_EVENT = """
+    INSERT INTO payment_event (method, id, type, order_id, digest, outcome, detail,
+                               problem, deliveries, received_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)
+    ON CONFLICT (method, id) DO UPDATE SET
+        deliveries = payment_event.deliveries + 1,
+        outcome = CASE WHEN excluded.outcome IN ('exists', 'unchanged')
+            THEN payment_event.outcome ELSE excluded.outcome END,
+        detail = CASE WHEN excluded.outcome IN ('exists', 'unchanged')
+            THEN payment_event.detail ELSE excluded.detail END,
+        problem = CASE WHEN excluded.outcome IN ('exists', 'unchanged')
+            THEN payment_event.problem ELSE excluded.problem END
+"""
+RESOLVE_EVENT = """
+    UPDATE payment_event SET resolution = ?3, resolved_by = ?4
+    WHERE method = ?1 AND id = ?2 AND problem = 1 AND resolution IS NULL
+    RETURNING id
+"""
+PURGE_EVENTS = """
+    DELETE FROM payment_event WHERE (method, id) IN (
+        SELECT e.method, e.id FROM payment_event e
+        WHERE e.received_ns <= ?1 AND (e.problem = 0 OR e.resolution IS NOT NULL)
+        ORDER BY e.received_ns LIMIT ?2
+    )
+"""
+
 # Prices and boots.
 
 INSERT_PRICE = """

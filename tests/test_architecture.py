@@ -148,7 +148,15 @@ TABLE = (
         "dashboard",
         frozenset({"storage", "config"}),
         frozenset(
-            {"bcrypt", "click", "flask", "itsdangerous", "orjson", "werkzeug"}
+            {
+                "bcrypt",
+                "click",
+                "flask",
+                "httpx",
+                "itsdangerous",
+                "orjson",
+                "werkzeug",
+            }
         ),
     ),
     Package(

@@ -105,6 +105,7 @@ def test_the_help_names_every_command() -> None:
         "backup",
         "config",
         "key",
+        "order",
         "prices",
         "quote",
         "receipt",

@@ -1,4 +1,4 @@
-"""The present: balances, keys, prices, vouchers and refunds, as they are now.
+"""The present: balances, keys, prices, vouchers, orders and refunds, as they are now.
 
 These are small beside the transfers and are proved in full each time, also after a
 checkpoint.
@@ -12,6 +12,9 @@ from storage.audit.rating import read_price
 from storage.checkpoint import Checkpoint
 from storage.engine import Snapshot
 from storage.statements import OPEN_HOLDS_BY_BOOT
+
+ORDERED = ("stripe", "epay")
+"""The methods whose money comes in by orders only."""
 
 
 def debits_equal_credits(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
@@ -157,6 +160,53 @@ def vouchers_are_paid(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding
             yield Finding("I8", f"voucher {code_hash.hex()}", text)
 
 
+def orders_are_paid(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
+    """I8: a paid order is one top-up of its amount, to who placed it."""
+    statement = """
+        SELECT o.id, o.transfer_id FROM payment_order o
+        LEFT JOIN transfer t ON t.id = o.transfer_id
+        WHERE (o.state = 'paid') <> (o.transfer_id IS NOT NULL)
+           OR o.transfer_id IS NOT NULL AND (t.id IS NULL OR o.object_id IS NULL
+               OR t.id <> 'topup:' || o.method || ':' || o.object_id
+               OR t.amount_nano <> o.amount_nano OR t.account_id <> o.account_id)
+    """
+    for order_id, transfer_id in snapshot.rows(statement):
+        text = f"{transfer_id} is not the top-up that paid it"
+        yield Finding("I8", f"order {order_id}", text)
+
+
+def topups_are_ordered(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
+    """I8: what came in through others is what somebody ordered."""
+    statement = """
+        SELECT t.seq, t.id FROM transfer t
+        WHERE t.id > ?1 AND t.id < ?2 AND NOT EXISTS (
+            SELECT 1 FROM payment_order o WHERE o.transfer_id = t.id)
+    """
+    for method in ORDERED:
+        # A semicolon is what follows a colon.
+        between = (f"topup:{method}:", f"topup:{method};")
+        for seq, transfer_id in snapshot.rows(statement, between):
+            text = "nobody ordered it"
+            yield Finding("I8", f"transfer {seq} ({transfer_id})", text)
+
+
+def reversals_are_taken(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
+    """I8: what an order's user had taken is what its adjustments moved."""
+    statement = """
+        SELECT id, taken_nano, moved_nano FROM (
+            SELECT o.id, o.taken_nano, coalesce((
+                SELECT sum(CASE t.debit_id WHEN o.account_id THEN t.amount_nano
+                    ELSE -t.amount_nano END)
+                FROM transfer t WHERE t.id > 'adjustment:' || o.id || ':'
+                    AND t.id < 'adjustment:' || o.id || ';'), 0) AS moved_nano
+            FROM payment_order o WHERE o.state = 'paid') taken
+        WHERE taken_nano <> moved_nano
+    """
+    for order_id, taken_nano, moved_nano in snapshot.rows(statement):
+        text = f"{taken_nano} was taken back, its adjustments moved {moved_nano}"
+        yield Finding("I8", f"order {order_id}", text)
+
+
 def refunds_are_bounded(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
     """I8: all refunds of a transfer together are no more than it moved."""
     statement = """
@@ -217,6 +267,9 @@ STANDING: tuple[Callable[[Snapshot, Checkpoint], Iterator[Finding]], ...] = (
     nobody_owes,
     prices_are_as_they_were,
     vouchers_are_paid,
+    orders_are_paid,
+    topups_are_ordered,
+    reversals_are_taken,
     refunds_are_bounded,
     open_holds_are_sound,
     live_jobs_are_sound,

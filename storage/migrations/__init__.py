@@ -10,7 +10,13 @@ import apsw
 
 from storage.errors import DatabaseDamaged, DatabaseTooNew
 
-NAMES = ("0001_initial", "0002_chain", "0003_replays", "0004_jobs")
+NAMES = (
+    "0001_initial",
+    "0002_chain",
+    "0003_replays",
+    "0004_jobs",
+    "0005_orders",
+)
 
 HISTORY = (
     "CREATE TABLE IF NOT EXISTS migration"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mitmproxy.http import HTTPFlow, Response
+from werkzeug.wrappers import Request
 
 from addons import endpoints
 from addons.exchange import Exchange
@@ -108,6 +109,12 @@ def test_headers_are_joined_and_kept_byte_by_byte(fields, name, value) -> None:
     for field, text in fields:
         flow.request.headers.add(field, text)
     assert environ_of(flow)[name] == value
+
+
+def test_a_body_that_came_in_chunks_is_there() -> None:
+    """Werkzeug reads none unless it is told where the body ends."""
+    seen = environ(body=b"whole", headers={"Transfer-Encoding": "chunked"})
+    assert Request(seen).get_data() == b"whole"
 
 
 def test_an_underscore_forges_no_header() -> None:

@@ -24,6 +24,7 @@ from config.gateway import (
     read_gateway,
 )
 from config.money import NANO
+from config.payments import PAYMENTS, Payments
 
 RECORDS = [
     (Listen, LISTEN),
@@ -33,6 +34,7 @@ RECORDS = [
     (Accounts, ACCOUNTS),
     (MediaSettings, MEDIA),
     (VideoSettings, VIDEOS),
+    (Payments, PAYMENTS),
     (Gateway, GATEWAY),
 ]
 
@@ -69,6 +71,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("accounts", ACCOUNTS),
         ("media", MEDIA),
         ("videos", VIDEOS),
+        ("payments", PAYMENTS),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):

@@ -10,9 +10,13 @@ from config.money import (
     charge_nano_rounded_up,
     dollars,
     dollars_per_million,
+    minor_text,
+    parse_millionths,
+    parse_minor,
     parse_nano,
     parse_pico,
     parse_rate,
+    rate_text,
 )
 
 amounts = st.integers(min_value=-MAX_INTEGER, max_value=MAX_INTEGER)
@@ -135,3 +139,28 @@ def test_a_larger_cost_is_never_a_smaller_charge(one, other):
 def test_a_negative_cost_is_refused():
     with pytest.raises(ValueError, match="never negative"):
         charge_nano_rounded_up(-1)
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "minor"),
+    [("72.00", 2, 7200), ("72", 2, 7200), ("0.01", 2, 1), ("1500", 0, 1500)],
+)
+def test_an_amount_of_another_currency_is_exact(text, places, minor):
+    assert parse_minor(text, places) == minor
+    assert parse_minor(minor_text(minor, places), places) == minor
+
+
+def test_a_currencys_text_has_all_its_decimals():
+    assert [minor_text(n, 2) for n in (0, 5, 100)] == ["0.00", "0.05", "1.00"]
+    assert minor_text(7, 0) == "7"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("7.2", "7.20"), ("7.123456", "7.123456")])
+def test_a_rate_is_exact_to_a_millionth(text, shown):
+    assert rate_text(parse_millionths(text)) == shown
+
+
+@pytest.mark.parametrize("text", ["7.1234567", "1e3", "", "x"])
+def test_an_odd_rate_is_refused(text):
+    with pytest.raises(ValueError):
+        parse_millionths(text)

@@ -6,12 +6,13 @@ from dashboard.actions import AUTH, USER, Action, find_action
 from dashboard.refusals import BadInput, UnknownPlace, WrongMethod
 
 ALL = {**AUTH, **USER}
+READS = {"me", "profile", "transactions", "payment_methods", "order"}
 PUBLIC = {"register", "login", "logout"}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_reading_is_get_and_changing_is_post(name: str) -> None:
-    reads = name in {"me", "profile", "transactions"}
+    reads = name in READS
     assert ALL[name].method == ("GET" if reads else "POST")
     assert ALL[name].changes is not reads
 

@@ -69,6 +69,9 @@ class Lab:
 
     def __init__(self, fake: FakeOpenAI, data: Path, url: str) -> None:
         self.fake, self.data, self.url = fake, data, url
+        # What its gateways find in their environment besides, and are told.
+        self.environ: dict[str, str] = {}
+        self.flags: tuple[str, ...] = ()
         with self.storage() as storage:
             self.key = Teller(storage).caller(GIVEN_NANO).key.plain
 
@@ -85,7 +88,8 @@ class Lab:
 
     def serve(self, *flags: str) -> Child:
         bury(self.url)
-        return Child(self.data, environ_of(self.fake, self.url), *flags)
+        environ = {**environ_of(self.fake, self.url), **self.environ}
+        return Child(self.data, environ, *self.flags, *flags)
 
     @contextmanager
     def marked(self, moment: str, statement: str) -> Iterator[Marked]:
@@ -93,14 +97,15 @@ class Lab:
         if self.url and moment == TORN:
             pytest.skip("a page that is half written is PostgreSQL's own business")
         if not self.url:
+            environ = {**environ_of(self.fake), **self.environ}
             with MarkedChild(
-                self.data, environ_of(self.fake), moment, statement, 1
+                self.data, environ, moment, statement, 1, *self.flags
             ) as child:
                 yield child
             return
         with MarkedLine(self.url, moment, statement) as line:
-            environ = environ_of(self.fake, line.url)
-            with StruckChild(self.data, environ, line) as child:
+            environ = {**environ_of(self.fake, line.url), **self.environ}
+            with StruckChild(self.data, environ, line, *self.flags) as child:
                 yield child
 
     def read(self) -> Books:

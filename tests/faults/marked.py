@@ -12,6 +12,7 @@ from tests.scenarios.child import LOG, Child
 ADMIT = "INSERT INTO hold"
 SETTLE = "INSERT INTO usage"
 REDEEM = "UPDATE voucher SET spent_by"
+PAY_ORDER = "UPDATE payment_order SET state = 'paid'"
 
 
 class MarkedChild(Child):

@@ -86,9 +86,9 @@ class StruckChild(Child):
     """`run_proxy.py serve` on a ledger at the end of a marked line."""
 
     def __init__(
-        self, data: Path, environ: Mapping[str, str], line: MarkedLine
+        self, data: Path, environ: Mapping[str, str], line: MarkedLine, *flags: str
     ) -> None:
-        super().__init__(data, environ)
+        super().__init__(data, environ, *flags)
         self.line = line
 
     def greet(self) -> None:

@@ -516,7 +516,7 @@ def test_each_move_from_each_state(teller, state, move, answer):
 @pytest.mark.parametrize(
     "verb, args, transfer_id, house",
     [
-        (topup, ("stripe", "pi_1"), "topup:stripe:pi_1", "cash"),
+        (topup, ("card", "pi_1"), "topup:card:pi_1", "cash"),
         (promo, ("spring",), "promo:spring", "promo"),
     ],
 )
@@ -536,14 +536,14 @@ def test_money_in_is_booked_once(teller, verb, args, transfer_id, house):
 @pytest.mark.parametrize(
     "account_id, amount, provider, object_id",
     [
-        (None, 0, "stripe", "x"),
-        (None, -1, "stripe", "x"),
-        (None, 1, "stripe", ""),
-        (None, 1, "stripe", "x" * 256),
+        (None, 0, "card", "x"),
+        (None, -1, "card", "x"),
+        (None, 1, "card", ""),
+        (None, 1, "card", "x" * 256),
         (None, 1, "a:b", "x"),
         (None, 1, "", "x"),
-        (1, 1, "stripe", "x"),
-        (999, 1, "stripe", "x"),
+        (1, 1, "card", "x"),
+        (999, 1, "card", "x"),
     ],
 )
 def test_money_in_is_an_amount_for_a_user_from_a_name(
@@ -642,9 +642,9 @@ def test_a_refund_is_bounded_by_what_was_paid(teller):
 
 def test_a_top_up_goes_back_as_far_as_it_is_there(teller):
     caller = paid_call(teller)
-    teller.do(topup, caller.account_id, NANO, "stripe", "pi_1")
+    teller.do(topup, caller.account_id, NANO, "card", "pi_1")
     teller.admit(caller, "r2", 8 * NANO)
-    original = "topup:stripe:pi_1"
+    original = "topup:card:pi_1"
     assert teller.do(refund, original, NANO, WHY) == Insufficient(NANO, 0)
     teller.void("r2")
     assert teller.do(refund, original, NANO, WHY) == Created("refund:1", 7 * NANO)

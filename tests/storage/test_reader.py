@@ -27,7 +27,7 @@ def test_transactions_are_the_users_side_of_transfers(teller, storage):
     teller.caller(NANO, "bob@example.com")
     teller.admit(caller, "r1", NANO // 2)
     teller.settle("r1", 2 * NANO)
-    teller.do(topup, caller.account_id, 7, "stripe", "pi_1")
+    teller.do(topup, caller.account_id, 7, "card", "pi_1")
     in_, paid, welcome = storage.reader.transactions(caller.account_id)
     assert (in_.kind, in_.amount_nano, in_.balance_nano) == ("topup", 7, 7)
     assert (in_.ref, in_.request_id, in_.model) == ("pi_1", None, None)

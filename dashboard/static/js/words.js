@@ -107,6 +107,8 @@ const WORDS = {
   "topup.name": ["充值", "Top up"],
   "topup.method": ["充值方式", "Payment method"],
   "topup.voucher": ["兑换码", "Voucher"],
+  "topup.stripe": ["银行卡", "Card"],
+  "topup.epay": ["支付宝 / 微信", "Alipay, WeChat Pay"],
   "topup.test": ["测试充值", "Test money"],
   "topup.code": ["兑换码", "Voucher code"],
   "topup.code_hint": [

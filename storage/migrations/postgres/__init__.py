@@ -10,7 +10,11 @@ import psycopg
 
 from storage.errors import DatabaseTooNew
 
-NAMES = ("0001_initial", "0002_jobs")
+NAMES = (
+    "0001_initial",
+    "0002_jobs",
+    "0003_orders",
+)
 LOCK = 0x6175746F_00000001
 
 HISTORY = """

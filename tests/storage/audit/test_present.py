@@ -6,6 +6,7 @@ from storage.audit.present import STANDING, dead_boots_hold_nothing
 from storage.checkpoint import BEGINNING, Checkpoint
 from storage.ledger import Decision, refund
 from storage.vouchers import create_vouchers, redeem
+from tests.storage.ordering import Till, back, new_order, paid
 from tests.storage.runner import Runner
 from tests.storage.teller import NANO, Teller
 
@@ -24,6 +25,10 @@ def storage(open_ledger):
     teller.do(create_vouchers, [CODE], NANO, "batch")
     teller.do(redeem, caller.account_id, CODE)
     teller.do(refund, "usage:r1", 2, Decision("1", "why", "who"))
+    till = Till(teller)
+    till.place(new_order(caller))
+    till.hear(paid())
+    till.hear(back(400))
     return storage
 
 
@@ -65,6 +70,14 @@ WRONGS = [
     ("UPDATE voucher SET spent_by = 1", {"I8 voucher"}),
     ("UPDATE voucher SET code_hash = substr(code_hash, 2)", {"I8 voucher"}),
     ("UPDATE voucher SET transfer_id = 'usage:r1'", {"I8 voucher"}),
+    ("UPDATE payment_order SET amount_nano = 2 * amount_nano", {"I8 order"}),
+    ("UPDATE payment_order SET account_id = 1", {"I8 order"}),
+    ("UPDATE payment_order SET object_id = 'cs_2'", {"I8 order"}),
+    ("UPDATE payment_order SET object_id = NULL", {"I8 order"}),
+    ("UPDATE payment_order SET method = 'epay'", {"I8 order"}),
+    ("UPDATE payment_order SET transfer_id = 'usage:r1'", {"I8 order", "I8 transfer"}),
+    ("UPDATE payment_order SET taken_nano = 1", {"I8 order"}),
+    ("DELETE FROM payment_order", {"I8 transfer"}),
     ("UPDATE transfer SET amount_nano = 6 WHERE code = 'refund'", {"I8 transfer"}),
     ("UPDATE transfer SET reverses = 'x' WHERE code = 'refund'", {"I8 transfer"}),
 ]
