@@ -40,6 +40,7 @@ class User(Table):
     role = TextField()
     account_id = IntegerField(unique=True)
     created_ns = BigIntegerField()
+    language = TextField()
 
 
 class Key(Table):
@@ -65,6 +66,9 @@ class Key(Table):
     limit_month_nano = BigIntegerField(null=True)
     spent_nano = BigIntegerField()
     pending_nano = BigIntegerField()
+    expires_ns = BigIntegerField(null=True)
+    models = TextField(null=True)
+    cidrs = TextField(null=True)
 
 
 class Spending(Table):
@@ -164,6 +168,27 @@ class Usage(Table):
     trail = TextField(null=True)
 
 
+class UsageDay(Table):
+    account_id = IntegerField()
+    day = IntegerField()
+    key_id = IntegerField()
+    model = TextField()
+    requests = IntegerField()
+    failed = IntegerField()
+    input = IntegerField()
+    cache_read = IntegerField()
+    cache_write = IntegerField()
+    output = IntegerField()
+    images = IntegerField()
+    videos = IntegerField()
+    cost_nano = BigIntegerField()
+    paid_nano = BigIntegerField()
+    buy_nano = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("account_id", "day", "key_id", "model")
+
+
 class Replay(Table):
     account_id = IntegerField()
     name = TextField()
@@ -195,6 +220,18 @@ class Session(Table):
     expires_ns = BigIntegerField()
     address = TextField()
     agent = TextField()
+    seen_ns = BigIntegerField()
+
+
+class Act(Table):
+    id = TextField(primary_key=True)
+    at_ns = BigIntegerField()
+    what = TextField()
+    actor_id = TextField(null=True)
+    user_id = TextField(null=True)
+    target = TextField()
+    address = TextField()
+    details = TextField()
 
 
 class Secret(Table):
@@ -222,9 +259,11 @@ TABLES = (
     Hold,
     Transfer,
     Usage,
+    UsageDay,
     Replay,
     Voucher,
     Session,
+    Act,
     Secret,
     Revision,
     Migration,

@@ -19,6 +19,7 @@ from storage.errors import LedgerBroken
 from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
+from storage.reports import Reports
 from storage.standing import Spending, Standing, spending_of, standing_of
 from storage.trail import attempts_of
 
@@ -39,6 +40,7 @@ _SESSION_USER = f"""
     {sql.USER_COLUMNS} JOIN session s ON s.user_id = u.id
     WHERE s.token_hash = ?1 AND s.expires_ns > ?2
 """
+_SESSION_SEEN = "SELECT seen_ns FROM session WHERE token_hash = ?1"
 _OPEN_HOLDS = """
     SELECT id, account_id, key_id, model, amount_nano, boot_id, opened_ns
     FROM hold WHERE state = 'open' ORDER BY id
@@ -145,6 +147,7 @@ class Reader:
         self._reads = engine.reads()
         self._rows = self._reads.rows
         self._query = self._reads.query
+        self.reports = Reports(self._reads)
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""
@@ -172,6 +175,7 @@ class Reader:
                 User.password_hash,
                 Account.status,
                 User.created_ns,
+                User.language,
             )
             .join(Account, on=(Account.id == User.account_id))
             .where(User.email > after)
@@ -246,7 +250,7 @@ class Reader:
         )
         if before_seq is not None:
             query = query.where(Transfer.seq < before_seq)
-        return [_transaction(account_id, row) for row in self._query(query)]
+        return [transaction_of(account_id, row) for row in self._query(query)]
 
     def usage(self, request_id: str) -> UsageReport | None:
         query = Usage.select().where(Usage.request_id == request_id)
@@ -287,7 +291,8 @@ def _conditions(other: str | None) -> dict[str, str | int]:
     return found
 
 
-def _transaction(account_id: int, row: Row) -> TransactionRecord:
+def transaction_of(account_id: int, row: Row) -> TransactionRecord:
+    """From transfer and usage side by side, as `Reader.transactions` reads them."""
     seq, transfer_id, code, debit_id, amount, balance, at_ns, hold_id, ref = row[:9]
     model, provider, evidence, other, *meters = row[9:]
     return TransactionRecord(

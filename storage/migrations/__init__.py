@@ -10,7 +10,7 @@ import apsw
 
 from storage.errors import DatabaseDamaged, DatabaseTooNew
 
-NAMES = ("0001_initial", "0002_chain", "0003_replays")
+NAMES = ("0001_initial", "0002_chain", "0003_replays", "0006_access")
 
 HISTORY = (
     "CREATE TABLE IF NOT EXISTS migration"

@@ -10,7 +10,7 @@ import psycopg
 
 from storage.errors import DatabaseTooNew
 
-NAMES = ("0001_initial",)
+NAMES = ("0001_initial", "0004_access")
 LOCK = 0x6175746F_00000001
 
 HISTORY = """
