@@ -62,7 +62,7 @@ def chain(
     )
     return (
         admission,  # is this a request at all, and is there room
-        Keys(storage.directory),  # who is asking
+        Keys(storage.directory, clock),  # who is asking
         Limits(settings.limits),  # how often they may
         Asking(catalogue),  # what is asked
         # what it would cost
@@ -79,17 +79,17 @@ def chain(
         holds,  # can they pay the worst case: reserve it, unless it ran before
         Routing(routes),  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
-        Upstream(settings.providers, clock),  # how it gets there, and back
-        # what was made, as it is shown
-        Pictures(media, settings.listen.public_url),
-        Metering(settings.policies, clock),  # what was used, what it costs
-        Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people
         Portal(
             app,
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        Upstream(settings.providers, clock),  # how it gets there, and back
+        # what was made, as it is shown
+        Pictures(media, settings.listen.public_url),
+        Metering(settings.policies, clock),  # what was used, what it costs
+        Receipts(holds, clock),  # the charge is committed, the caller told
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
     )

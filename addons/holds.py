@@ -46,6 +46,7 @@ from addons.wire.errors import (
     InternalError,
     KeyBudgetExceeded,
     LedgerDown,
+    ModelNotAllowed,
     RateLimited,
     UnknownKey,
 )
@@ -181,6 +182,8 @@ class Holds:
         caller, limits = exchange.caller, exchange.limits
         if caller is None or limits is None:
             raise InternalError()
+        if not caller.allows_model(quote.price.model):
+            raise ModelNotAllowed(quote.price.model)
         answer = await self.writer.run(
             ledger.admit,
             Admission(

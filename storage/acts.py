@@ -7,8 +7,9 @@ password.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Concatenate
 
 from storage import statements as sql
 from storage.database import Ledgerbase
@@ -34,7 +35,6 @@ WORDS = frozenset(
         "granted",
         "adjusted",
         "vouchers_created",
-        "voucher_redeemed",
     }
 )
 """All that is logged."""
@@ -76,3 +76,18 @@ def log_act(db: Ledgerbase, act: Act) -> None:
             details,
         ),
     )
+
+
+def acted[**P, R](
+    db: Ledgerbase,
+    act_of: Callable[[R], Act | None],
+    verb: Callable[Concatenate[Ledgerbase, P], R],
+    *args: P.args,
+    **options: P.kwargs,
+) -> R:
+    """Carry a verb out, and log what its result says was done, if anything was."""
+    result = verb(db, *args, **options)
+    act = act_of(result)
+    if act is not None:
+        log_act(db, act)
+    return result

@@ -37,10 +37,10 @@ _BALANCE = f"""
     SELECT {sql.POSTED}, debits_pending, {sql.AVAILABLE} FROM account WHERE id = ?1
 """
 _SESSION_USER = f"""
-    {sql.USER_COLUMNS} JOIN session s ON s.user_id = u.id
+    SELECT {sql.USER_FIELDS}, s.seen_ns FROM {sql.USER_TABLES}
+    JOIN session s ON s.user_id = u.id
     WHERE s.token_hash = ?1 AND s.expires_ns > ?2
 """
-_SESSION_SEEN = "SELECT seen_ns FROM session WHERE token_hash = ?1"
 _OPEN_HOLDS = """
     SELECT id, account_id, key_id, model, amount_nano, boot_id, opened_ns
     FROM hold WHERE state = 'open' ORDER BY id
@@ -186,8 +186,12 @@ class Reader:
             query = query.where(User.email.contains(search.lower()))
         return [user_record(row) for row in self._query(query)]
 
-    def session_user(self, token_hash: bytes, now_ns: int) -> UserRecord | None:
-        return _one(user_record, self._rows(_SESSION_USER, (token_hash, now_ns)))
+    def session_user(
+        self, token_hash: bytes, now_ns: int
+    ) -> tuple[UserRecord, int] | None:
+        """Whose session it is, and when its user was seen last."""
+        rows = self._rows(_SESSION_USER, (token_hash, now_ns))
+        return (user_record(rows[0][:-1]), rows[0][-1]) if rows else None
 
     # Keys.
 

@@ -344,7 +344,9 @@ class Reports:
         )
         return [_sums(columns, row) for row in rows]
 
-    def traffic(self, account_id: int, since_day: int, recent_day: int) -> list[Traffic]:
+    def traffic(
+        self, account_id: int, since_day: int, recent_day: int
+    ) -> list[Traffic]:
         """Of the keys that were used since a day."""
         rows = self._rows(_TRAFFIC, (account_id, since_day, recent_day))
         return [Traffic(*row) for row in rows]
@@ -384,7 +386,8 @@ class Reports:
             where.params,
         )
         page, next_ = _paged(rows, limit, floor)
-        return Page([ActRecord(*(*row[:-1], json.loads(row[-1]))) for row in page], next_)
+        acts = [ActRecord(*(*row[:-1], json.loads(row[-1]))) for row in page]
+        return Page(acts, next_)
 
     def users(
         self,

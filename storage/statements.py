@@ -404,11 +404,12 @@ INSERT_USER = """
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 """
 
-USER_COLUMNS = """
-    SELECT u.id, u.email, u.account_id, u.role, u.password_hash, a.status, u.created_ns,
-           u.language
-    FROM "user" u JOIN account a ON a.id = u.account_id
+USER_FIELDS = """
+    u.id, u.email, u.account_id, u.role, u.password_hash, a.status, u.created_ns,
+    u.language
 """
+USER_TABLES = '"user" u JOIN account a ON a.id = u.account_id'
+USER_COLUMNS = f"SELECT {USER_FIELDS} FROM {USER_TABLES}"
 FIND_USER = f"{USER_COLUMNS} WHERE u.id = ?1"
 FIND_USER_BY_EMAIL = f"{USER_COLUMNS} WHERE u.email = ?1"
 

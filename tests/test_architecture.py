@@ -29,6 +29,8 @@ SHARED = frozenset(
         "addons.counting",
         "addons.estimate",
         "addons.files",
+        "addons.forwarded",
+        "addons.paging",
         "addons.quoting",
         "addons.rendering",
         "addons.trails",

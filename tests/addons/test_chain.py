@@ -30,11 +30,11 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "holds",
         "routing",
         "media",
+        "portal",
         "upstream",
         "pictures",
         "metering",
         "receipts",
-        "portal",
         "recovering",
         "auditing",
     ]

@@ -11,6 +11,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from config import Settings
 from dashboard import create_app
@@ -52,6 +53,10 @@ SCRIPTS = [
 ]
 
 
+def code(answer: TestResponse) -> str | None:
+    return answer.headers.get("X-AutoList-Code")
+
+
 # Another site acts in the visitor's name.
 
 
@@ -80,12 +85,24 @@ def test_another_site_changes_nothing(
         {"Origin": "http://localhost"},
         {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
         {"Referer": "http://localhost/public/dashboard.html"},
-        {},
     ],
     ids=str,
 )
-def test_our_pages_and_programs_do(user: Visitor, headers: dict[str, str]) -> None:
+def test_our_pages_do(user: Visitor, headers: dict[str, str]) -> None:
     assert user.post("user", "regenerate_key", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
+def test_a_program_needs_the_token_except_where_the_document_shows_none(
+    user: Visitor, headers: dict[str, str]
+) -> None:
+    charged = user.post("user", "charge", {"method": "test", "amount": 1}, headers)
+    assert charged.status_code == 200
+    refused = user.post("user", "regenerate_key", {}, headers)
+    assert (refused.status_code, code(refused)) == (403, "foreign_origin")
+    token = {"X-CSRF-Token": user.me().get_json()["data"]["csrf_token"]}
+    answer = user.post("user", "regenerate_key", {}, headers | token)
+    assert answer.status_code == 200
 
 
 def test_the_token_of_somebody_else_is_refused(

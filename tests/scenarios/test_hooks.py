@@ -37,15 +37,15 @@ EARLY = [
     ("Media", "request"),
     ("Portal", "request"),
 ]
-# It has a call first, in case that it is for a file.
-BEFORE_ASKING = ("Media", "upstream_exchange")
+# They have a call first, in case that it is for a file or a page.
+BEFORE_ASKING = [(name, "upstream_exchange") for name in ("Media", "Portal")]
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
 LATE = [(name, "response") for name in ("Pictures", "Metering", "Receipts")]
 LEAVING = [
     (name, "error") for name in ("Upstream", "Pictures", "Metering", "Receipts")
 ]
-ALL = [*EARLY, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, *BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
