@@ -63,7 +63,7 @@ class Watched:
         self.asked: list[tuple[str, Params]] = []
 
     def __call__(self, statement: str, params: Params = ()) -> list[Row]:
-        self.asked.append((statement, params))
+        self.asked.append((statement, tuple(params)))
         return list(self.rows(statement, params))
 
 
