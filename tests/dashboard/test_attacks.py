@@ -520,7 +520,6 @@ def test_an_unknown_address_is_answered_like_a_wrong_password(
     assert dict(known.headers).keys() - kept == dict(unknown.headers).keys() - kept
 
 
-
 def test_guessing_one_account_is_slowed_down(
     user: Visitor, visitor: Callable[[], Visitor], settings: Settings, clock: FakeClock
 ) -> None:

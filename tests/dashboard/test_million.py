@@ -10,8 +10,6 @@ import pytest
 from flask import Flask
 
 from config import Settings
-from dashboard import create_app
-from dashboard.passwords import Passwords
 from storage import Storage, open_storage
 from storage.accounts import set_role
 from storage.engine import Params, Row
