@@ -132,7 +132,7 @@ def own_act_shape(record: ActRecord, user_id: str) -> Mapping[str, Any]:
         "actor": "self" if own else by_operator,
         "target": record.target,
         "address": record.address if own else "",
-        "details": record.details,
+        "details": record.details if own else {},
     }
 
 
