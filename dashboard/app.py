@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, Request, Response, redirect, request
+from flask import Flask, Request, Response, g, redirect, request
 from flask.typing import ResponseReturnValue, RouteCallable
 from werkzeug.exceptions import (
     HTTPException,
@@ -130,6 +130,8 @@ def read_visit(
     services: Services, request: Request, action: Action, proved: bool
 ) -> Visit:
     signed_in = services.sessions.find(request.cookies.get(COOKIE))
+    # For a refusal too, which is written where nobody knows who is signed in.
+    g.language = language_of(request, signed_in)
     if action.private:
         check_private(signed_in)
     if action.operators:
@@ -144,7 +146,7 @@ def read_visit(
     return Visit(
         address=request.remote_addr or "",
         agent=request.headers.get("User-Agent", "")[:AGENT_CHARS_MAX],
-        language=language_of(request, signed_in),
+        language=g.language,
         query=request.args.to_dict(),
         fields=read_fields(request) if action.changes else {},
         signed_in=signed_in,
@@ -255,7 +257,7 @@ def write_error(error: Exception, pages: Mapping[str, Page]) -> Response:
     refusal = as_refusal(error)
     if isinstance(refusal, UnknownPlace) and wants_page(request, pages):
         return write_page(pages[NOT_FOUND], 404)
-    language = language_of(request)
+    language = g.get("language") or language_of(request)
     message = say(refusal.word, language, refusal.values)
     response = write_json(refusal.status, envelope(False, message, None), language)
     response.headers["X-AutoList-Code"] = refusal.word

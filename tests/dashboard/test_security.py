@@ -133,7 +133,11 @@ def test_a_language_that_was_chosen_is_spoken(user: Visitor) -> None:
         "message"
     ] == "已保存"
     assert user.me().get_json()["message"] == "获取成功"
-    assert user.post("user", "set_language", {"language": "fr"}).status_code == 400
+    user.post("user", "set_language", {"language": "en"})
+    refused = user.post("user", "set_language", {"language": "fr"})
+    assert refused.status_code == 400
+    assert refused.get_json()["message"] == "The language is zh or en"
+    assert refused.headers["Content-Language"] == "en"
 
 
 def test_what_was_done_is_told(user: Visitor) -> None:
