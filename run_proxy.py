@@ -20,6 +20,7 @@ import click
 import uvloop
 
 import addons
+from addons.catalogue import Catalogue
 from addons.commands import quote
 from addons.dialects import UnknownDialect
 from addons.exchange import Leg
@@ -300,7 +301,8 @@ def make_master(
     shared: bool = False,
 ) -> Master:
     """All parts of a serving process; its port is its own, or `shared` with others."""
-    app = create_app(storage, settings, demo=demo)
+    catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
+    app = create_app(storage, settings, demo=demo, models=catalogue.listing)
     chain = addons.chain(settings, storage, routes, app)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)

@@ -77,7 +77,7 @@ def chain(
     jobs = jobs_of(settings, storage, media, routing)
     return (
         admission,  # is this a request at all, and is there room
-        Keys(storage.directory),  # who is asking
+        Keys(storage.directory, clock),  # who is asking
         Limits(settings.limits),  # how often they may
         Asking(catalogue),  # what is asked
         # what it would cost
@@ -113,18 +113,18 @@ def chain(
         holds,  # can they pay the worst case: reserve it, unless it ran before
         routing,  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
-        # how it gets there, and back
-        Upstream(settings.providers, clock, retries=settings.retries),
-        # what was made, as it is shown
-        Pictures(media, settings.listen.public_url),
-        Metering(settings.policies, clock),  # what was used, what it costs
-        Receipts(holds, clock),  # the charge is committed, the caller told
         # everything for people
         Portal(
             app,
             settings.listen.form_bytes,
             partial(trouble, admission, storage, auditing),
         ),
+        # how it gets there, and back
+        Upstream(settings.providers, clock, retries=settings.retries),
+        # what was made, as it is shown
+        Pictures(media, settings.listen.public_url),
+        Metering(settings.policies, clock),  # what was used, what it costs
+        Receipts(holds, clock),  # the charge is committed, the caller told
         jobs,  # what is made for nobody who waits
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up

@@ -1,9 +1,9 @@
 """Admission: the first word on every request.
 
-Gives each request its id and its record, and refuses what needs no further look:
-addresses that do not exist, bodies that are too large, and everything while the
-gateway is full or draining. It also counts what is being served, which is what a
-drain waits for.
+Gives each request its id and its record, finds out who sent it, and refuses what needs
+no further look: addresses that do not exist, bodies that are too large, and everything
+while the gateway is full or draining. It also counts what is being served, which is
+what a drain waits for.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.endpoints import Endpoint, Kind, find
 from addons.exchange import Exchange
+from addons.forwarded import sender_of
 from addons.wire.errors import (
     ApiError,
     BodyTooLarge,
@@ -45,6 +46,13 @@ class Admission:
             self.ids.make("req"), endpoint, self.clock.monotonic_ns()
         )
         exchange.travel_with(flow)
+        sender = sender_of(
+            flow.client_conn.peername[0],
+            flow.client_conn.tls,
+            flow.request.headers,
+            self.listen.trusted_proxies,
+        )
+        exchange.address, exchange.secure = sender.address, sender.secure
         error = self.objection(flow, endpoint)
         self.live.add(exchange.id)
         if error is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from addons.endpoints import Endpoint
 from addons.files import FileAnswer
+from addons.paging import PageAnswer
 from addons.providers.base import Answer, Dialect
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError
@@ -179,6 +180,8 @@ class Told:
 class Exchange:
     """A request's life, stage by stage. Times are monotonic nanoseconds.
 
+    `address` is the client's and `secure` whether it came over TLS, both as trusted
+    proxies tell them. `page` is the answer of the web side that is sent in pieces.
     `held` is true while money is reserved and not yet settled or voided. A job owns the
     hold that is made with it, so that of an `ordered` one is none of the exchange.
     `committed` means that a leg's answer was chosen and no other may follow;
@@ -189,6 +192,8 @@ class Exchange:
     id: str
     endpoint: Endpoint
     started_ns: int
+    address: str = ""
+    secure: bool = False
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None
     ask: ChatAsk | ImageAsk | VideoAsk | None = None
@@ -212,6 +217,7 @@ class Exchange:
     answer: Answer | ImageAnswer | None = None
     stream: ChatStream | None = None
     file: FileAnswer | None = None
+    page: PageAnswer | None = None
     held: bool = False
     committed: bool = False
     began: bool = False

@@ -48,6 +48,7 @@ from addons.wire.errors import (
     InternalError,
     KeyBudgetExceeded,
     LedgerDown,
+    ModelNotAllowed,
     Overloaded,
     RateLimited,
     TokensOverLimit,
@@ -208,6 +209,8 @@ class Holds:
         caller, limits = exchange.caller, exchange.limits
         if caller is None or limits is None:
             raise InternalError()
+        if not caller.allows_model(quote.price.model):
+            raise ModelNotAllowed(quote.price.model)
         admission = Admission(
             hold_id=exchange.id,
             account_id=caller.account_id,

@@ -22,6 +22,7 @@ from config.money import dollars
 from storage.caps import Cap, tightest
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
+from storage.instants import instant_text
 from storage.keys import KeyRecord
 from storage.reader import Reader
 from storage.standing import Standing as Record
@@ -86,7 +87,9 @@ def key_shape(caller: KeyRecord, limits: KeyLimits, record: Record) -> dict[str,
         "is_management_key": False,
         "is_provisioning_key": False,
         "creator_user_id": caller.user_id,
-        "expires_at": None,
+        "expires_at": (
+            None if caller.expires_ns is None else instant_text(caller.expires_ns)
+        ),
         "rate_limit": {
             "requests": limits.rpm or UNLIMITED,
             "interval": WINDOW,

@@ -5,6 +5,7 @@ the records' own, so that a key left out of the file and a record made by hand a
 """
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,8 @@ from config.values import (
     database,
     duration,
     folder,
+    list_of,
+    network,
     optional,
     record,
     size,
@@ -56,6 +59,7 @@ class Listen:
     inflight_max: int = 2048
     grace_seconds: float = 30.0
     public_url: str | None = None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 LISTEN: Table = {
@@ -73,6 +77,7 @@ LISTEN: Table = {
     "inflight_max": ("inflight_max", whole(1)),
     "grace_seconds": ("grace_time", duration(0)),
     "public_url": ("public_url", optional(address)),
+    "trusted_proxies": ("trusted_proxies", list_of(network)),
 }
 
 

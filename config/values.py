@@ -12,6 +12,7 @@ that read the file would make a bare 0.15 a float.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -174,6 +175,16 @@ def address(node: Node) -> str:
     if not _is_text(node) or not _ADDRESS.fullmatch(value) or not _is_plain(value):
         raise node.expected(what)
     return value.rstrip("/")
+
+
+def network(node: Node) -> IPv4Network | IPv6Network:
+    """Addresses such as 10.0.0.0/8, or a single one."""
+    try:
+        return ip_network(text(node), strict=False)
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise node.expected("an address or a network such as 10.0.0.0/8") from None
 
 
 def folder(node: Node) -> Path:

@@ -20,6 +20,11 @@ def profile(services: Services, visit: Visit) -> Answer:
     return Answer(data=data)
 
 
+def models(services: Services, visit: Visit) -> Answer:
+    """The catalogue with its prices, for everybody."""
+    return Answer(data={"models": services.models()["data"]})
+
+
 def limits(services: Services, key: KeyRecord | None) -> dict[str, object]:
     """What the default key may do; None where nothing limits it."""
     shared = services.settings.limits

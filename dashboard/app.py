@@ -7,8 +7,9 @@ it into an Answer or raises a Refusal, and both are written in one shape:
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from flask import Flask, Request, Response, redirect, request
+from flask import Flask, Request, Response, g, redirect, request
 from flask.typing import ResponseReturnValue, RouteCallable
 from werkzeug.exceptions import (
     HTTPException,
@@ -18,18 +19,20 @@ from werkzeug.exceptions import (
 )
 
 from config import Settings
-from dashboard.actions import AUTH, USER, Action, find_action
+from dashboard.actions import ADMIN, AUTH, USER, Action, find_action
 from dashboard.callbacks import CALLBACKS, Delivery, Told
 from dashboard.fields import read_fields
 from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS
-from dashboard.messages import choose_language, say
+from dashboard.messages import LANGUAGES, choose_language, say
 from dashboard.origins import check_origin, check_token, own_origins
 from dashboard.pages import NOT_FOUND, Page, read_pages
 from dashboard.passwords import Passwords
 from dashboard.refusals import (
     AccountDisabled,
     BadInput,
+    ForeignOrigin,
     NotSignedIn,
+    OperatorsOnly,
     OurFault,
     Refusal,
     TooLarge,
@@ -37,10 +40,10 @@ from dashboard.refusals import (
     UnknownPlace,
     WrongMethod,
 )
-from dashboard.services import Services, make_services
+from dashboard.services import Services, make_services, no_models
 from dashboard.session import COOKIE, SignedIn, needs_tls
 from dashboard.shapes import JSON_TYPE, envelope
-from dashboard.visit import Answer, Visit
+from dashboard.visit import Answer, FileBody, Visit
 from storage import Storage
 from storage.errors import LedgerUnavailable
 from storage.replays import (
@@ -65,6 +68,7 @@ def create_app(
     *,
     demo: bool,
     passwords: Passwords | None = None,
+    models: Callable[[], Mapping[str, Any]] = no_models,
 ) -> Flask:
     """The WSGI application for `/`, `/public/*`, `/api/*.php`, `/api/payments/*`."""
     app = Flask(__name__, static_folder=None)
@@ -72,12 +76,15 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.listen.form_bytes
     app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX
-    services = make_services(storage, settings, passwords or Passwords(), demo=demo)
+    services = make_services(
+        storage, settings, passwords or Passwords(), demo=demo, models=models
+    )
     pages = read_pages()
     mount(app, "/", home, methods=["GET"])
     mount(app, "/public/<path:name>", serve_from(pages), methods=["GET"])
     mount(app, "/api/auth.php", endpoint(services, AUTH), methods=METHODS)
     mount(app, "/api/user.php", endpoint(services, USER), methods=METHODS)
+    mount(app, "/api/admin.php", endpoint(services, ADMIN), methods=METHODS)
     for path, (methods, heed) in CALLBACKS.items():
         mount(app, path, callback(services, heed, methods), methods=METHODS)
     app.register_error_handler(Exception, lambda error: write_error(error, pages))
@@ -113,9 +120,10 @@ def endpoint(
 ) -> Callable[[], Response]:
     def answer() -> Response:
         action = find_action(table, request.args.get("action"), request.method)
-        if action.changes:
-            check_origin(request.headers, origins(services, request))
-        visit = read_visit(services, request, action)
+        proved = action.changes and check_origin(
+            request.headers, origins(services, request)
+        )
+        visit = read_visit(services, request, action, proved)
         return write_answer(services, visit, action.run(services, visit))
 
     return answer
@@ -148,16 +156,27 @@ def callback(
     return answer
 
 
-def read_visit(services: Services, request: Request, action: Action) -> Visit:
+def read_visit(
+    services: Services, request: Request, action: Action, proved: bool
+) -> Visit:
     signed_in = services.sessions.find(request.cookies.get(COOKIE))
+    # For a refusal too, which is written where nobody knows who is signed in.
+    g.language = language_of(request, signed_in)
     if action.private:
         check_private(signed_in)
+    if action.operators:
+        check_operator(signed_in)
     if action.changes and signed_in is not None:
-        check_token(request.headers.get("X-CSRF-Token"), signed_in.csrf_token)
+        sent = request.headers.get("X-CSRF-Token")
+        known = check_token(sent, signed_in.csrf_token)
+        if not (known or action.bare or (proved and not action.operators)):
+            raise ForeignOrigin()
+    if signed_in is not None and action.private:
+        services.sessions.see(signed_in)
     return Visit(
         address=request.remote_addr or "",
         agent=request.headers.get("User-Agent", "")[:AGENT_CHARS_MAX],
-        language=language_of(request),
+        language=g.language,
         query=request.args.to_dict(),
         fields=read_fields(request) if action.changes else {},
         signed_in=signed_in,
@@ -183,18 +202,31 @@ def check_private(signed_in: SignedIn | None) -> None:
         raise AccountDisabled()
 
 
+def check_operator(signed_in: SignedIn | None) -> None:
+    if signed_in is None or signed_in.user.role != "operator":
+        raise OperatorsOnly()
+
+
 def origins(services: Services, request: Request) -> frozenset[tuple[str, str, int]]:
     public_url = services.settings.listen.public_url
     return own_origins(request.scheme, request.host, public_url)
 
 
-def language_of(request: Request) -> str:
+def language_of(request: Request, signed_in: SignedIn | None = None) -> str:
+    """The page's own switch, else what the user chose, else what the browser asks."""
+    switched = request.headers.get("X-AutoList-Language")
+    if switched in LANGUAGES:
+        return switched
+    if signed_in is not None and signed_in.user.language:
+        return signed_in.user.language
     return choose_language(request.headers.get("Accept-Language"))
 
 
 def write_answer(services: Services, visit: Visit, answer: Answer) -> Response:
     if answer.kept is not None:
         return write_kept(answer.kept)
+    if answer.file is not None:
+        return write_file(answer.file)
     message = say(answer.word, visit.language, answer.values)
     response = write_json(200, envelope(True, message, answer.data), visit.language)
     if answer.cookie is not None:
@@ -231,6 +263,16 @@ def write_kept(kept: KeptAnswer) -> Response:
     return response
 
 
+def write_file(file: FileBody) -> Response:
+    """A file, sent as it is made."""
+    response = Response(file.pieces, 200, content_type=file.media)
+    response.call_on_close(getattr(file.pieces, "close", bool))
+    response.headers["Cache-Control"] = PRIVATE
+    response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
 def write_page(page: Page, status: int = 200) -> Response:
     response = Response(page.body, status, content_type=page.content_type)
     response.headers["Cache-Control"] = REVALIDATE
@@ -245,9 +287,10 @@ def write_error(error: Exception, pages: Mapping[str, Page]) -> Response:
     refusal = as_refusal(error)
     if isinstance(refusal, UnknownPlace) and wants_page(request, pages):
         return write_page(pages[NOT_FOUND], 404)
-    language = language_of(request)
+    language = g.get("language") or language_of(request)
     message = say(refusal.word, language, refusal.values)
     response = write_json(refusal.status, envelope(False, message, None), language)
+    response.headers["X-AutoList-Code"] = refusal.word
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, WrongMethod):

@@ -5,7 +5,7 @@ Registration is one transaction: user, key, welcome money and first session exis
 together or not at all, so an answer that got lost can only be repeated as a login.
 """
 
-from dashboard.fields import text_field
+from dashboard.fields import Fields, text_field
 from dashboard.refusals import (
     AccountDisabled,
     BadInput,
@@ -25,6 +25,7 @@ from storage.accounts import (
     normalise_email,
 )
 from storage.accounts import register as register_user
+from storage.acts import Act, acted
 from storage.keys import NewKey, mint
 from storage.sessions import close_session
 from storage.database import Ledgerbase
@@ -32,7 +33,7 @@ from storage.database import Ledgerbase
 
 def register(services: Services, visit: Visit) -> Answer:
     email = read_email(text_field(visit.fields, "email"))
-    password = read_new_password(services, visit)
+    password = read_new_password(services, visit.fields)
     services.registrations.take(neighbourhood(visit.address))
     storage = services.storage
     key = mint(storage.secrets)
@@ -43,7 +44,19 @@ def register(services: Services, visit: Visit) -> Answer:
     )
     session = services.sessions.prepare(visit.address, visit.agent)
     welcome_nano = services.settings.accounts.welcome_nano
-    joined = storage.writer.wait(join, user, key, welcome_nano, session)
+    joined = storage.writer.wait(
+        acted,
+        lambda joined: Act(
+            "registered", user.user_id, user.user_id, address=visit.address
+        )
+        if isinstance(joined, Registered)
+        else None,
+        join,
+        user,
+        key,
+        welcome_nano,
+        session,
+    )
     if isinstance(joined, EmailTaken):
         raise Conflict("email_taken")
     shape = user_shape(joined.user, welcome_nano, key.plain)
@@ -70,7 +83,14 @@ def login(services: Services, visit: Visit) -> Answer:
         raise AccountDisabled()
     session = services.sessions.prepare(visit.address, visit.agent)
     old_hash = visit.signed_in.token_hash if visit.signed_in else None
-    services.storage.writer.wait(replace, user.id, old_hash, session)
+    services.storage.writer.wait(
+        acted,
+        lambda _: Act("signed_in", user.id, user.id, address=visit.address),
+        replace,
+        user.id,
+        old_hash,
+        session,
+    )
     return Answer(
         "signed_in", {"user": show_user(services, user)}, cookie=session.cookie
     )
@@ -87,6 +107,10 @@ def prove(services: Services, visit: Visit, email: str, password: str) -> UserRe
     user = services.storage.reader.user_by_email(account) if account else None
     known = user.password_hash if user else None
     if not services.passwords.matches(password, known) or user is None:
+        # For nobody's address too, so that the time it takes says nothing; but what
+        # was typed there is not kept: it may be a password.
+        subject = user.id if user else None
+        services.log(Act("sign_in_failed", None, subject, address=visit.address))
         raise WrongCredentials()
     services.logins.give_back(visit.address, account)
     return user
@@ -94,13 +118,25 @@ def prove(services: Services, visit: Visit, email: str, password: str) -> UserRe
 
 def logout(services: Services, visit: Visit) -> Answer:
     if visit.signed_in is not None:
-        services.storage.writer.wait(close_session, visit.signed_in.token_hash)
+        services.storage.writer.wait(
+            acted,
+            lambda _: visit.act("signed_out"),
+            close_session,
+            visit.signed_in.token_hash,
+        )
     return Answer("signed_out", cookie="")
 
 
 def me(services: Services, visit: Visit) -> Answer:
     user = show_user(services, visit.user)
-    return Answer(data={"user": user, "csrf_token": visit.signed.csrf_token})
+    return Answer(
+        data={
+            "user": user,
+            "csrf_token": visit.signed.csrf_token,
+            "role": visit.user.role,
+            "language": visit.user.language,
+        }
+    )
 
 
 def show_user(services: Services, user: UserRecord) -> dict[str, object]:
@@ -119,9 +155,11 @@ def read_email(text: str) -> str:
         raise BadInput("bad_email") from None
 
 
-def read_new_password(services: Services, visit: Visit) -> str:
+def read_new_password(
+    services: Services, fields: Fields, name: str = "password"
+) -> str:
     accounts = services.settings.accounts
-    password = text_field(visit.fields, "password", single_line=False)
+    password = text_field(fields, name, single_line=False)
     if len(password) < accounts.password_min:
         raise BadInput("short_password", minimum=accounts.password_min)
     if len(password.encode("utf-8")) > accounts.password_bytes_max:

@@ -14,6 +14,8 @@ from flask import Request
 from dashboard.refusals import BadInput
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+DIGITS_MAX = 19
+INTEGER_MAX = 2**63 - 1
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Fields = Mapping[str, object]
@@ -66,6 +68,36 @@ def text_field(fields: Fields, name: str, *, single_line: bool = True) -> str:
     except UnicodeEncodeError:
         raise BadInput("bad_text", name=name) from None
     return value
+
+
+def id_field(fields: Fields, name: str, least: int = 1) -> int:
+    """A whole number, from a JSON number or its digits."""
+    value = fields.get(name)
+    if isinstance(value, str) and not isinstance(value, NumberText):
+        digits = value.strip()
+        if len(digits) <= DIGITS_MAX and digits.isascii() and digits.isdigit():
+            value = int(digits)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadInput("bad_number", name=name)
+    if not least <= value <= INTEGER_MAX:
+        raise BadInput("bad_number", name=name)
+    return value
+
+
+def texts_field(fields: Fields, name: str, most: int) -> list[str] | None:
+    """A list of texts, or one text with commas, as forms send it; None for null and
+    for nothing at all."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and not isinstance(value, NumberText):
+        value = value.split(",")
+    if not isinstance(value, list) or not 0 < len(value) <= most:
+        raise BadInput("bad_list", name=name, maximum=most)
+    texts = [text_field({name: one}, name).strip() for one in value]
+    if not all(texts):
+        raise BadInput("bad_list", name=name, maximum=most)
+    return list(dict.fromkeys(texts))
 
 
 def amount_field(fields: Fields, name: str) -> str:

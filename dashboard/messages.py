@@ -38,7 +38,80 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "API Key 已重新生成，旧的已立即失效",
             "New API key created; the old one stopped working at once",
         ),
+        "saved": Text("已保存", "Saved"),
+        "key_created": Text(
+            "API Key 已创建，请立即保存，之后不再显示",
+            "API key created; copy it now, it is not shown again",
+        ),
+        "key_changed": Text("API Key 已更新", "API key updated"),
+        "key_revoked": Text(
+            "API Key 已撤销，立即失效", "API key revoked; it stopped working at once"
+        ),
+        "password_changed": Text(
+            "密码已修改，其他设备已退出登录",
+            "Password changed; every other device is signed out",
+        ),
+        "session_revoked": Text("该设备已退出登录", "That device is signed out"),
+        "sessions_revoked": Text(
+            "其他设备均已退出登录", "Every other device is signed out"
+        ),
         # What was wrong with the input.
+        "bad_number": Text(
+            "参数 {name} 应为有效的整数", "Parameter {name} must be a whole number"
+        ),
+        "bad_list": Text(
+            "参数 {name} 应为 1 到 {maximum} 项的列表",
+            "Parameter {name} must be a list of 1 to {maximum} items",
+        ),
+        "bad_day": Text(
+            "参数 {name} 应为日期，如 2026-11-23",
+            "Parameter {name} must be a day such as 2026-11-23",
+        ),
+        "bad_days": Text(
+            "日期范围不正确，最多 {maximum} 天",
+            "The days are not a range, or more than {maximum}",
+        ),
+        "bad_type": Text(
+            "参数 type 不正确，可用：{types}", "Parameter type is one of {types}"
+        ),
+        "bad_group": Text(
+            "参数 by 不正确，可用：{groups}", "Parameter by is one of {groups}"
+        ),
+        "bad_status": Text(
+            "参数 status 不正确，可用：{statuses}",
+            "Parameter status is one of {statuses}",
+        ),
+        "bad_label": Text(
+            "名称最多 {maximum} 个可打印字符",
+            "A name has at most {maximum} printable characters",
+        ),
+        "bad_cap": Text(
+            "参数 {name} 应为金额，如 12.50，且不为负",
+            "Parameter {name} must be an amount such as 12.50, not below zero",
+        ),
+        "bad_expiry": Text(
+            "到期时间应为将来的日期或带时区的时间",
+            "The expiry must be a future day, or a future time with its zone",
+        ),
+        "bad_model": Text(
+            "模型列表中有不存在的模型", "One of the models does not exist"
+        ),
+        "bad_network": Text(
+            "地址应为 IP 或网段，如 10.0.0.0/8，最多 {maximum} 个",
+            "Addresses are IPs or networks such as 10.0.0.0/8, at most {maximum}",
+        ),
+        "bad_language": Text("语言应为 zh 或 en", "The language is zh or en"),
+        "bad_reason": Text(
+            "请填写原因，最多 {maximum} 个字符",
+            "Say why, in at most {maximum} characters",
+        ),
+        "bad_money": Text(
+            "金额不正确，最多 {maximum} 美元",
+            "The amount is not valid: at most {maximum} dollars, and not zero",
+        ),
+        "bad_count": Text(
+            "数量应为 1 到 {maximum}", "The count must be 1 to {maximum}"
+        ),
         "bad_input": Text("请求参数错误", "The request cannot be used as sent"),
         "bad_json": Text(
             "请求内容不是有效的 JSON 对象", "The body is not a valid JSON object"
@@ -101,6 +174,9 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
             "账户已被禁用，请联系管理员",
             "This account is disabled; please contact the operator",
         ),
+        "operators_only": Text(
+            "仅限管理员访问", "Only operators may do that"
+        ),
         "foreign_origin": Text(
             "请求来源不被允许，请刷新页面后重试",
             "This request did not come from this site; reload the page and try again",
@@ -118,6 +194,24 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "too_many_orders": Text(
             "未支付的订单过多（最多 {maximum} 个），请先支付或稍后再试",
             "Too many orders wait to be paid (at most {maximum}); pay one, or wait",
+        ),
+        "unknown_key": Text("没有这个 API Key", "There is no such API key"),
+        "unknown_session": Text("没有这个会话", "There is no such session"),
+        "unknown_request": Text("没有这条记录", "There is no such request"),
+        "unknown_user": Text("没有这个用户", "There is no such user"),
+        "too_many_keys": Text(
+            "最多可有 {maximum} 个 API Key，请先撤销一个",
+            "There are {maximum} API keys already; revoke one first",
+        ),
+        "default_key": Text(
+            "默认 API Key 不能撤销，请重新生成",
+            "The default API key cannot be revoked; generate a new one instead",
+        ),
+        "oneself": Text(
+            "不能禁用自己的账户", "You cannot disable your own account"
+        ),
+        "ref_used": Text(
+            "该编号已用于另一笔操作", "That reference was used for something else"
         ),
         "conflict": Text("操作冲突", "Something else happened first"),
         "email_taken": Text(
@@ -164,6 +258,7 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "kind_test": Text("测试充值", "Test top-up"),
         "kind_usage": Text("调用 {model}", "Call to {model}"),
         "kind_late": Text("补记调用 {model}", "Late charge for {model}"),
+        "kind_refund": Text("退款", "Refund"),
         "kind_other": Text("账务调整", "Adjustment"),
     }
 )

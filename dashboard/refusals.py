@@ -7,6 +7,7 @@
     ├── WrongCredentials   401  unknown e-mail and wrong password: one answer
     ├── AccountDisabled    403  the operator has closed this account
     ├── WrongPassword      403  signed in, but the password asked for again is wrong
+    ├── OperatorsOnly      403  signed in, but not as an operator
     ├── ForeignOrigin      403  another site tried to act in the visitor's name
     ├── UnknownPlace       404  no such page or action
     ├── WrongMethod        405  reading with POST or changing with GET
@@ -68,6 +69,11 @@ class AccountDisabled(Refusal):
 class WrongPassword(Refusal):
     status = 403
     word = "wrong_password"
+
+
+class OperatorsOnly(Refusal):
+    status = 403
+    word = "operators_only"
 
 
 class ForeignOrigin(Refusal):

@@ -1,13 +1,19 @@
 """What the endpoints work with, made once by create_app and passed to each of them."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from config import Settings
+from dashboard.downloads import Downloads
 from dashboard.passwords import Passwords
 from dashboard.session import Sessions
 from dashboard.stripe_client import StripeClient
 from dashboard.throttle import LoginThrottle, Throttle
 from storage import Storage
+from storage.acts import Act, log_act
+from storage.reports import Reports
+from storage.signing import Signer
 
 HOUR_SECONDS = 3600
 
@@ -21,11 +27,31 @@ class Services:
     logins: LoginThrottle
     registrations: Throttle
     stripe: StripeClient
+    downloads: Downloads
+    signer: Signer
+    models: Callable[[], Mapping[str, Any]]
     demo: bool
+
+    @property
+    def reports(self) -> Reports:
+        return self.storage.reader.reports
+
+    def log(self, act: Act) -> None:
+        """Into the audit log, where nothing else changes with it."""
+        self.storage.writer.wait(log_act, act)
+
+
+def no_models() -> Mapping[str, Any]:
+    return {"object": "list", "data": []}
 
 
 def make_services(
-    storage: Storage, settings: Settings, passwords: Passwords, *, demo: bool
+    storage: Storage,
+    settings: Settings,
+    passwords: Passwords,
+    *,
+    demo: bool,
+    models: Callable[[], Mapping[str, Any]] = no_models,
 ) -> Services:
     accounts = settings.accounts
     return Services(
@@ -38,5 +64,8 @@ def make_services(
             storage.clock, burst=accounts.register_per_hour, seconds=HOUR_SECONDS
         ),
         stripe=StripeClient(settings.payments.stripe),
+        downloads=Downloads(),
+        signer=Signer.of(storage.secrets),
+        models=models,
         demo=demo,
     )

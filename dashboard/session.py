@@ -17,13 +17,14 @@ from itsdangerous import BadSignature, Signer
 from dashboard.origins import origin_of
 from storage import Storage
 from storage.accounts import UserRecord
-from storage.sessions import close_session, open_session
+from storage.sessions import close_session, open_session, see_session
 from storage.database import Ledgerbase
 
 COOKIE = "autolist_session"
 TOKEN_BYTES = 32
 COOKIE_CHARS_MAX = 256
 NANO_PER_SECOND = 10**9
+SEEN_NS = 600 * NANO_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class SignedIn:
     user: UserRecord
     token_hash: bytes
     csrf_token: str
+    seen_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,17 @@ class Sessions:
         if token_hash is None:
             return None
         now_ns = self._storage.clock.wall_ns()
-        user = self._storage.reader.session_user(token_hash, now_ns)
-        if user is None:
+        found = self._storage.reader.session_user(token_hash, now_ns)
+        if found is None:
             return None
-        return SignedIn(user, token_hash, self.csrf_token(token_hash))
+        user, seen_ns = found
+        return SignedIn(user, token_hash, self.csrf_token(token_hash), seen_ns)
+
+    def see(self, signed_in: SignedIn) -> None:
+        """Note now and then that the user is here."""
+        now_ns = self._storage.clock.wall_ns()
+        if now_ns - signed_in.seen_ns >= SEEN_NS:
+            self._storage.writer.wait(see_session, signed_in.token_hash)
 
     def read(self, cookie: str | None) -> bytes | None:
         """The hash of the token in a cookie we signed; None for any other."""

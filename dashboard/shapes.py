@@ -24,6 +24,7 @@ KIND_WORDS = {
     "topup": "kind_topup",
     "usage": "kind_usage",
     "late": "kind_late",
+    "refund": "kind_refund",
 }
 # Where money that came in came from: the kind, and how the reference begins.
 SOURCE_WORDS = {

@@ -1,57 +1,65 @@
-"""The list of transactions, newest first, page by page.
+"""The list of transactions, newest first, page by page, and the receipt of one."""
 
-The cursor is the place in the ledger of the last entry shown: a page costs the same
-however long the list is, and entries that arrive meanwhile shift nothing.
-"""
-
-from dashboard.refusals import BadInput
+from dashboard.listing import (
+    Query,
+    read_cursor,
+    read_limit,
+    read_moments,
+    read_name,
+    read_number,
+)
+from dashboard.refusals import BadInput, UnknownPlace
 from dashboard.services import Services
 from dashboard.shapes import transaction_shape
 from dashboard.visit import Answer, Visit
+from storage.reader import transaction_of
+from storage.receipts import receipt_of
+from storage.reports import KINDS, Selection
 
-PAGE_DEFAULT = 50
-PAGE_MAX = 200
-SEQ_MAX = 2**63 - 1
-DIGITS_MAX = 19
+ID_CHARS_MAX = 64
 
 
 def transactions(services: Services, visit: Visit) -> Answer:
     limit = read_limit(visit.query.get("limit"))
     before = read_cursor(visit.query.get("before"))
-    # One more than asked for tells whether there is another page.
-    records = services.storage.reader.transactions(
-        visit.user.account_id, before, limit + 1
+    account_id = visit.user.account_id
+    rows, next_ = services.reports.transactions(
+        account_id, read_selection(visit.query), before, limit
     )
-    page = records[:limit]
-    more = len(records) > limit
+    records = [transaction_of(account_id, row) for row in rows]
     return Answer(
         data={
-            "transactions": [transaction_shape(one, visit.language) for one in page],
-            "next": str(page[-1].seq) if more else None,
+            "transactions": [transaction_shape(one, visit.language) for one in records],
+            "next": next_,
         }
     )
 
 
-def read_limit(text: str | None) -> int:
-    if text is None or text == "":
-        return PAGE_DEFAULT
-    limit = whole_number(text)
-    if limit is None or not 1 <= limit <= PAGE_MAX:
-        raise BadInput("bad_limit", maximum=PAGE_MAX)
-    return limit
+def receipt(services: Services, visit: Visit) -> Answer:
+    """Why a request cost what it cost, signed."""
+    request_id = visit.query.get("id", "")
+    found = None
+    if 0 < len(request_id) <= ID_CHARS_MAX and request_id.isascii():
+        found = services.storage.reader.receipt(request_id)
+    if found is None or found.report.account_id != visit.user.account_id:
+        raise UnknownPlace("unknown_request")
+    return Answer(data={"receipt": services.signer.signed(receipt_of(found))})
 
 
-def read_cursor(text: str | None) -> int | None:
-    if text is None or text == "":
-        return None
-    seq = whole_number(text)
-    if seq is None or not 1 <= seq <= SEQ_MAX:
-        raise BadInput("bad_cursor")
-    return seq
+def read_selection(query: Query) -> Selection:
+    """Which entries are asked for."""
+    from_ns, to_ns = read_moments(query)
+    return Selection(
+        from_ns,
+        to_ns,
+        read_name(query, "model"),
+        read_number(query, "key_id"),
+        read_kinds(query.get("type", "")),
+    )
 
 
-def whole_number(text: str) -> int | None:
-    """Plain ASCII digits only: no sign, no space, no digits of other scripts."""
-    if len(text) > DIGITS_MAX or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text)
+def read_kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(kind for kind in text.split(",") if kind)
+    if len(kinds) > len(KINDS) or not set(kinds) <= set(KINDS):
+        raise BadInput("bad_type", types=", ".join(KINDS))
+    return kinds

@@ -16,6 +16,7 @@ from storage.ledger import promo
 
 EMAIL_LENGTH_MAX = 254
 ROLES = ("user", "operator")
+LANGUAGES = ("", "zh", "en")
 _LOCAL_LENGTH_MAX = 64
 _LOCAL = re.compile(r"[^\s@<>()\[\],;:\\\"]+")
 _DOMAIN = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))+")
@@ -43,6 +44,7 @@ class UserRecord:
     password_hash: str
     status: str
     created_ns: int
+    language: str = ""
 
     def __repr__(self) -> str:
         return f"UserRecord({self.id}, {self.email}, {self.status})"
@@ -91,11 +93,23 @@ def set_password(db: Ledgerbase, user_id: str, password_hash: str) -> None:
         raise IllegalMove(f"there is no user {user_id}")
 
 
+def set_language(db: Ledgerbase, user_id: str, language: str) -> None:
+    """One of LANGUAGES; empty is whatever the browser asks for."""
+    if not db.sql(sql.SET_LANGUAGE, (user_id, language)):
+        raise IllegalMove(f"there is no user {user_id}")
+
+
+def set_role(db: Ledgerbase, user_id: str, role: str) -> None:
+    """One of ROLES."""
+    if not db.sql(sql.SET_ROLE, (user_id, role)):
+        raise IllegalMove(f"there is no user {user_id}")
+
+
 def user_record(row: Row) -> UserRecord:
-    user_id, email, account_id, role, password_hash, account_status, created_ns = row
+    user_id, email, account_id, role, password_hash, account_status, *others = row
     status = "active" if account_status == "open" else "disabled"
     return UserRecord(
-        user_id, email, account_id, role, password_hash, status, created_ns
+        user_id, email, account_id, role, password_hash, status, *others
     )
 
 

@@ -1,12 +1,19 @@
 """The open write transaction, as a verb sees it."""
 
+from operator import add
+
 from storage.chain import FIRST
 from storage.clock import Clock
 from storage.engine import Connection, Params, Row, Tip
 from storage.ids import Ids
-from storage.statements import BOOK_SALES
+from storage.statements import ADD_USAGE_DAY, BOOK_SALES
 
 __all__ = ["Ledgerbase", "Params", "Row", "Tip"]
+
+type UsageDay = tuple[int, int, int, str]
+"""Account, day since 1970 (UTC), key and model."""
+type Sums = tuple[int, ...]
+"""What is summed up for them, in the order of USAGE_DAY_COLUMNS."""
 
 
 class Ledgerbase:
@@ -18,8 +25,9 @@ class Ledgerbase:
     are numbered, dated and chained by `tip()`: what the newest one in the ledger has,
     read inside the transaction because other processes write too.
 
-    The house's counters of sales are changed once for all verbs of a batch, by
-    `finish`: a row that each request changes would be the slowest of them all.
+    The house's counters of sales and the sums of a day's usage are changed once for all
+    verbs of a batch, by `finish`: a row that each request changes would be the slowest
+    of them all.
     """
 
     __slots__ = (
@@ -33,6 +41,7 @@ class Ledgerbase:
         "_tip",
         "_sold_nano",
         "_bought_nano",
+        "_used",
     )
 
     def __init__(
@@ -48,6 +57,7 @@ class Ledgerbase:
         self._tip: Tip | None = None
         self._sold_nano = 0
         self._bought_nano = 0
+        self._used: dict[UsageDay, Sums] = {}
 
     def begin_operation(self) -> None:
         """Called by the writer before each verb of a batch."""
@@ -58,8 +68,18 @@ class Ledgerbase:
         self._sold_nano += sold_nano
         self._bought_nano += bought_nano
 
+    def use(self, where: UsageDay, sums: Sums) -> None:
+        """Counts a request under its account, day, key and model."""
+        known = self._used.get(where)
+        if known is not None:
+            sums = tuple(map(add, known, sums))
+        self._used[where] = sums
+
     def finish(self) -> None:
         """Called by the writer after the last verb."""
+        for where, sums in self._used.items():
+            self.sql(ADD_USAGE_DAY, (*where, *sums))
+        self._used.clear()
         if self._sold_nano or self._bought_nano:
             self.sql(BOOK_SALES, (self._sold_nano, self._bought_nano))
             self._sold_nano = self._bought_nano = 0

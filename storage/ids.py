@@ -39,6 +39,12 @@ class Ids:
         return str(uuid.UUID(bytes=self._entropy(16), version=4))
 
 
+def first_id(prefix: str, wall_ns: int) -> str:
+    """What sorts before every id that is made from that moment on."""
+    milliseconds = max(0, wall_ns) // _NS_PER_MS & _TIME_MASK
+    return f"{prefix}_{_base32(milliseconds << 80)}"
+
+
 def _base32(number: int) -> str:
     """26 characters: the lowest 130 bits, ten at a time."""
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

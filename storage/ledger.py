@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from config.prices import METERS
-from storage import replays
+from storage import replays, tallies
 from storage import statements as sql
 from storage.caps import caps_of, days_of, tightest
 from storage.chain import Value, digest, link
@@ -375,7 +375,9 @@ def void(
     _leave_key(db, hold, record.tokens, 0)
     ((available,),) = db.sql(sql.RELEASE, (hold.account_id, hold.amount_nano))
     nothing = Settlement(hold_id, 0, 0, record)
-    db.sql(sql.INSERT_USAGE, _usage_row(db, hold, nothing, 0))
+    used = _usage_row(db, hold, nothing, 0)
+    db.sql(sql.INSERT_USAGE, used)
+    tallies.count(db, used, record.quantities)
     return Voided(available)
 
 
@@ -666,7 +668,9 @@ def _charge(
         db.sql(sql.INSERT_USAGE, used)
     else:
         db.sql(sql.SPEND_LATE, (hold.key_id, paid))
+        _forget_usage(db, hold.id)
         db.sql(sql.REPLACE_USAGE, used)
+    tallies.count(db, used, settlement.record.quantities)
     if paid:
         db.sql(sql.SPEND, (hold.key_id, db.now_ns // sql.DAY_NS, paid))
     if settlement.answer is not None:
@@ -859,6 +863,17 @@ def _usage_row(
         cleaned(record.finish, NAME_CHARS_MAX),
         trail_text(record.trail),
     )
+
+
+def _forget_usage(db: Ledgerbase, hold_id: str) -> None:
+    """What is about to be replaced counts no more."""
+    (used,) = db.sql(sql.FIND_USAGE, (hold_id,))
+    quantities = dict(zip(METERS, used[8:12], strict=True))
+    if used[12] is not None:
+        others = json.loads(used[12])
+        others.pop(CONDITIONS, None)
+        quantities.update(others)
+    tallies.uncount(db, used, quantities)
 
 
 def _other(record: UsageRecord) -> str | None:

@@ -40,6 +40,7 @@ class User(Table):
     role = TextField()
     account_id = IntegerField(unique=True)
     created_ns = BigIntegerField()
+    language = TextField()
 
 
 class Key(Table):
@@ -65,6 +66,9 @@ class Key(Table):
     limit_month_nano = BigIntegerField(null=True)
     spent_nano = BigIntegerField()
     pending_nano = BigIntegerField()
+    expires_ns = BigIntegerField(null=True)
+    models = TextField(null=True)
+    cidrs = TextField(null=True)
 
 
 class Spending(Table):
@@ -162,6 +166,27 @@ class Usage(Table):
     upstream_id = TextField()
     finish = TextField()
     trail = TextField(null=True)
+
+
+class UsageDay(Table):
+    account_id = IntegerField()
+    day = IntegerField()
+    key_id = IntegerField()
+    model = TextField()
+    requests = IntegerField()
+    failed = IntegerField()
+    input = IntegerField()
+    cache_read = IntegerField()
+    cache_write = IntegerField()
+    output = IntegerField()
+    images = IntegerField()
+    videos = IntegerField()
+    cost_nano = BigIntegerField()
+    paid_nano = BigIntegerField()
+    buy_nano = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("account_id", "day", "key_id", "model")
 
 
 class Replay(Table):
@@ -280,6 +305,18 @@ class Session(Table):
     expires_ns = BigIntegerField()
     address = TextField()
     agent = TextField()
+    seen_ns = BigIntegerField()
+
+
+class Act(Table):
+    id = TextField(primary_key=True)
+    at_ns = BigIntegerField()
+    what = TextField()
+    actor_id = TextField(null=True)
+    user_id = TextField(null=True)
+    target = TextField()
+    address = TextField()
+    details = TextField()
 
 
 class Secret(Table):
@@ -307,6 +344,7 @@ TABLES = (
     Hold,
     Transfer,
     Usage,
+    UsageDay,
     Replay,
     Job,
     Voucher,
@@ -314,6 +352,7 @@ TABLES = (
     PaymentReversal,
     PaymentEvent,
     Session,
+    Act,
     Secret,
     Revision,
     Migration,

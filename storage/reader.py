@@ -22,6 +22,7 @@ from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
 from storage.orders import Order, order_of
+from storage.reports import Reports
 from storage.standing import Spending, Standing, spending_of, standing_of
 from storage.trail import attempts_of
 
@@ -39,7 +40,8 @@ _BALANCE = f"""
     SELECT {sql.POSTED}, debits_pending, {sql.AVAILABLE} FROM account WHERE id = ?1
 """
 _SESSION_USER = f"""
-    {sql.USER_COLUMNS} JOIN session s ON s.user_id = u.id
+    SELECT {sql.USER_FIELDS}, s.seen_ns FROM {sql.USER_TABLES}
+    JOIN session s ON s.user_id = u.id
     WHERE s.token_hash = ?1 AND s.expires_ns > ?2
 """
 _OPEN_HOLDS = """
@@ -189,6 +191,7 @@ class Reader:
         self._rows = self._reads.rows
         self._query = self._reads.query
         self.jobs = JobReads(self._reads)
+        self.reports = Reports(self._reads)
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""
@@ -216,6 +219,7 @@ class Reader:
                 User.password_hash,
                 Account.status,
                 User.created_ns,
+                User.language,
             )
             .join(Account, on=(Account.id == User.account_id))
             .where(User.email > after)
@@ -226,8 +230,12 @@ class Reader:
             query = query.where(User.email.contains(search.lower()))
         return [user_record(row) for row in self._query(query)]
 
-    def session_user(self, token_hash: bytes, now_ns: int) -> UserRecord | None:
-        return _one(user_record, self._rows(_SESSION_USER, (token_hash, now_ns)))
+    def session_user(
+        self, token_hash: bytes, now_ns: int
+    ) -> tuple[UserRecord, int] | None:
+        """Whose session it is, and when its user was seen last."""
+        rows = self._rows(_SESSION_USER, (token_hash, now_ns))
+        return (user_record(rows[0][:-1]), rows[0][-1]) if rows else None
 
     # Keys.
 
@@ -290,7 +298,7 @@ class Reader:
         )
         if before_seq is not None:
             query = query.where(Transfer.seq < before_seq)
-        return [_transaction(account_id, row) for row in self._query(query)]
+        return [transaction_of(account_id, row) for row in self._query(query)]
 
     def usage(self, request_id: str) -> UsageReport | None:
         query = Usage.select().where(Usage.request_id == request_id)
@@ -366,7 +374,8 @@ def _conditions(other: str | None) -> dict[str, str | int]:
     return found
 
 
-def _transaction(account_id: int, row: Row) -> TransactionRecord:
+def transaction_of(account_id: int, row: Row) -> TransactionRecord:
+    """From transfer and usage side by side, as `Reader.transactions` reads them."""
     seq, transfer_id, code, debit_id, amount, balance, at_ns, hold_id, ref = row[:9]
     model, provider, evidence, other, *meters = row[9:]
     return TransactionRecord(

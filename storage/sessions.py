@@ -31,6 +31,21 @@ def close_session(db: Ledgerbase, token_hash: bytes) -> None:
     db.sql(sql.DELETE_SESSION, (token_hash,))
 
 
+def close_own_session(db: Ledgerbase, user_id: str, token_hash: bytes) -> bool:
+    """Whether the user had this session."""
+    return bool(db.sql(sql.DELETE_USERS_SESSION, (user_id, token_hash)))
+
+
+def close_other_sessions(db: Ledgerbase, user_id: str, token_hash: bytes) -> int:
+    """All but this one; how many."""
+    return len(db.sql(sql.DELETE_OTHER_SESSIONS, (user_id, token_hash)))
+
+
+def see_session(db: Ledgerbase, token_hash: bytes) -> None:
+    """Its user was here just now."""
+    db.sql(sql.SEE_SESSION, (token_hash, db.now_ns))
+
+
 def close_sessions(db: Ledgerbase, user_id: str) -> None:
     """Everywhere: after a new password, or when an operator says so."""
     db.sql(sql.DELETE_SESSIONS, (user_id,))

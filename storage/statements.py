@@ -12,6 +12,25 @@ from storage.job_record import JOB_COLUMNS
 AVAILABLE = "credits_posted - debits_posted - debits_pending"
 POSTED = "credits_posted - debits_posted"
 
+USAGE_DAY_COLUMNS = (
+    "account_id",
+    "day",
+    "key_id",
+    "model",
+    "requests",
+    "failed",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "images",
+    "videos",
+    "cost_nano",
+    "paid_nano",
+    "buy_nano",
+)
+"""Whose and when, then what is summed up."""
+
 LAST_TRANSFER = "SELECT seq, at_ns, hash FROM transfer ORDER BY seq DESC LIMIT 1"
 
 # Holds.
@@ -245,8 +264,8 @@ FIND_KEY_STATE = """
 INSERT_KEY = """
     INSERT INTO "key" (account_id, hash, mask, sealed, label, is_default, created_ns,
                        rpm, tpm, concurrency, limit_nano, limit_day_nano,
-                       limit_month_nano)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                       limit_month_nano, expires_ns, models, cidrs)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     RETURNING id
 """
 
@@ -261,6 +280,12 @@ REVOKE_KEY = """
     RETURNING id
 """
 
+REVOKE_OWN_KEY = """
+    UPDATE "key" SET status = 'revoked', sealed = ?4, revoked_ns = ?3
+    WHERE id = ?1 AND account_id = ?2 AND is_default = 0 AND status <> 'revoked'
+    RETURNING id
+"""
+
 REVOKE_DEFAULT_KEYS = """
     UPDATE "key" SET status = 'revoked', sealed = ?3, revoked_ns = ?2
     WHERE account_id = ?1 AND is_default = 1 AND status <> 'revoked'
@@ -268,7 +293,8 @@ REVOKE_DEFAULT_KEYS = """
 
 KEY_FIELDS = """
     k.id, k.account_id, u.id, k.mask, k.label, k.status, a.status, k.rpm, k.tpm,
-    k.concurrency, k.created_ns, k.is_default
+    k.concurrency, k.created_ns, k.is_default, k.expires_ns, k.models, k.cidrs,
+    k.revoked_ns
 """
 KEY_TABLES = """
     "key" k
@@ -276,6 +302,9 @@ KEY_TABLES = """
     JOIN "user" u ON u.account_id = k.account_id
 """
 FIND_KEY = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.id = ?1"
+FIND_OWN_KEY = f"""
+    SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.id = ?1 AND k.account_id = ?2
+"""
 FIND_KEY_BY_HASH = f"SELECT {KEY_FIELDS} FROM {KEY_TABLES} WHERE k.hash = ?1"
 
 # Transfers and usage.
@@ -306,6 +335,8 @@ INSERT_USAGE = f"""
     VALUES ({", ".join(f"?{n}" for n in range(1, len(USAGE_COLUMNS) + 1))})
 """
 
+FIND_USAGE = f"SELECT {', '.join(USAGE_COLUMNS)} FROM usage WHERE request_id = ?1"
+
 # A late settle replaces what the void wrote; the primary key makes it the same row.
 # The first five columns say whose it is.
 _REPLACED = [f"{name} = ?{n}" for n, name in enumerate(USAGE_COLUMNS, 1) if n > 5]
@@ -313,6 +344,14 @@ REPLACE_USAGE = f"""
     UPDATE usage SET {", ".join(_REPLACED)}
     WHERE request_id = ?1 AND account_id = ?2 AND key_id = ?3 AND price_id = ?4
       AND model = ?5
+"""
+
+_SUMS = USAGE_DAY_COLUMNS[4:]
+ADD_USAGE_DAY = f"""
+    INSERT INTO usage_day ({", ".join(USAGE_DAY_COLUMNS)})
+    VALUES ({", ".join(f"?{n}" for n in range(1, len(USAGE_DAY_COLUMNS) + 1))})
+    ON CONFLICT (account_id, day, key_id, model) DO UPDATE SET
+    {", ".join(f"{sum_} = usage_day.{sum_} + excluded.{sum_}" for sum_ in _SUMS)}
 """
 
 FIND_PAYMENT = "SELECT paid_nano, shortfall_nano FROM usage WHERE request_id = ?1"
@@ -469,23 +508,43 @@ INSERT_USER = """
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 """
 
-USER_COLUMNS = """
-    SELECT u.id, u.email, u.account_id, u.role, u.password_hash, a.status, u.created_ns
-    FROM "user" u JOIN account a ON a.id = u.account_id
+USER_FIELDS = """
+    u.id, u.email, u.account_id, u.role, u.password_hash, a.status, u.created_ns,
+    u.language
 """
+USER_TABLES = '"user" u JOIN account a ON a.id = u.account_id'
+USER_COLUMNS = f"SELECT {USER_FIELDS} FROM {USER_TABLES}"
 FIND_USER = f"{USER_COLUMNS} WHERE u.id = ?1"
 FIND_USER_BY_EMAIL = f"{USER_COLUMNS} WHERE u.email = ?1"
 
 SET_PASSWORD = 'UPDATE "user" SET password_hash = ?2 WHERE id = ?1 RETURNING id'
 
+SET_LANGUAGE = 'UPDATE "user" SET language = ?2 WHERE id = ?1 RETURNING id'
+SET_ROLE = 'UPDATE "user" SET role = ?2 WHERE id = ?1 RETURNING id'
+
 INSERT_SESSION = """
-    INSERT INTO session (token_hash, user_id, created_ns, expires_ns, address, agent)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    INSERT INTO session (token_hash, user_id, created_ns, expires_ns, address, agent,
+                         seen_ns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3)
     ON CONFLICT (token_hash) DO NOTHING
 """
 DELETE_SESSION = "DELETE FROM session WHERE token_hash = ?1"
 DELETE_SESSIONS = "DELETE FROM session WHERE user_id = ?1"
+DELETE_OTHER_SESSIONS = """
+    DELETE FROM session WHERE user_id = ?1 AND token_hash <> ?2 RETURNING token_hash
+"""
+DELETE_USERS_SESSION = """
+    DELETE FROM session WHERE user_id = ?1 AND token_hash = ?2 RETURNING token_hash
+"""
+SEE_SESSION = "UPDATE session SET seen_ns = ?2 WHERE token_hash = ?1"
 DELETE_EXPIRED_SESSIONS = "DELETE FROM session WHERE user_id = ?1 AND expires_ns <= ?2"
+
+# The audit log.
+
+INSERT_ACT = """
+    INSERT INTO act (id, at_ns, what, actor_id, user_id, target, address, details)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+"""
 
 # Vouchers.
 

@@ -31,6 +31,8 @@ SHARED = frozenset(
         "addons.estimate",
         "addons.files",
         "addons.films",
+        "addons.forwarded",
+        "addons.paging",
         "addons.quoting",
         "addons.rendering",
         "addons.trails",

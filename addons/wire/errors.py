@@ -8,10 +8,13 @@ ApiError                        never raised itself
 │   ├── UpstreamRefused         a provider judged the request, in the provider's words
 │   └── ContentRefused          a provider's content policy
 ├── UnknownKey              401 no key and a wrong key alike
+│   └── KeyExpired              its time is over
 ├── InsufficientBalance     402 with what is needed and what is there
 │   └── KeyBudgetExceeded       of the key's own cap
 ├── Forbidden               403
 │   ├── AccountDisabled
+│   ├── ModelNotAllowed         the key is for other models
+│   ├── AddressNotAllowed       the key is for other networks
 │   └── AddressNotValid         changed, made up, or too late
 ├── NotFound                404
 │   ├── UnknownModel
@@ -154,6 +157,11 @@ class UnknownKey(ApiError):
     )
 
 
+class KeyExpired(UnknownKey):
+    code = "key_expired"
+    text = "This API key has expired."
+
+
 class InsufficientBalance(ApiError):
     status = 402
     type = "insufficient_quota"
@@ -199,6 +207,21 @@ class AddressNotValid(Forbidden):
 class AccountDisabled(Forbidden):
     code = "account_disabled"
     text = "This account is disabled."
+
+
+class ModelNotAllowed(Forbidden):
+    code = "model_not_allowed"
+    param = "model"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"This API key may not use the model '{model[:NAME_CHARS_MAX]}'."
+        )
+
+
+class AddressNotAllowed(Forbidden):
+    code = "address_not_allowed"
+    text = "This API key may not be used from this address."
 
 
 class NotFound(ApiError):

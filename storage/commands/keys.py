@@ -1,12 +1,14 @@
 """`key`: callers' keys, as an operator looks after them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from config.money import dollars
+from storage.acts import Act, acted, log_act
 from storage.caps import Cap
 from storage.commands.opening import opened
 from storage.commands.options import (
@@ -17,19 +19,27 @@ from storage.commands.options import (
 )
 from storage.commands.output import Refused, show, table
 from storage.commands.users import find_user
+from storage.database import Ledgerbase
+from storage.instants import instant_text
 from storage.keys import (
     LABEL_LENGTH_MAX,
     Caps,
     KeyRecord,
+    Network,
     Terms,
     TooManyKeys,
     create_key,
+    key_record,
     mint,
+    networks_of,
     revoke_key,
     set_caps,
 )
 from storage.standing import Spending
+from storage.statements import FIND_KEY
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_CHARS = len("2026-12-31")
 LIMIT_MAX = 2**31 - 1
 COLUMNS = (
     "id",
@@ -47,6 +57,9 @@ COLUMNS = (
     "limit",
     "limit_month",
     "limit_day",
+    "expires",
+    "models",
+    "cidrs",
 )
 
 type Shape = dict[str, str | int | bool | None]
@@ -73,6 +86,32 @@ def label_text(ctx: click.Context, param: click.Parameter, text: str) -> str:
     return text
 
 
+def moment(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
+    """An option's moment; a day alone is its first moment in UTC."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is not None and len(text) == DAY_CHARS:
+        at = at.replace(tzinfo=UTC)
+    if at is None or at.tzinfo is None:
+        raise click.BadParameter(
+            f"{text!r}: write 2026-12-31 or 2026-12-31T08:00:00+08:00"
+        )
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def networks(
+    ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
+) -> tuple[Network, ...]:
+    try:
+        return networks_of(texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @key_group.command("create")
 @click.argument("email")
 @click.option("--label", default="", callback=label_text, help="What it is for.")
@@ -82,6 +121,14 @@ def label_text(ctx: click.Context, param: click.Parameter, text: str) -> str:
 @budget_option("--limit", "in all")
 @budget_option("--limit-day", "a day (UTC)")
 @budget_option("--limit-month", "a calendar month (UTC)")
+@click.option("--expires", callback=moment, help="A day or a time with its zone.")
+@click.option("--model", multiple=True, help="Only this model; may be repeated.")
+@click.option(
+    "--cidr",
+    multiple=True,
+    callback=networks,
+    help="Only from there, such as 10.0.0.0/8; may be repeated.",
+)
 @data_option
 @json_option
 def create(
@@ -93,6 +140,9 @@ def create(
     limit: int | None,
     limit_day: int | None,
     limit_month: int | None,
+    expires: int | None,
+    model: tuple[str, ...],
+    cidr: tuple[Network, ...],
     data: Path,
     as_json: bool,
 ) -> None:
@@ -102,11 +152,33 @@ def create(
     Example: a key for tests that stops at a dollar a day
       run_proxy.py key create ada@example.com --label ci --rpm 60 --limit-day 1
     """
-    terms = Terms(rpm, tpm, concurrency, limit, limit_day, limit_month)
+    terms = Terms(
+        rpm,
+        tpm,
+        concurrency,
+        limit,
+        limit_day,
+        limit_month,
+        expires,
+        model or None,
+        cidr or None,
+    )
     with opened(data) as storage:
         user = find_user(storage, email)
         key = mint(storage.secrets)
-        made = storage.writer.wait(create_key, user.account_id, key, label, terms)
+        made = storage.writer.wait(
+            acted,
+            lambda made: (
+                Act("key_created", None, user.id, key.mask, details={"label": label})
+                if isinstance(made, KeyRecord)
+                else None
+            ),
+            create_key,
+            user.account_id,
+            key,
+            label,
+            terms,
+        )
         if isinstance(made, TooManyKeys):
             raise Refused(
                 f"{user.email} has {made.keys_max} keys already: revoke one first"
@@ -121,6 +193,9 @@ def create(
         "limit": _dollars(limit),
         "limit_day": _dollars(limit_day),
         "limit_month": _dollars(limit_month),
+        "expires": _moment(expires),
+        "models": ",".join(model) or None,
+        "cidrs": ",".join(map(str, cidr)) or None,
     }
     lines = [
         f"{name}: {value}" for name, value in shown.items() if value not in (None, "")
@@ -164,9 +239,19 @@ def revoke(key_id: int, data: Path, as_json: bool) -> None:
       run_proxy.py key revoke 7
     """
     with opened(data) as storage:
-        if not storage.writer.wait(revoke_key, key_id):
+        if not storage.writer.wait(revoke_and_log, key_id):
             raise Refused(f"there is no key {key_id} that could be revoked")
     show(as_json, {"id": key_id, "status": "revoked"}, [f"key {key_id}: revoked"])
+
+
+def revoke_and_log(db: Ledgerbase, key_id: int) -> bool:
+    """Verb: whether there was such a key to revoke."""
+    found = [key_record(row) for row in db.sql(FIND_KEY, (key_id,))]
+    if not revoke_key(db, key_id):
+        return False
+    for key in found:
+        log_act(db, Act("key_revoked", None, key.user_id, key.mask))
+    return True
 
 
 @key_group.command("limit")
@@ -221,6 +306,9 @@ def _key_shape(key: KeyRecord, spending: Spending) -> Shape:
         **_spent_and_left("_month", spending.month),
         **_spent_and_left("_day", spending.day),
         "held": dollars(spending.held_nano),
+        "expires": _moment(key.expires_ns),
+        "models": None if key.models is None else ",".join(sorted(key.models)),
+        "cidrs": None if key.networks is None else ",".join(map(str, key.networks)),
     }
 
 
@@ -230,6 +318,10 @@ def _spent_and_left(period: str, cap: Cap) -> Shape:
         f"limit{period}": _dollars(cap.limit_nano),
         f"left{period}": _dollars(cap.left_nano),
     }
+
+
+def _moment(at_ns: int | None) -> str | None:
+    return None if at_ns is None else instant_text(at_ns)
 
 
 def _dollars(nano: int | None) -> str | None:

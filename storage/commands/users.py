@@ -17,7 +17,9 @@ from storage.accounts import (
     normalise_email,
     register,
     set_account_status,
+    set_role,
 )
+from storage.acts import Act, acted, log_act
 from storage.commands.opening import opened
 from storage.commands.options import (
     amount_nano,
@@ -27,6 +29,7 @@ from storage.commands.options import (
     signed_nano,
 )
 from storage.commands.output import Refused, show, table
+from storage.database import Ledgerbase
 from storage.keys import mint
 from storage.ledger import Adjusted, Decision, adjust, promo
 from storage.passwords import hash_password
@@ -74,7 +77,18 @@ def create_user(
     with opened(data, make=True) as storage:
         key = mint(storage.secrets)
         user = NewUser(storage.ids.uuid(), email, password_hash, role)
-        answer = storage.writer.wait(register, user, key, welcome)
+        answer = storage.writer.wait(
+            acted,
+            lambda made: (
+                Act("user_created", None, user.user_id, email, details={"role": role})
+                if isinstance(made, Registered)
+                else None
+            ),
+            register,
+            user,
+            key,
+            welcome,
+        )
         if not isinstance(answer, Registered):
             raise Refused(f"{email} is taken")
         shown = _user_shape(storage, answer.user) | {"api_key": key.plain}
@@ -125,6 +139,33 @@ def enable_user(email: str, data: Path, as_json: bool) -> None:
     _set_status(email, "open", data, as_json)
 
 
+@user_group.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(ROLES))
+@data_option
+@json_option
+def change_role(email: str, role: str, data: Path, as_json: bool) -> None:
+    """Make a user an operator, or an operator a user again.
+
+    \b
+    Example:
+      run_proxy.py user role ada@example.com operator
+    """
+    with opened(data) as storage:
+        user = find_user(storage, email)
+        storage.writer.wait(
+            acted,
+            lambda _: Act(
+                "role_changed", None, user.id, user.email, details={"role": role}
+            ),
+            set_role,
+            user.id,
+            role,
+        )
+        shown = _user_shape(storage, find_user(storage, email))
+    show(as_json, shown, [f"{shown['email']}: {shown['role']}"])
+
+
 @user_group.command("grant")
 @click.argument("email")
 @click.argument("amount", callback=amount_nano)
@@ -140,7 +181,15 @@ def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
     with opened(data) as storage:
         user = find_user(storage, email)
         ref = storage.ids.make("grant")
-        storage.writer.wait(promo, user.account_id, amount, ref)
+        details = {"amount": dollars(amount)}
+        storage.writer.wait(
+            acted,
+            lambda _: Act("granted", None, user.id, user.email, details=details),
+            promo,
+            user.account_id,
+            amount,
+            ref,
+        )
         shown = _user_shape(storage, user) | {"granted": dollars(amount)}
     text = f"{user.email}: {dollars(amount)} granted, {shown['available']} available"
     show(as_json, shown, [text])
@@ -168,7 +217,15 @@ def adjust_user(
     with opened(data) as storage:
         user = find_user(storage, email)
         decision = Decision(storage.ids.make("adjust"), reason, author)
-        answer = storage.writer.wait(adjust, user.account_id, amount, decision)
+        details = {"amount": dollars(amount), "reason": reason, "author": author}
+        answer = storage.writer.wait(
+            acted,
+            lambda _: Act("adjusted", None, user.id, user.email, details=details),
+            adjust,
+            user.account_id,
+            amount,
+            decision,
+        )
         if not isinstance(answer, Adjusted):
             raise Refused("this adjustment is there already")
         shown = _user_shape(storage, user) | {
@@ -192,11 +249,18 @@ def find_user(storage: Storage, email: str) -> UserRecord:
 def _set_status(email: str, status: str, data: Path, as_json: bool) -> None:
     with opened(data) as storage:
         user = find_user(storage, email)
-        storage.writer.wait(set_account_status, user.account_id, status)
-        if status == "blocked":
-            storage.writer.wait(close_sessions, user.id)
+        storage.writer.wait(change_status, user, status)
         shown = _user_shape(storage, find_user(storage, email))
     show(as_json, shown, [f"{shown['email']}: {shown['status']}"])
+
+
+def change_status(db: Ledgerbase, user: UserRecord, status: str) -> None:
+    """Verb: who is blocked is signed out everywhere."""
+    set_account_status(db, user.account_id, status)
+    if status == "blocked":
+        close_sessions(db, user.id)
+    what = "user_disabled" if status == "blocked" else "user_enabled"
+    log_act(db, Act(what, None, user.id, user.email))
 
 
 def _all_users(storage: Storage, search: str) -> Iterator[UserRecord]:

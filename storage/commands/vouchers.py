@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from config.money import dollars
+from storage.acts import Act, acted
 from storage.commands.opening import opened
 from storage.commands.options import amount_nano, data_option, json_option
 from storage.commands.output import show
@@ -38,6 +39,14 @@ def create_codes(
     codes = [new_code() for _ in range(count)]
     with opened(data, make=True) as storage:
         batch = batch or storage.ids.make("batch")
-        storage.writer.wait(create_vouchers, codes, amount, batch)
+        details = {"amount": dollars(amount), "count": count}
+        storage.writer.wait(
+            acted,
+            lambda _: Act("vouchers_created", None, None, batch, details=details),
+            create_vouchers,
+            codes,
+            amount,
+            batch,
+        )
     shown = {"batch": batch, "amount": dollars(amount), "codes": codes}
     show(as_json, shown, codes)

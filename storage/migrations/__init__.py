@@ -16,6 +16,7 @@ NAMES = (
     "0003_replays",
     "0004_jobs",
     "0005_orders",
+    "0006_access",
 )
 
 HISTORY = (

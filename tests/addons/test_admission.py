@@ -8,6 +8,7 @@ from addons.admission import Admission, announced_bytes, path_of
 from addons.exchange import Exchange
 from config.settings import Listen
 from storage.ids import Ids
+from storage.keys import networks_of
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.loop import leap
@@ -155,3 +156,14 @@ def test_a_drain_is_not_over_because_it_was_empty_before() -> None:
         return await addon.empty_within(1)
 
     assert leap(story()) is False
+
+
+@pytest.mark.parametrize(
+    ("trusted", "sender"),
+    [((), ("127.0.0.1", False)), (("127.0.0.1",), ("192.0.2.1", True))],
+)
+def test_who_sent_a_request_is_found_out_first(trusted, sender) -> None:
+    listen = Listen(trusted_proxies=networks_of(trusted))
+    headers = {"x-forwarded-for": "6.6.6.6, 192.0.2.1", "x-forwarded-proto": "https"}
+    record = enter(admission(listen), headers=headers)
+    assert (record.address, record.secure) == sender

@@ -1,6 +1,7 @@
 """Holds: the worst case is reserved, lowered where it must be, and closed once."""
 
 import asyncio
+from dataclasses import replace
 import logging
 
 import pytest
@@ -86,6 +87,15 @@ async def test_a_caller_with_money_is_held_for_the_worst_case(storage, caller) -
     assert held.pending_nano == record.quote.amount_nano
     assert record.available_nano == held.available_nano
     assert record.rate.requests_remaining is None
+
+
+async def test_a_key_for_other_models_holds_nothing(storage, caller) -> None:
+    key = replace(caller.key, models=frozenset({"gpt-4o-mini"}))
+    record = asking(caller)
+    record.caller = key
+    await request(holds(storage.writer), record)
+    assert (record.refusal.status, record.refusal.code) == (403, "model_not_allowed")
+    assert (record.held, balance(storage, caller).pending_nano) == (False, 0)
 
 
 async def cost_of(record: Exchange, output_tokens: int) -> int:

@@ -10,7 +10,8 @@ from addons.exchange import Exchange
 from addons.keys import KEY_LENGTH_MAX, Keys, objection, presented_key
 from addons.wire.errors import Draining
 from storage.errors import LedgerUnavailable
-from storage.keys import mint, revoke_key
+from storage.clock import SystemClock
+from storage.keys import mint, networks_of, revoke_key
 from tests.fakes import exchanges
 
 KEY = "tk_" + "a" * 32
@@ -62,13 +63,44 @@ def test_a_header_sent_twice_is_no_key() -> None:
 )
 def test_a_key_speaks_for_its_account(status, account_status, refusal) -> None:
     key = replace(exchanges.CALLER, status=status, account_status=account_status)
-    error = objection(key)
+    error = objection(key, "192.0.2.1", 0)
     assert (error.status if error else None) == refusal
+
+
+@pytest.mark.parametrize(
+    ("now_ns", "code"), [(99, None), (100, "key_expired"), (101, "key_expired")]
+)
+def test_a_key_ends_at_its_time(now_ns, code) -> None:
+    key = replace(exchanges.CALLER, expires_ns=100)
+    error = objection(key, "192.0.2.1", now_ns)
+    assert (error.code if error else None) == code
+    assert error is None or error.status == 401
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("10.1.2.3", None),
+        ("192.0.2.7", None),
+        ("::ffff:10.1.2.3", None),
+        ("2001:db8::1%eth0", None),
+        ("11.0.0.1", "address_not_allowed"),
+        ("192.0.2.8", "address_not_allowed"),
+        ("2001:db9::1", "address_not_allowed"),
+        ("", "address_not_allowed"),
+        ("unix", "address_not_allowed"),
+    ],
+)
+def test_a_key_may_be_for_some_networks_only(address, code) -> None:
+    networks = networks_of(["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"])
+    error = objection(replace(exchanges.CALLER, networks=networks), address, 0)
+    assert (error.code if error else None) == code
+    assert error is None or error.status == 403
 
 
 @pytest.fixture
 def keys(storage) -> Keys:
-    return Keys(storage.directory)
+    return Keys(storage.directory, SystemClock())
 
 
 async def ask(keys: Keys, record: Exchange, **request) -> Headers:
@@ -119,7 +151,7 @@ class Unreadable:
 
 async def test_a_directory_that_cannot_be_read_says_nothing_about_the_key() -> None:
     record = exchanges.exchange()
-    await ask(Keys(Unreadable()), record, headers=bearer(KEY))
+    await ask(Keys(Unreadable(), SystemClock()), record, headers=bearer(KEY))
     assert (record.refusal.status, record.caller) == (503, None)
 
 

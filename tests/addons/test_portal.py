@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from mitmproxy.connection import Server
 from mitmproxy.http import HTTPFlow, Response
 from werkzeug.wrappers import Request
 
 from addons import endpoints
 from addons.exchange import Exchange
-from addons.portal import QUEUE_MAX, Portal, call_app, environ_of
+from addons.portal import QUEUE_MAX, STREAMS_MAX, Portal, environ_of
+from addons.upstream.call import Call
 from addons.wire.errors import UnknownKey
 from tests.fakes import exchanges
+from tests.fakes.inlet import RecordingInlet
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -47,8 +50,13 @@ async def serve(
     return flow
 
 
+def asked(target: str = "/", address: str = "127.0.0.1", **request: Any) -> HTTPFlow:
+    record = exchanges.exchange(endpoints.WEB, address=address)
+    return exchanges.travelling(record, target=target, **request)
+
+
 def environ(target: str = "/", **request: Any) -> dict[str, Any]:
-    return environ_of(exchanges.flow(target=target, **request))
+    return environ_of(asked(target, **request))
 
 
 @pytest.mark.parametrize(
@@ -89,10 +97,11 @@ def test_the_request_is_described_as_wsgi_wants_it(name: str, value: str) -> Non
     assert environ(body=b"hello", headers=headers)[name] == value
 
 
-def test_the_scheme_is_the_one_of_the_connection() -> None:
-    flow = exchanges.flow()
-    flow.client_conn.tls = True
-    assert environ_of(flow)["wsgi.url_scheme"] == "https"
+def test_address_and_scheme_are_the_ones_that_admission_found() -> None:
+    flow = asked(address="192.0.2.1")
+    Exchange.of(flow).secure = True
+    made = environ_of(flow)
+    assert (made["wsgi.url_scheme"], made["REMOTE_ADDR"]) == ("https", "192.0.2.1")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,7 @@ def test_the_scheme_is_the_one_of_the_connection() -> None:
     ],
 )
 def test_headers_are_joined_and_kept_byte_by_byte(fields, name, value) -> None:
-    flow = exchanges.flow()
+    flow = asked()
     for field, text in fields:
         flow.request.headers.add(field, text)
     assert environ_of(flow)[name] == value
@@ -209,61 +218,147 @@ async def test_an_application_that_fails_makes_room_again() -> None:
     portal.done()
 
 
-# Calling the application.
+# Sending a page as it is made.
+
+HEAD, DATA, END = "ResponseHeaders", "ResponseData", "ResponseEndOfMessage"
+CUT = "ResponseProtocolError"
 
 
-class Pieces:
-    """A body that must be closed, as PEP 3333 says."""
+class Slowly:
+    """A body of some pieces, which counts those that were made."""
 
-    def __init__(self, fail: bool = False) -> None:
+    def __init__(self, *pieces: bytes, fail: bool = False) -> None:
+        self.left = list(pieces)
         self.fail = fail
-        self.closed = False
+        self.made = 0
+        self.closed = threading.Event()
+        self.threads: set[str] = set()
 
     def __iter__(self) -> Iterator[bytes]:
-        yield b"one "
+        for piece in self.left:
+            self.made += 1
+            self.threads.add(threading.current_thread().name)
+            yield piece
         if self.fail:
             raise ZeroDivisionError
-        yield b"two"
 
     def close(self) -> None:
-        self.closed = True
+        self.closed.set()
+
+    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Type", "text/csv"), ("X-Accel-Buffering", "no")])
+        return self
 
 
-def answer_of(pieces: Iterable[bytes], *headers: tuple[str, str]) -> Response:
-    def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        start("404 NOT FOUND", list(headers))
-        return pieces
-
-    return call_app(app, {})
-
-
-def test_the_answer_is_collected_and_its_body_closed() -> None:
-    pieces = Pieces()
-    response = answer_of(pieces, ("X-A", "1"), ("X-A", "2"))
-    assert (response.status_code, response.reason) == (404, "NOT FOUND")
-    assert response.headers.get_all("x-a") == ["1", "2"]
-    assert (response.raw_content, pieces.closed) == (b"one two", True)
+def slow_inlet() -> RecordingInlet:
+    """A client that takes nothing until it reads."""
+    inlet = RecordingInlet()
+    inlet.slow()
+    return inlet
 
 
-def test_a_body_that_breaks_off_is_closed_too() -> None:
-    pieces = Pieces(fail=True)
-    with pytest.raises(ZeroDivisionError):
-        answer_of(pieces)
-    assert pieces.closed
+def portal_of(app: Slowly, **parts: Any) -> Portal:
+    return Portal(app, form_bytes=100, trouble=well, **parts)
 
 
-@pytest.mark.parametrize(
-    ("headers", "length"), [((), "7"), ((("Content-Length", "7"),), "7")]
-)
-def test_the_answer_says_how_long_it_is_once(headers, length: str) -> None:
-    response = answer_of(Pieces(), *headers)
-    assert response.headers.get_all("content-length") == [length]
+async def call_for(portal: Portal, inlet: RecordingInlet, **request: Any) -> Call:
+    flow = await serve(portal, target="/api/user.php", **request)
+    assert flow.response is None
+    return Call(flow, 1, Server(address=None), inlet)
 
 
-def test_nobody_writes_past_the_collector() -> None:
-    def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        start("200 OK", [])(b"written")
-        return []
+async def test_a_page_is_sent_piece_by_piece() -> None:
+    app, inlet = Slowly(b"one,", b"", b"two"), RecordingInlet()
+    portal = portal_of(app)
+    call = await call_for(portal, inlet, method="GET")
+    assert app.made == 0
+    await portal.upstream_exchange(call)
+    assert inlet.names == [HEAD, DATA, DATA, END]
+    head = inlet.http_events[0].response
+    assert head.headers["transfer-encoding"] == "chunked"
+    assert "content-length" not in head.headers
+    assert [one.data for one in inlet.http_events[1:3]] == [b"one,", b"two"]
+    assert all(name.startswith("portal") for name in app.threads)
+    assert await asyncio.to_thread(app.closed.wait, 10)
+    portal.done()
 
-    with pytest.raises(AssertionError, match="does not write"):
-        call_app(app, {})
+
+async def test_the_next_piece_is_made_when_the_last_one_is_taken() -> None:
+    app, inlet = Slowly(*[b"x"] * 50), slow_inlet()
+    portal = portal_of(app)
+    sending = asyncio.create_task(
+        portal.upstream_exchange(await call_for(portal, inlet, method="GET"))
+    )
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert app.made == 0
+    inlet.read()
+    await sending
+    assert app.made == 50
+    portal.done()
+
+
+async def test_a_client_that_takes_nothing_is_cut_off() -> None:
+    app, inlet = Slowly(b"x"), slow_inlet()
+    portal = portal_of(app, stall_seconds=0.01)
+    await portal.upstream_exchange(await call_for(portal, inlet, method="GET"))
+    assert inlet.names == [HEAD, CUT]
+    assert await asyncio.to_thread(app.closed.wait, 10)
+    portal.done()
+
+
+async def test_a_page_that_fails_never_looks_whole() -> None:
+    app, inlet = Slowly(b"x", fail=True), RecordingInlet()
+    portal = portal_of(app)
+    await portal.upstream_exchange(await call_for(portal, inlet, method="GET"))
+    assert inlet.names == [HEAD, DATA, CUT]
+    portal.done()
+
+
+async def test_a_drain_breaks_pages_off() -> None:
+    app, inlet = Slowly(b"x"), slow_inlet()
+    portal = portal_of(app)
+    sending = asyncio.create_task(
+        portal.upstream_exchange(await call_for(portal, inlet, method="GET"))
+    )
+    while not portal.calls:
+        await asyncio.sleep(0)
+    portal.cut_all()
+    await sending
+    assert inlet.names == [HEAD, CUT]
+    assert not portal.calls
+    portal.done()
+
+
+async def test_more_pages_than_may_be_sent_at_once_are_refused() -> None:
+    app = Slowly(b"x")
+    portal = portal_of(app)
+    inlet = slow_inlet()
+    sending = [
+        asyncio.create_task(
+            portal.upstream_exchange(await call_for(portal, inlet, method="GET"))
+        )
+        for _ in range(STREAMS_MAX)
+    ]
+    while len(portal.calls) < STREAMS_MAX:
+        await asyncio.sleep(0)
+    refused = Exchange.of(await serve(portal, method="GET")).refusal
+    assert refused.code == "overloaded"
+    assert app.closed.is_set()
+    inlet.read()
+    await asyncio.gather(*sending)
+    portal.done()
+
+
+async def test_other_calls_are_not_the_portals(portal: Portal) -> None:
+    inlet = RecordingInlet()
+    flow = exchanges.travelling(exchanges.held())
+    await portal.upstream_exchange(Call(flow, 1, Server(address=None), inlet))
+    assert inlet.events == []
+
+
+async def test_a_head_is_answered_whole() -> None:
+    portal = portal_of(Slowly())
+    flow = await serve(portal, method="HEAD")
+    assert (flow.response.status_code, flow.response.raw_content) == (200, b"")
+    portal.done()

@@ -1,4 +1,5 @@
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,10 @@ def test_the_shipped_file_shows_every_key(shipped, section, table):
         ("listen: {header_size: 1KiB}", Listen(header_bytes=1024)),
         ("listen: {grace_time: 0s}", Listen(grace_seconds=0.0)),
         ("listen: {public_url: https://a.b/}", Listen(public_url="https://a.b")),
+        (
+            "listen: {trusted_proxies: [10.0.0.0/8, '::1']}",
+            Listen(trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1"))),
+        ),
         ("ledger: {busy_time: 250ms}", LedgerSettings(busy_seconds=0.25)),
         ("limits: {rpm: 0, tpm: 0}", Limits(rpm=0, tpm=0)),
         (

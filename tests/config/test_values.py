@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from config.values import (
     choice,
     duration,
     folder,
+    network,
     host,
     list_of,
     mapping_of,
@@ -84,6 +86,8 @@ READ = [
     (optional(address), "http://a", "http://a"),
     (optional(folder), "", None),
     (folder, "/mnt/media", Path("/mnt/media")),
+    (network, "10.1.2.3/8", ip_network("10.0.0.0/8")),
+    (network, "192.0.2.7", ip_network("192.0.2.7/32")),
     (host, "oss-cn.aliyuncs.com", "oss-cn.aliyuncs.com"),
     (pixels, "1024x1024", "1024x1024"),
     (resolution, "720p", "720p"),

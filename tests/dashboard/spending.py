@@ -22,7 +22,7 @@ def spend(
         upstream_model=MODEL,
         evidence="reported",
         quantities=quantities or {"input": 12, "output": 34},
-        outcome="done",
+        outcome="complete",
         status=200,
         attempts=1,
         first_byte_ms=5,

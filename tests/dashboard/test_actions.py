@@ -2,19 +2,52 @@
 
 import pytest
 
-from dashboard.actions import AUTH, USER, Action, find_action
+from dashboard.actions import ADMIN, AUTH, USER, Action, find_action
 from dashboard.refusals import BadInput, UnknownPlace, WrongMethod
 
 ALL = {**AUTH, **USER}
-READS = {"me", "profile", "transactions", "payment_methods", "order"}
-PUBLIC = {"register", "login", "logout"}
+PUBLIC = {"register", "login", "logout", "models"}
+CHANGES = {
+    "register",
+    "login",
+    "logout",
+    "charge",
+    "regenerate_key",
+    "reveal_key",
+    "create_key",
+    "update_key",
+    "revoke_key",
+    "change_password",
+    "revoke_session",
+    "revoke_sessions",
+    "set_language",
+}
+RULES = {
+    "disable_user",
+    "enable_user",
+    "adjust",
+    "grant",
+    "revoke_user_key",
+    "create_vouchers",
+}
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_reading_is_get_and_changing_is_post(name: str) -> None:
-    reads = name in READS
-    assert ALL[name].method == ("GET" if reads else "POST")
-    assert ALL[name].changes is not reads
+def test_reading_is_get_and_changing_is_post() -> None:
+    assert {name for name, action in ALL.items() if action.changes} == CHANGES
+    assert {name for name, action in ADMIN.items() if action.changes} == RULES
+    every = [*ALL.values(), *ADMIN.values()]
+    assert all(one.method == ("POST" if one.changes else "GET") for one in every)
+
+
+def test_the_operators_table_is_theirs_alone() -> None:
+    assert all(action.operators and action.private for action in ADMIN.values())
+    assert not any(action.operators for action in ALL.values())
+
+
+def test_only_what_the_document_shows_needs_no_proof_of_a_page() -> None:
+    bare = {name for name, action in ALL.items() if action.bare}
+    assert bare == {"register", "login", "logout", "charge"}
+    assert not any(action.bare for action in ADMIN.values())
 
 
 def test_all_but_the_door_is_private() -> None:

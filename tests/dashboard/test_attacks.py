@@ -2,8 +2,11 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,13 +14,19 @@ from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from config import Settings
 from dashboard import create_app
+from dashboard.actions import ADMIN, AUTH, USER
 from dashboard.passwords import Passwords
 from storage import Storage
-from tests.dashboard.visitor import EMAIL, PASSWORD, Visitor
+from storage.accounts import set_role
+from storage.vouchers import create_vouchers, new_code
+from tests.dashboard.spending import spend
+from tests.dashboard.visitor import EMAIL, OURS, PASSWORD, Visitor
 from tests.fakes.clock import FakeClock
+from tests.storage.teller import Teller
 
 CHANGES: list[tuple[str, str, dict[str, object]]] = [
     ("auth", "register", {"email": "new@example.com", "password": PASSWORD}),
@@ -26,7 +35,66 @@ CHANGES: list[tuple[str, str, dict[str, object]]] = [
     ("user", "charge", {"method": "test", "amount": 10}),
     ("user", "regenerate_key", {}),
     ("user", "reveal_key", {"password": PASSWORD}),
+    ("user", "create_key", {"label": "mine"}),
+    ("user", "update_key", {"id": 1, "label": "mine"}),
+    ("user", "revoke_key", {"id": 1}),
+    ("user", "change_password", {"password": PASSWORD, "new_password": "another"}),
+    ("user", "revoke_session", {"id": "0" * 24}),
+    ("user", "revoke_sessions", {}),
+    ("user", "set_language", {"language": "en"}),
 ]
+RULES: list[tuple[str, str, dict[str, object]]] = [
+    ("admin", name, {"user_id": "x", "amount": "1", "reason": "why", "count": 1})
+    for name, action in ADMIN.items()
+    if action.changes
+]
+# What every reading action takes, and every changing one.
+PARAMETERS = (
+    "limit",
+    "before",
+    "after",
+    "type",
+    "model",
+    "from",
+    "to",
+    "by",
+    "key_id",
+    "id",
+    "days",
+    "search",
+    "status",
+    "user_id",
+    "act",
+)
+FIELDS = (
+    "email",
+    "password",
+    "new_password",
+    "method",
+    "amount",
+    "code",
+    "label",
+    "rpm",
+    "tpm",
+    "concurrency",
+    "limit",
+    "limit_day",
+    "limit_month",
+    "expires_at",
+    "models",
+    "cidrs",
+    "id",
+    "language",
+    "user_id",
+    "key_id",
+    "reason",
+    "ref",
+    "count",
+    "batch",
+)
+# What is a text of its owner's choice, or looks for one, takes any text.
+FREE_FIELDS = {"label", "reason", "ref", "batch"}
+FREE_PARAMETERS = {"model", "search", "after"}
 FOREIGN: list[dict[str, str]] = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
@@ -52,12 +120,18 @@ SCRIPTS = [
 ]
 
 
+def code(answer: TestResponse) -> str | None:
+    return answer.headers.get("X-AutoList-Code")
+
+
 # Another site acts in the visitor's name.
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 @pytest.mark.parametrize(
-    ("place", "action", "fields"), CHANGES, ids=[action for _, action, _ in CHANGES]
+    ("place", "action", "fields"),
+    [*CHANGES, *RULES],
+    ids=[action for _, action, _ in [*CHANGES, *RULES]],
 )
 def test_another_site_changes_nothing(
     user: Visitor,
@@ -80,12 +154,24 @@ def test_another_site_changes_nothing(
         {"Origin": "http://localhost"},
         {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
         {"Referer": "http://localhost/public/dashboard.html"},
-        {},
     ],
     ids=str,
 )
-def test_our_pages_and_programs_do(user: Visitor, headers: dict[str, str]) -> None:
+def test_our_pages_do(user: Visitor, headers: dict[str, str]) -> None:
     assert user.post("user", "regenerate_key", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
+def test_a_program_needs_the_token_except_where_the_document_shows_none(
+    user: Visitor, headers: dict[str, str]
+) -> None:
+    charged = user.post("user", "charge", {"method": "test", "amount": 1}, headers)
+    assert charged.status_code == 200
+    refused = user.post("user", "regenerate_key", {}, headers)
+    assert (refused.status_code, code(refused)) == (403, "foreign_origin")
+    token = {"X-CSRF-Token": user.me().get_json()["data"]["csrf_token"]}
+    answer = user.post("user", "regenerate_key", {}, headers | token)
+    assert answer.status_code == 200
 
 
 def test_the_token_of_somebody_else_is_refused(
@@ -100,7 +186,9 @@ def test_the_token_of_somebody_else_is_refused(
         assert user.post("user", "regenerate_key", {}, headers).status_code == status
 
 
-@pytest.mark.parametrize("action", ["charge", "regenerate_key", "reveal_key"])
+@pytest.mark.parametrize(
+    "action", [action for place, action, _ in CHANGES if place == "user"]
+)
 def test_a_link_changes_nothing(user: Visitor, action: str) -> None:
     fields = {"method": "test", "amount": "10", "password": PASSWORD}
     answer = user.get("user", action, **fields)
@@ -191,7 +279,245 @@ def test_oversized_fields_are_refused_quickly(
     assert user.get("user", "profile").status_code == 200
 
 
+@pytest.fixture
+def boss(storage: Storage, visitor: Callable[[], Visitor]) -> Visitor:
+    """An operator, so that what only operators reach is attacked too."""
+    someone = visitor()
+    someone.register("boss@example.com")
+    storage.writer.wait(set_role, someone.id, "operator")
+    return someone
+
+
+READS = [
+    (place, action)
+    for place, table in (("auth", AUTH), ("user", USER), ("admin", ADMIN))
+    for action, entry in table.items()
+    if not entry.changes
+]
+
+
+@pytest.mark.parametrize(("place", "action"), READS, ids=[name for _, name in READS])
+def test_no_parameter_of_any_action_is_more_than_text(
+    storage: Storage, boss: Visitor, place: str, action: str
+) -> None:
+    users = len(storage.reader.users())
+    for text in (*SQL, *SCRIPTS, "x" * 5000, "\0", "\u202e", "-1", "1e9", "٣"):
+        for name in PARAMETERS:
+            answer = boss.get(place, action, **{name: text})
+            assert answer.status_code in (200, 400, 404), (name, text)
+            if answer.status_code != 200:
+                assert text not in (*SQL, *SCRIPTS) or text not in answer.text
+            elif name not in FREE_PARAMETERS and not answer.is_json:
+                assert answer.mimetype == "text/csv"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            answer.close()
+    assert len(storage.reader.users()) == users
+    assert boss.balance() == "10.00"
+
+
+@pytest.mark.parametrize(
+    ("place", "action"),
+    [(place, action) for place, action, _ in [*CHANGES, *RULES]],
+    ids=[action for _, action, _ in [*CHANGES, *RULES]],
+)
+def test_no_field_of_any_change_is_more_than_text(
+    storage: Storage,
+    boss: Visitor,
+    user: Visitor,
+    settings: Settings,
+    place: str,
+    action: str,
+) -> None:
+    good: dict[str, object] = {
+        "user_id": user.id,
+        "amount": "1",
+        "reason": "why",
+        "count": 1,
+    }
+    token = boss.me().get_json()["data"]["csrf_token"]
+    headers = {**OURS, "X-CSRF-Token": token}
+    for text in (*SQL, *SCRIPTS, "x" * 5000, "\0", "\ud800"):
+        for name in FIELDS:
+            answer = boss.post(place, action, {**good, name: text}, headers)
+            assert answer.status_code < 500, (name, text)
+            assert answer.is_json
+            assert set(answer.get_json()) == {"success", "message", "data"}
+            if answer.status_code != 200 and not text.isdigit():
+                assert text not in answer.text or name in FREE_FIELDS
+            if boss.me().status_code == 401:
+                boss.login("boss@example.com")
+                token = boss.me().get_json()["data"]["csrf_token"]
+                headers = {**OURS, "X-CSRF-Token": token}
+    tables = storage.writer.wait(lambda db: db.sql('SELECT count(*) FROM "user"'))
+    assert tables == [(2,)]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_script_in_a_name_comes_back_as_text_of_json(
+    boss: Visitor, user: Visitor, text: str
+) -> None:
+    """Wherever it is shown: nothing but JSON, which no browser takes for a page."""
+    made = user.post("user", "create_key", {"label": text})
+    assert made.status_code == 200
+    agent = {**OURS, "User-Agent": text}
+    user.post("auth", "login", {"email": EMAIL, "password": PASSWORD}, agent)
+    token = boss.me().get_json()["data"]["csrf_token"]
+    boss.post(
+        "admin",
+        "create_vouchers",
+        {"amount": "1", "count": 1, "batch": text},
+        {**OURS, "X-CSRF-Token": token},
+    )
+    answers = {
+        "label": user.get("user", "keys"),
+        "agent": user.get("user", "sessions"),
+        "details": user.get("user", "activity"),
+        "keys": boss.get("admin", "user", id=user.id),
+        "batch": boss.get("admin", "vouchers"),
+        "target": boss.get("admin", "acts"),
+    }
+    for name, answer in answers.items():
+        assert answer.mimetype == "application/json", name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert text in values(answer.get_json()), name
+
+
+def values(shape: Any) -> list[Any]:
+    if isinstance(shape, dict):
+        return [found for value in shape.values() for found in values(value)]
+    if isinstance(shape, list):
+        return [found for value in shape for found in values(value)]
+    return [shape]
+
+
+# What belongs to others.
+
+
+def test_no_id_of_anybody_else_opens_anything(
+    storage: Storage, user: Visitor, visitor: Callable[[], Visitor], price_id: str
+) -> None:
+    other = visitor()
+    other.register("other@example.com")
+    request_id = spend(storage, other.id, price_id, 500)
+    key = other.get("user", "keys").get_json()["data"]["keys"][0]["id"]
+    session = other.get("user", "sessions").get_json()["data"]["sessions"][0]["id"]
+    before = other.get("user", "keys").text
+    assert user.get("user", "receipt", id=request_id).status_code == 404
+    assert user.get("user", "requests", key_id=str(key)).get_json()["data"][
+        "requests"
+    ] == []
+    for action in ("update_key", "revoke_key"):
+        answer = user.post("user", action, {"id": key, "label": "mine"})
+        assert answer.status_code == 404
+    assert user.post("user", "revoke_session", {"id": session}).status_code == 404
+    for query in ({"user_id": other.id}, {"account_id": "2"}, {"id": other.id}):
+        for action in ("profile", "overview", "transactions", "keys", "activity"):
+            answer = user.get("user", action, **query)
+            assert "other@example.com" not in answer.text
+            assert request_id not in answer.text
+    for name in ADMIN:
+        assert user.get("admin", name, id=other.id).status_code in (403, 405)
+    assert other.get("user", "keys").text == before
+
+
+# All at once.
+
+AT_ONCE = 50
+
+
+def at_once[R](calls: list[Callable[[], R]]) -> list[R]:
+    """Started together, as far as threads can be."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], R]) -> R:
+        start.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_one_voucher_redeemed_fifty_times_at_once_pays_once(
+    storage: Storage, app: Flask, user: Visitor
+) -> None:
+    code = new_code()
+    storage.writer.wait(create_vouchers, [code], 5 * 10**9, "batch")
+    cookie = user.client.get_cookie("autolist_session")
+    assert cookie is not None
+
+    def redeem() -> int:
+        again = Visitor(app.test_client())
+        again.client.set_cookie("autolist_session", cookie.value)
+        fields = {"method": "voucher", "code": code}
+        return again.post("user", "charge", fields).status_code
+
+    statuses = at_once([redeem] * AT_ONCE)
+    assert sorted(statuses) == [200] + [409] * (AT_ONCE - 1)
+    assert user.balance() == "15.00"
+    assert Teller(storage).audit() == []
+
+
+def test_one_address_registered_in_parallel_is_one_user(
+    storage: Storage, settings: Settings, passwords: Passwords
+) -> None:
+    many = replace(settings.accounts, register_per_hour=1000)
+    app = create_app(
+        storage, replace(settings, accounts=many), demo=True, passwords=passwords
+    )
+    spellings = ["New@Example.com", "new@example.com ", " NEW@EXAMPLE.COM"]
+
+    def register(number: int) -> int:
+        fields = {"email": spellings[number % 3], "password": PASSWORD}
+        return Visitor(app.test_client()).post("auth", "register", fields).status_code
+
+    statuses = at_once([partial(register, number) for number in range(20)])
+    assert sorted(statuses) == [200] + [409] * 19
+    (only,) = storage.reader.users()
+    assert only.email == "new@example.com"
+    assert storage.reader.balance(only.account_id).available_nano == 10**10
+    assert Teller(storage).audit() == []
+
+
 # Guessing.
+
+
+def test_guesses_in_parallel_do_not_slip_past_the_count(
+    app: Flask, user: Visitor, settings: Settings
+) -> None:
+    def guess(number: int) -> int:
+        return Visitor(app.test_client()).login(password=f"guess {number}").status_code
+
+    statuses = at_once([partial(guess, number) for number in range(30)])
+    assert statuses.count(401) == settings.accounts.login_per_minute
+    assert statuses.count(429) == 30 - settings.accounts.login_per_minute
+
+
+def test_a_planted_session_is_not_the_one_that_is_signed_in(
+    user: Visitor, visitor: Callable[[], Visitor]
+) -> None:
+    """Fixation: whoever planted the cookie of before holds nothing."""
+    attacker = visitor()
+    attacker.register("attacker@example.com")
+    planted = attacker.client.get_cookie("autolist_session")
+    assert planted is not None
+    victim = visitor()
+    victim.client.set_cookie("autolist_session", planted.value)
+    assert victim.login().status_code == 200
+    fresh = victim.client.get_cookie("autolist_session")
+    assert fresh is not None and fresh.value != planted.value
+    assert attacker.me().status_code == 401
+
+
+def test_an_unknown_address_is_answered_like_a_wrong_password(
+    user: Visitor, visitor: Callable[[], Visitor]
+) -> None:
+    known = visitor().login(password="wrong")
+    unknown = visitor().login("nobody@example.com", "wrong")
+    assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+    kept = {"Date", "Content-Length"}
+    assert dict(known.headers).keys() - kept == dict(unknown.headers).keys() - kept
 
 
 def test_guessing_one_account_is_slowed_down(

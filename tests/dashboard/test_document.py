@@ -52,7 +52,8 @@ def test_login(user: Visitor) -> None:
 
 def test_me(user: Visitor) -> None:
     shape = USER % ("10.00", "10.00", "<mask>")
-    data = f'{{"user":{shape},"csrf_token":"<csrf>"}}'
+    session = '"csrf_token":"<csrf>","role":"user","language":""'
+    data = f'{{"user":{shape},{session}}}'
     assert golden(user.me().text) == answer("获取成功", data)
 
 

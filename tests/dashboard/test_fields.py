@@ -6,7 +6,14 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from dashboard.fields import amount_field, read_fields, text_field
+from dashboard.fields import (
+    NumberText,
+    amount_field,
+    id_field,
+    read_fields,
+    text_field,
+    texts_field,
+)
 from dashboard.refusals import BadInput
 
 FORM = "application/x-www-form-urlencoded"
@@ -111,3 +118,39 @@ def test_a_number_with_a_point_is_no_text() -> None:
     fields = read_fields(request(b'{"email": 1.5}', "application/json"))
     with pytest.raises(BadInput):
         text_field(fields, "email")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(7, 7), ("7", 7), (" 7 ", 7), (0, 0), (2**63 - 1, 2**63 - 1)]
+)
+def test_a_whole_number_is_read(value: object, number: int) -> None:
+    assert id_field({"n": value}, "n", least=0) == number
+
+
+@pytest.mark.parametrize(
+    "value", [None, -1, 2**63, True, 1.5, "1.5", NumberText("1.0"), "", "٣", [], {}]
+)
+def test_anything_else_is_no_number(value: object) -> None:
+    with pytest.raises(BadInput):
+        id_field({"n": value}, "n", least=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        (None, None),
+        ("", None),
+        ("a, b", ["a", "b"]),
+        (["a", " b ", "a"], ["a", "b"]),
+    ],
+)
+def test_texts_are_a_list_or_have_commas(value: object, texts: object) -> None:
+    assert texts_field({"t": value}, "t", 3) == texts
+
+
+@pytest.mark.parametrize(
+    "value", [[], ["a", ""], [1], [None], 5, {}, ["a"] * 4, "a,,b"]
+)
+def test_other_lists_are_none(value: object) -> None:
+    with pytest.raises(BadInput):
+        texts_field({"t": value}, "t", 3)

@@ -16,6 +16,7 @@ import uvloop
 
 import addons
 from addons.gateway.master import Master
+from addons.catalogue import Catalogue
 from addons.holds import Holds
 from addons.rendering import Render
 from addons.routing import routes_of
@@ -198,12 +199,17 @@ def assemble(
     wrap: Callable[[tuple[object, ...]], None],
     demo: bool,
 ) -> Master:
+    routes = routes_of(settings, demo)
     app = create_app(
-        storage, settings, demo=demo, passwords=Passwords(QUICK_ROUNDS)
+        storage,
+        settings,
+        demo=demo,
+        passwords=Passwords(QUICK_ROUNDS),
+        models=Catalogue(
+            settings.models, routes, settings.prices, storage.clock
+        ).listing,
     )
-    chain: tuple[Any, ...] = addons.chain(
-        settings, storage, routes_of(settings, demo), app
-    )
+    chain: tuple[Any, ...] = addons.chain(settings, storage, routes, app)
     wrap(chain)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)

@@ -41,16 +41,17 @@ EARLY = [
     ("Media", "request"),
     ("Portal", "request"),
 ]
-# These have a call first, in case that it is for a video or for a file.
+# They have a call first, in case that it is for a video, a file or a page.
 WAITING = ("Videos", "upstream_exchange")
-BEFORE_ASKING = ("Media", "upstream_exchange")
+BEFORE_ASKING = [(name, "upstream_exchange") for name in ("Media", "Portal")]
+FILE_SENDER = BEFORE_ASKING[0]
 ASKING = ("Upstream", "upstream_exchange")
 HEAD = ("Receipts", "responseheaders")
 LATE = [(name, "response") for name in ("Pictures", "Metering", "Receipts")]
 LEAVING = [
     (name, "error") for name in ("Upstream", "Pictures", "Metering", "Receipts")
 ]
-ALL = [*EARLY, WAITING, BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
+ALL = [*EARLY, WAITING, *BEFORE_ASKING, ASKING, HEAD, *LATE, *LEAVING]
 
 
 class Bug(Exception):
@@ -201,8 +202,7 @@ def test_a_bug_before_any_other_answer_is_an_error_too(
     [
         (WAITING, True),
         (WAITING, False),
-        (BEFORE_ASKING, True),
-        (BEFORE_ASKING, False),
+        *((place, before) for place in BEFORE_ASKING for before in (True, False)),
         (ASKING, True),
     ],
 )
@@ -422,7 +422,7 @@ def kept(gateway: Gateway) -> str:
         *((place, "GET") for place in FILE_EARLY),
         *((place, "HEAD") for place in FILE_EARLY),
         # A head has no body, and needs nobody to send it.
-        (BEFORE_ASKING, "GET"),
+        (FILE_SENDER, "GET"),
     ],
 )
 def test_a_bug_before_a_file_is_sent_keeps_it_back(
@@ -459,7 +459,7 @@ def test_a_bug_at_the_head_of_a_file_keeps_it_back(
 
 
 @bug_or_panic
-@each("place", [BEFORE_ASKING, *LATE], ids=names)
+@each("place", [FILE_SENDER, *LATE], ids=names)
 def test_a_bug_after_a_file_was_sent_adds_nothing_to_it(
     gateway: Gateway,
     switches: Switches,

@@ -323,7 +323,8 @@ def test_a_key_that_is_replaced_is_refused_by_all_within_a_second(start) -> None
         dials = crew.dial_each(stack, crew.first)
         with crew.child.visitor() as visitor:
             login(visitor)
-            answer = visitor.post("/api/user.php?action=regenerate_key")
+            page = {"Origin": str(visitor.base_url).rstrip("/")}
+            answer = visitor.post("/api/user.php?action=regenerate_key", headers=page)
             assert answer.status_code == 200, answer.text
         changed = time.monotonic()
         refused_by: set[int] = set()

@@ -9,7 +9,9 @@ from storage.accounts import (
     normalise_email,
     register,
     set_account_status,
+    set_language,
     set_password,
+    set_role,
 )
 from storage.errors import IllegalMove
 from storage.keys import mint
@@ -122,3 +124,14 @@ def test_a_new_password_replaces_the_old(teller, storage):
     assert storage.reader.user(user.id).password_hash == "other"
     with pytest.raises(IllegalMove):
         teller.do(set_password, "nobody", "other")
+
+
+def test_a_language_and_a_role_are_kept(teller, storage):
+    caller = teller.caller()
+    teller.do(set_language, caller.user_id, "en")
+    teller.do(set_role, caller.user_id, "operator")
+    user = storage.reader.user(caller.user_id)
+    assert (user.language, user.role) == ("en", "operator")
+    for verb in (set_language, set_role):
+        with pytest.raises(IllegalMove):
+            teller.do(verb, "nobody", "en")

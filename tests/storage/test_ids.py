@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from storage.ids import ALPHABET, Ids
+from storage.ids import ALPHABET, Ids, first_id
 
 
 def counted():
@@ -43,3 +43,10 @@ def test_the_alphabet_is_in_the_order_of_its_values():
 def test_a_uuid_is_of_version_4(clock):
     text = Ids(clock).uuid()
     assert uuid.UUID(text).version == 4 and str(uuid.UUID(text)) == text
+
+
+def test_the_first_id_of_a_moment_sorts_before_all_of_it(clock):
+    first = first_id("req", clock.wall_ns())
+    assert first <= Ids(clock, entropy=bytes).make("req")
+    assert first_id("req", clock.wall_ns() - 10**6) < first
+    assert first_id("req", -5) == "req_" + "0" * 26

@@ -1,7 +1,14 @@
 """Sessions: open, expired, closed."""
 
 from storage.accounts import set_account_status
-from storage.sessions import close_session, close_sessions, open_session
+from storage.sessions import (
+    close_other_sessions,
+    close_own_session,
+    close_session,
+    close_sessions,
+    open_session,
+    see_session,
+)
 
 HOUR = 3600 * 10**9
 
@@ -16,7 +23,8 @@ def test_a_session_leads_to_its_user_until_it_expires(teller, storage, clock):
     caller = teller.caller()
     opened(teller, caller, clock, b"a")
     user = storage.reader.session_user
-    assert user(b"a", clock.wall_ns()).email == caller.email
+    found, seen_ns = user(b"a", clock.wall_ns())
+    assert (found.email, seen_ns) == (caller.email, clock.wall_ns())
     assert user(b"a", clock.wall_ns() + HOUR - 1) is not None
     assert user(b"a", clock.wall_ns() + HOUR) is None
     assert user(b"b", clock.wall_ns()) is None
@@ -63,4 +71,27 @@ def test_a_disabled_user_is_shown_as_such(teller, storage, clock):
     caller = teller.caller()
     opened(teller, caller, clock, b"a")
     teller.do(set_account_status, caller.account_id, "blocked")
-    assert storage.reader.session_user(b"a", clock.wall_ns()).status == "disabled"
+    user, _ = storage.reader.session_user(b"a", clock.wall_ns())
+    assert user.status == "disabled"
+
+
+def test_a_session_is_closed_by_its_own_user_only(teller, storage, clock):
+    ada, bob = teller.caller(), teller.caller(email="bob@example.com")
+    for caller, token in ((ada, b"1"), (ada, b"2"), (ada, b"3"), (bob, b"bob")):
+        opened(teller, caller, clock, token)
+    assert teller.do(close_own_session, bob.user_id, b"1") is False
+    assert teller.do(close_own_session, ada.user_id, b"1") is True
+    assert teller.do(close_other_sessions, ada.user_id, b"2") == 1
+    sessions = storage.reader.reports.sessions
+    now_ns = clock.wall_ns()
+    assert [one.token_hash for one in sessions(ada.user_id, now_ns)] == [b"2"]
+    assert [one.token_hash for one in sessions(bob.user_id, now_ns)] == [b"bob"]
+
+
+def test_who_was_here_is_seen(teller, storage, clock):
+    caller = teller.caller()
+    opened(teller, caller, clock, b"a")
+    clock.advance(60)
+    teller.do(see_session, b"a")
+    _, seen_ns = storage.reader.session_user(b"a", clock.wall_ns())
+    assert seen_ns == clock.wall_ns()

@@ -14,6 +14,7 @@ NAMES = (
     "0001_initial",
     "0002_jobs",
     "0003_orders",
+    "0004_access",
 )
 LOCK = 0x6175746F_00000001
 

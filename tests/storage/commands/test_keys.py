@@ -76,6 +76,9 @@ def test_a_key_is_made_with_limits_and_caps_and_shown_once(
         "limit_day": "0.50",
         "left_day": "0.50",
         "held": "0.00",
+        "expires": None,
+        "models": None,
+        "cidrs": None,
     }
     assert (first["default"], first["rpm"], first["limit"]) == (True, None, None)
 
@@ -112,3 +115,46 @@ def test_a_user_has_only_so_many_keys(ada, run, open_ledger):
         )
     answer = run("key", "create", "ada@example.com")
     assert (answer.exit_code, "revoke one first" in answer.stderr) == (2, True)
+
+
+def test_a_key_is_made_for_a_time_some_models_and_networks(ada, run_json, open_ledger):
+    made = run_json(
+        *["key", "create", "ada@example.com", "--expires", "2030-01-01"],
+        *["--model", "gpt-4o", "--model", "qwen-plus", "--cidr", "10.1.2.3/8"],
+    )
+    shown = {
+        "expires": "2030-01-01T00:00:00.000000000Z",
+        "models": "gpt-4o,qwen-plus",
+        "cidrs": "10.0.0.0/8",
+    }
+    assert {name: made[name] for name in shown} == shown
+    listed = run_json("key", "list", "ada@example.com")[0]
+    assert {name: listed[name] for name in shown} == shown
+    storage = open_ledger()
+    found = storage.reader.key_by_hash(storage.secrets.key_hash(made["api_key"]))
+    assert found.models == {"gpt-4o", "qwen-plus"}
+    assert found.allows_address("10.9.9.9") and not found.allows_address("11.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--expires", "soon"),
+        ("--expires", "2030-01-01T00:00"),
+        ("--cidr", "10.0.0.0/99"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(ada, refused, option, text):
+    refused(option, "key", "create", "ada@example.com", option, text)
+
+
+def test_what_an_operator_did_is_in_the_audit_log(ada, run, open_ledger):
+    run("key", "create", "ada@example.com", "--label", "ci")
+    run("key", "revoke", "1")
+    storage = open_ledger()
+    acts = storage.reader.reports.acts().entries
+    assert {(one.what, one.user_email) for one in acts} == {
+        ("key_created", "ada@example.com"),
+        ("key_revoked", "ada@example.com"),
+    }
+    assert ada["api_key"] not in str(acts)

@@ -81,7 +81,7 @@ def test_disable_signs_out(ada, run_json, open_ledger, clock):
     storage = open_ledger()
     storage.writer.wait(
         lambda db: db.sql(
-            "INSERT INTO session VALUES (?3, ?1, 0, ?2, '', '')",
+            "INSERT INTO session VALUES (?3, ?1, 0, ?2, '', '', 0)",
             (ada["id"], 2**62, b"\1"),
         )
     )
@@ -114,3 +114,12 @@ def test_adjust_says_who_and_why(ada, run_json, open_ledger):
 def test_adjust_refuses_what_is_no_change(ada, run, amount):
     why = ("--reason", "x", "--author", "x")
     assert run("user", "adjust", "ada@example.com", amount, *why).exit_code == 2
+
+
+def test_a_user_is_made_an_operator_and_a_user_again(ada, run, run_json, open_ledger):
+    assert run_json("user", "role", "ada@example.com", "operator")["role"] == "operator"
+    assert run_json("user", "role", "ada@example.com", "user")["role"] == "user"
+    assert run("user", "role", "ada@example.com", "king").exit_code == 2
+    assert run("user", "role", "nobody@example.com", "user").exit_code == 2
+    acts = open_ledger().reader.reports.acts(what="role_changed").entries
+    assert sorted(one.details["role"] for one in acts) == ["operator", "user"]
