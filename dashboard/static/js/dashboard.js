@@ -1,16 +1,14 @@
 // The dashboard: loads the account once, shows one view at a time, keeps the balance in
-// the bar current. Each view's address is its fragment.
+// the bar current. Each view's address is its fragment, which may end in a query for
+// the view: #transactions?type=usage.
 
 import { change, read, useToken } from "./api.js";
 import { find, findAll, make } from "./dom.js";
-import { Keys } from "./keys.js";
 import { cents, count, full } from "./money.js";
 import { copyFrom, openPage } from "./page.js";
-import { Topup } from "./topup.js";
-import { Transactions } from "./transactions.js";
+import { openViews } from "./views.js";
 import { word } from "./words.js";
 
-const VIEWS = ["overview", "keys", "topup", "transactions"];
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
 
 const account = {
@@ -21,10 +19,7 @@ const account = {
   keyChanged,
   key: null,
 };
-const keys = new Keys(account);
-const topup = new Topup(account);
-const transactions = new Transactions(account);
-const opened = { topup: () => topup.open(), transactions: () => transactions.load() };
+const views = openViews(account);
 
 openPage(redraw);
 addEventListener("hashchange", () => {
@@ -46,12 +41,7 @@ async function load() {
   state.dataset.state = "loading";
   try {
     useToken((await read("auth", "me")).csrf_token);
-    const [profile, last] = await Promise.all([
-      read("user", "profile"),
-      read("user", "transactions", { limit: 20 }),
-    ]);
-    account.profile = profile;
-    ticked(last.transactions);
+    account.profile = await read("user", "profile");
     state.dataset.state = "filled";
     redraw();
     show();
@@ -59,7 +49,7 @@ async function load() {
     if (failure.status === 401) return leave();
     find("[data-error]", state).textContent = failure.message;
     state.dataset.state = "error";
-    for (const name of VIEWS) find(`#${name}`).hidden = true;
+    for (const name of views.keys()) find(`#${name}`).hidden = true;
   }
 }
 
@@ -84,9 +74,7 @@ function redraw() {
   drawBalance(user.balance_exact);
   drawLimits(limits);
   drawCurl();
-  keys.redraw();
-  topup.redraw();
-  transactions.redraw();
+  for (const view of views.values()) view.redraw?.();
 }
 
 function drawBalance(exact) {
@@ -126,23 +114,18 @@ function curl(key) {
   ].join("\n");
 }
 
-function ticked(entries) {
-  const charged = entries.some((entry) => entry.request_id);
-  find("#step-charge").classList.toggle("ticked", charged);
-}
-
 function show() {
-  const asked = location.hash.slice(1);
-  const name = VIEWS.includes(asked) ? asked : VIEWS[0];
-  for (const view of VIEWS) find(`#${view}`).hidden = view !== name;
+  const [asked, query] = location.hash.slice(1).split("?", 2);
+  const name = views.has(asked) ? asked : "overview";
+  for (const other of views.keys()) find(`#${other}`).hidden = other !== name;
   for (const link of findAll(".rail a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (name !== "keys") keys.conceal();
+  for (const [other, view] of views) if (other !== name) view.close?.();
   scrollTo(0, 0);
   if (asked) find("h1", find(`#${name}`)).focus({ preventScroll: true });
-  if (account.profile) opened[name]?.();
+  if (account.profile) views.get(name).open?.(new URLSearchParams(query));
 }
 
 function balanceChanged(exact) {

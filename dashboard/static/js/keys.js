@@ -34,6 +34,10 @@ export class Keys {
     tell(this.notice, this.fresh ? word("keys.fresh") : "", "good");
   }
 
+  close() {
+    this.conceal();
+  }
+
   conceal() {
     this.show(null, false);
   }

@@ -20,6 +20,10 @@ export class Transactions {
     find("[data-retry]", this.card).addEventListener("click", () => this.load());
   }
 
+  open() {
+    return this.load();
+  }
+
   async load() {
     this.entries = [];
     this.next = null;
