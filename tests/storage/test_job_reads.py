@@ -95,7 +95,7 @@ def test_what_a_dead_boot_was_submitting_is_lost(runner, teller, caller):
     assert runner.reads.lost(teller.storage.boots.is_dead) == []
 
 
-@pytest.mark.parametrize("state", list(LIVE))
+@pytest.mark.parametrize("state", sorted(LIVE, key=lambda state: state.value))
 def test_those_that_wait_and_those_that_were_begun_are_told_apart(
     runner, caller, state
 ):

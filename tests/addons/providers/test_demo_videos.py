@@ -5,6 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from addons.providers import REGISTRY
 from addons.providers.demo import demo_reply
 from addons.providers.demo_videos import (
     DEMO_VIDEOS,
@@ -16,7 +17,7 @@ from addons.providers.demo_videos import (
     task_for,
 )
 from addons.providers.filming import Polled, Task
-from addons.wire.videos import ASPECT_RATIOS, DURATION_SECONDS_MAX, VideoAsk
+from addons.wire.videos import DURATION_SECONDS_MAX, VideoAsk
 from tests.addons.providers.test_demo_mp4 import samples_of
 
 CAT = VideoAsk("demo-video", "一只猫", 5)
@@ -60,14 +61,18 @@ def test_the_same_prompt_is_the_same_film_and_another_is_another() -> None:
     assert len(films) == 4
 
 
+def test_it_stands_in_for_every_shape_that_others_make() -> None:
+    crews = [one.filming for one in REGISTRY.values() if one.filming is not None]
+    assert set(SHAPES) >= {shape for crew in crews for shape in crew.ratios}
+
+
 def test_every_shape_has_its_own() -> None:
-    assert set(SHAPES) == set(ASPECT_RATIOS)
     for shape, (columns, rows) in SHAPES.items():
         across, down = map(int, shape.split(":"))
         assert columns * down == rows * across or shape == "21:9"
 
 
-@pytest.mark.parametrize("shape", ASPECT_RATIOS)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("prompt", ["cat", "猫"])
 def test_the_longest_film_is_small_and_as_long_as_asked(
     shape: str, prompt: str

@@ -34,7 +34,6 @@ from addons.wire.errors import (
     UpstreamThrottled,
 )
 from addons.wire.videos import (
-    ASPECT_RATIOS,
     DURATION_SECONDS,
     DURATION_SECONDS_MAX,
     RESOLUTIONS,
@@ -43,6 +42,7 @@ from addons.wire.videos import (
 from tests.fakes.mp4 import mp4
 
 CREWS = {name: one.filming for name, one in REGISTRY.items() if one.filming}
+ASPECT_RATIOS = sorted({shape for crew in CREWS.values() for shape in crew.ratios})
 every_crew = pytest.mark.parametrize("filming", CREWS.values(), ids=CREWS)
 BASE = "https://queue.example"
 CAT = VideoAsk("gateway-model", "一只猫")
@@ -147,7 +147,7 @@ def test_the_documented_length_and_shape_are_made(filming: Filming) -> None:
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(
     seconds=st.integers(-1, DURATION_SECONDS_MAX + 1),
-    ratio=st.sampled_from([*ASPECT_RATIOS, "4:5", "7:1", ""]),
+    ratio=st.sampled_from([*ASPECT_RATIOS, "7:1", ""]),
     resolution=st.sampled_from([*RESOLUTIONS, "4k", ""]),
 )
 def test_what_is_not_made_is_refused_by_name(
