@@ -63,7 +63,6 @@ from config.meters import IMAGES, TOKENS, VIDEOS
 from config.money import dollars
 from config.settings import Model
 from storage import jobs, ledger, replays
-from storage.withdrawals import withdraw
 from storage.clock import Clock
 from storage.errors import IllegalMove, LedgerBusy, LedgerUnavailable
 from storage.ledger import (
@@ -76,6 +75,7 @@ from storage.ledger import (
     Settlement,
 )
 from storage.replays import KeptAnswer, Replayed
+from storage.withdrawals import take_back
 from storage.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Holds:
             if exchange.order is None:
                 self.write_later(ledger.void, exchange.id, "ledger_unavailable", None)
             else:
-                self.write_later(withdraw, *self.taken_back(exchange, exchange.order))
+                self.write_later(take_back, *self.taken_back(exchange, exchange.order))
             exchange.refuse(LedgerDown())
 
     async def done(self) -> None:
@@ -333,14 +333,14 @@ class Holds:
                 return
 
     async def withdraw(self, exchange: Exchange) -> None:
-        """Take back what was ordered, if nobody began it."""
+        """Take back what was ordered, if nobody began it; what has ended stays."""
         if exchange.order is None or not exchange.ordered:
             return
         arguments = self.taken_back(exchange, exchange.order)
         try:
-            await self.writer.run(withdraw, *arguments)
+            await self.writer.run(take_back, *arguments)
         except LedgerUnavailable:
-            self.write_later(withdraw, *arguments)
+            self.write_later(take_back, *arguments)
         exchange.ordered = False
 
     def taken_back(self, exchange: Exchange, order: Order) -> tuple[str, int, int]:

@@ -114,6 +114,10 @@ class Jobs:
         except (StorageError, OSError) as error:
             logger.warning("no job can be looked for: %s", error)
             return
+        except Exception:
+            # Whatever it was: if this ended, no video would be made any more.
+            logger.exception("no job can be looked for")
+            return
         for job in found.lost:
             self.start(job, self.steps.lose)
         for job in found.begun:

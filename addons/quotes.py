@@ -50,6 +50,7 @@ from addons.wire.errors import (
     InternalError,
     KeyBudgetExceeded,
     LedgerDown,
+    ModelNotAllowed,
     Overloaded,
     TokensOverLimit,
     UnknownKey,
@@ -62,6 +63,7 @@ from config import PriceBook
 from config.meters import TOKENS
 from config.money import dollars
 from config.prices import moment_text
+from config.settings import Model
 from storage.caps import tightest
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
@@ -159,6 +161,7 @@ class Quotes:
         self, ask: ChatAsk, caller: KeyRecord, tpm: int, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
         model = self.catalogue.serving(ask)
+        check_model(caller, model)
         price = price_in_force(self.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         counted = first.input_tokens
@@ -175,9 +178,10 @@ class Quotes:
         self, ask: Pieces, caller: KeyRecord, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
         if isinstance(ask, ImageAsk):
-            ask = self.catalogue.drawing(ask)[0]
+            ask, model = self.catalogue.drawing(ask)
         else:
-            ask = self.catalogue.filming(ask)[0]
+            ask, model = self.catalogue.filming(ask)
+        check_model(caller, model)
         estimate = pieces_estimate(ask, self.prices, now_ns)
         standing = self.standing_of(caller, now_ns)
         needed_nano = estimate.worst.cost_nano
@@ -235,6 +239,12 @@ class Room:
         if self.cap is None:
             return InsufficientBalance(needed, left)
         return KeyBudgetExceeded(self.cap, needed, left)
+
+
+def check_model(caller: KeyRecord, model: Model) -> None:
+    """ModelNotAllowed where the till would say so."""
+    if not caller.allows_model(model.id):
+        raise ModelNotAllowed(model.id)
 
 
 def rooms(standing: Standing) -> Iterator[Room]:

@@ -43,6 +43,7 @@ from storage.reader import Reader
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
+UNREADABLE = "The ledger cannot be read. The video is made all the same."
 NANOSECONDS = 1_000_000_000
 
 
@@ -110,7 +111,7 @@ class Videos:
             exchange.refuse(error)
             await call.whole(error.status)
         except LedgerUnavailable:
-            exchange.refuse(LedgerDown())
+            exchange.refuse(not_told(order))
             await call.whole(LedgerDown.status)
 
     def order(self, flow: HTTPFlow, exchange: Exchange, ask: VideoAsk) -> Order:
@@ -194,6 +195,15 @@ class Videos:
     def those_ended(self, job_ids: list[str]) -> list[Job]:
         found = map(self.reader.jobs.job, job_ids)
         return [job for job in found if job is not None and not job.live]
+
+
+def not_told(order: Order) -> ApiError:
+    """What became of a job cannot be read. It goes on: sent again, the request would
+    have another one made."""
+    error: ApiError = LedgerDown(UNREADABLE)
+    error.should_retry, error.retry_after = False, None
+    error.extra = {"video_id": order.job.id}
+    return error
 
 
 def settle(future: asyncio.Future[Job | None] | None, job: Job | None) -> None:

@@ -30,4 +30,8 @@ CANCELLED = JobError("cancelled", "The video was cancelled.", 499)
 
 def error_of(error: ApiError) -> JobError:
     """An error as it is kept: what goes to the caller, and nothing of the detail."""
-    return JobError(error.code or error.type, error.message, error.status)
+    # PostgreSQL keeps no NUL, and a provider's words may have one.
+    code, message = (
+        text.replace("\0", "") for text in (error.code or error.type, error.message)
+    )
+    return JobError(code, message, error.status)

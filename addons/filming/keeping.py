@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from addons.upstream.fetch import Fetch, NotAllowed
-from addons.wire.errors import UpstreamFailed, UpstreamTimeout
+from addons.upstream.fetch import Fetch
+from addons.wire.errors import UpstreamFailed, UpstreamMisled, UpstreamTimeout
 from addons.wire.video_files import video_type_of
 from config.settings import Provider
 from storage.errors import MediaTooLarge
@@ -23,7 +23,7 @@ TOTAL_SECONDS = 600.0
 # One write to the disk; what a provider sends at once is much less.
 PART_BYTES = 1024 * 1024
 # What no second try can change.
-HOPELESS = (NotAllowed, MediaTooLarge)
+HOPELESS = (UpstreamMisled, MediaTooLarge)
 
 type Run = Callable[..., Awaitable[Any]]
 
@@ -60,7 +60,7 @@ class Keeping:
 
     async def fetched(self, provider: Provider, url: str) -> str:
         """The name of a new file with what is at the address. UpstreamFailed if it
-        cannot be had, NotAllowed if it may not; else what the shelf raises."""
+        cannot be had, UpstreamMisled if it may not; else what the shelf raises."""
         fetch = self.fetches.get(provider.name)
         if fetch is None:
             fetch = self.fetches[provider.name] = self.open_fetch(provider)

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from addons.filming.charging import last_attempt
-from addons.filming.ends import LOST
+from addons.filming.ends import LOST, TIMED_OUT
 from addons.filming.keeping import Keeping
 from addons.filming.looking import Looking
 from addons.filming.storing import Storing, Terms
@@ -46,11 +46,26 @@ class Steps:
         """Take a job as far as it goes now."""
         at: Job | None = job
         while at is not None and (step := self.steps.get(at.state)) is not None:
-            at = await step(at)
+            at = await self.take(step, at)
             if at is not None and at.next_ns > self.work.clock.wall_ns():
                 break
         if at is None or at.state is not JobState.QUEUED:
             self.submitting.forget(job.id)
+
+    async def take(self, step: Step, job: Job) -> Job | None:
+        """A step; where it fails by a fault of ours after the job's time, the job ends.
+
+        Until then it may be taken again; after that it would fail for ever, and the
+        money would be held as long.
+        """
+        try:
+            return await step(job)
+        except Exception:
+            if self.work.clock.wall_ns() < job.deadline_ns:
+                raise
+            logger.exception("%s: a step failed, and there is no time left", job.id)
+            trail = self.work.ended(job, TIMED_OUT.code)
+            return await self.work.fail(job, TIMED_OUT, trail)
 
     async def lose(self, job: Job) -> None:
         """End a job whose submission nobody knows the outcome of."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from addons.wire.errors import UpstreamFailed
+from addons.wire.errors import UpstreamFailed, UpstreamMisled
 from addons.wire.images import Made, media_type_of
 from config.settings import Provider
 
@@ -26,10 +26,6 @@ _HOST = re.compile(r"[a-z0-9.-]{1,253}|[0-9a-f:.]{2,45}", re.ASCII)
 OK = 200
 # A picture that is made and paid for is worth a second look.
 TRIES = 2
-
-
-class NotAllowed(UpstreamFailed):
-    """The address leads where this provider keeps no files. Trying again is no use."""
 
 
 class Fetch:
@@ -53,7 +49,7 @@ class Fetch:
     @asynccontextmanager
     async def pieces(self, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """A file of any size, piece by piece; whoever reads bounds it. UpstreamFailed
-        if it cannot be had, also in the middle; NotAllowed if it may not."""
+        if it cannot be had, also in the middle; UpstreamMisled if it may not."""
         async with AsyncExitStack() as stack:
             try:
                 opened = self.opened(self.allowed(url))
@@ -65,7 +61,7 @@ class Fetch:
     def allowed(self, url: str) -> str:
         address = allowed_address(url, self.provider)
         if address is None:
-            raise NotAllowed(detail="an address that may not be fetched")
+            raise UpstreamMisled(detail="an address that may not be fetched")
         return address
 
     async def read(self, address: str, limit_bytes: int) -> bytes:

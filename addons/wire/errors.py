@@ -41,6 +41,7 @@ ApiError                        never raised itself
 ├── UpstreamFailed          502 retrying may help
 │   ├── UpstreamTimeout
 │   ├── UpstreamOverloaded
+│   ├── UpstreamMisled          it names a place where it keeps no files
 │   ├── UpstreamAuth            our account's state: retrying cannot help, and the
 │   ├── UpstreamBilling         caller must not mistake it for a fault of its own,
 │   └── UpstreamModelGone       so these three are never 401, 402 or 404
@@ -447,6 +448,10 @@ class UpstreamTimeout(UpstreamFailed):
 class UpstreamOverloaded(UpstreamFailed):
     code = "upstream_overloaded"
     text = "The provider is overloaded."
+
+
+class UpstreamMisled(UpstreamFailed):
+    text = "The provider named a file that is not fetched."
 
 
 class UpstreamAuth(UpstreamFailed):

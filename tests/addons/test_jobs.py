@@ -197,3 +197,17 @@ async def test_a_ledger_that_cannot_be_read_is_read_later(bench, caplog) -> None
     job = bench.order()
     await looked(jobs)
     assert states(bench, job) == [JobState.FAILED]
+
+
+async def test_a_look_that_fails_is_not_the_last_one(bench, caplog) -> None:
+    def leads() -> bool:
+        raise ValueError("nobody thought of this")
+
+    jobs = runner(bench, leads=leads)
+    await looked(jobs)
+    assert "nobody thought of this" in caplog.text
+    bench.provide(refused(400))
+    jobs.leads = lambda: True
+    job = bench.order()
+    await looked(jobs)
+    assert states(bench, job) == [JobState.FAILED]

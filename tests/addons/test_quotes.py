@@ -225,6 +225,23 @@ async def test_what_would_be_refused_is_refused_alike(
     assert (refusal.status, refusal.param) == (status, param)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        exchanges.ask_body(),
+        orjson.dumps({"endpoint": "images/generations", "request": PROMPT}),
+        orjson.dumps({"endpoint": "videos/generations", "request": PROMPT}),
+    ],
+    ids=["chat", "image", "video"],
+)
+async def test_a_key_for_other_models_gets_no_quote(
+    quotes, caller, body: bytes
+) -> None:
+    bound = replace(caller, key=replace(caller.key, models=frozenset({"other"})))
+    refusal = (await ask(quotes, bound, body)).refusal
+    assert (refusal.status, refusal.code) == (403, "model_not_allowed")
+
+
 async def test_a_compressed_body_is_refused(quotes, caller) -> None:
     headers = {"content-encoding": "gzip"}
     record = await ask(quotes, caller, exchanges.ask_body(), headers=headers)

@@ -17,7 +17,7 @@ from addons.films import POLL_MS
 from addons.holds import Holds
 from addons.upstream.call import Call
 from addons.videos import Videos
-from addons.wire.errors import UnknownKey
+from addons.wire.errors import UnknownKey, error_headers, error_object
 from addons.wire.videos import creation_of, order_of
 from config import PriceBook
 from config.gateway import MediaSettings, VideoSettings
@@ -353,6 +353,23 @@ async def test_a_ledger_that_cannot_be_read_is_looked_at_again(
     await task
     assert call.inlet.status == 200 and len(looks) > 1
     assert "no video can be looked at" in caplog.text
+
+
+async def test_who_cannot_be_told_does_not_order_again(
+    videos: Videos, till: Holds, studio: Studio, caller
+) -> None:
+    def unreadable(*parts: Any) -> Any:
+        raise LedgerUnavailable("locked")
+
+    call = await ordered(videos, till, asking(caller))
+    videos.told = unreadable
+    task = await waiting(videos, call)
+    job = studio.finish(job_of(studio, call))
+    await task
+    refusal = Exchange.of(call.flow).refusal
+    assert (call.inlet.status, refusal.code) == (503, "ledger_unavailable")
+    assert error_headers(refusal) == [("x-should-retry", "false")]
+    assert error_object(refusal)["video_id"] == job.id
 
 
 async def test_who_waits_again_is_looked_after_again(

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.jobs import Cancelled, Cancelling, Deleted, JobState
-from storage.withdrawals import withdraw
+from storage.withdrawals import take_back, withdraw
 from tests.storage.runner import Runner
 from tests.storage.teller import NANO
 
@@ -44,6 +44,22 @@ def test_what_goes_on_is_not_hidden(runner, teller, caller):
 def test_what_has_ended_is_hidden(runner, teller, caller):
     job = runner.fail(runner.opened(caller))
     assert isinstance(withdrawn(teller, job, caller), Deleted)
+    assert teller.storage.reader.jobs.job_of(job.id, caller.account_id) is None
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])
+def test_what_nobody_was_told_of_stays_once_it_has_ended(runner, teller, caller, state):
+    job = runner.at(state, caller)
+    took = teller.storage.writer.wait(take_back, job.id, caller.account_id, NOW_NS)
+    assert took is None
+    found = teller.storage.reader.jobs.job_of(job.id, caller.account_id)
+    assert (found.state, found.deleted_ns) == (state, None)
+
+
+def test_what_nobody_was_told_of_is_taken_back_before(runner, teller, caller):
+    job = runner.opened(caller)
+    took = teller.storage.writer.wait(take_back, job.id, caller.account_id, NOW_NS)
+    assert isinstance(took, Cancelled)
     assert teller.storage.reader.jobs.job_of(job.id, caller.account_id) is None
 
 

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from addons.filming.keeping import PART_BYTES, Keeping, in_parts, whole
-from addons.upstream.fetch import NotAllowed
-from addons.wire.errors import UpstreamFailed, UpstreamTimeout
+from addons.wire.errors import UpstreamFailed, UpstreamMisled, UpstreamTimeout
 from storage.errors import MediaTooLarge
 from storage.media import MediaStore
 from tests.addons.filming.bench import leg
@@ -77,7 +76,7 @@ async def swept(store: MediaStore) -> None:
 
 
 async def test_only_the_provider_s_own_places_are_asked(keeping) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UpstreamMisled):
         await keeping.fetched(leg().provider, "http://169.254.169.254/a.mp4")
 
 

@@ -1,7 +1,9 @@
 """A job goes as far as it can at once, and one that was lost never again."""
 
+import pytest
+
 from storage.jobs import JobState, LegChoice, take
-from tests.addons.filming.bench import Bench, refused, said
+from tests.addons.filming.bench import LIFE_SECONDS, Bench, refused, said
 
 
 async def test_a_job_goes_on_until_it_has_to_wait(bench: Bench) -> None:
@@ -41,3 +43,19 @@ async def test_an_old_row_changes_nothing(bench: Bench) -> None:
     await bench.steps.go(old)
     assert bench.asked() == ["POST /v1/text_to_video"]
     assert not bench.steps.must_stay(old.id)
+
+
+async def test_a_fault_of_ours_holds_no_money_for_ever(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.provide(said(id="task-1"))
+    job = await bench.begin()
+    with pytest.raises(IndexError):
+        await bench.steps.go(job)
+    assert bench.job(job.id).live
+    bench.clock.advance(LIFE_SECONDS)
+    await bench.steps.go(job)
+    job = bench.job(job.id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "upstream_timeout")
+    assert bench.paid_nano(job) == 0
+    assert "there is no time left" in caplog.text

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from addons.upstream.fetch import Fetch, NotAllowed, allowed_address
-from addons.wire.errors import UpstreamFailed
+from addons.upstream.fetch import Fetch, allowed_address
+from addons.wire.errors import UpstreamFailed, UpstreamMisled
 from addons.wire.images import Made
 from config.settings import Clocks, Provider
 from tests.fakes import exchanges
@@ -138,7 +138,7 @@ async def test_a_file_of_any_size_comes_piece_by_piece(fake, fetch: Fetch) -> No
 
 
 async def test_pieces_come_only_from_where_files_may_be(fetch: Fetch) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UpstreamMisled):
         async with fetch.pieces("http://169.254.169.254/a.mp4"):
             pass
 

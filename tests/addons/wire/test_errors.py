@@ -76,6 +76,7 @@ EXPECTED = {
     "UpstreamFailed": (502, SERVER, "upstream_error"),
     "UpstreamTimeout": (502, SERVER, "upstream_timeout"),
     "UpstreamOverloaded": (502, SERVER, "upstream_overloaded"),
+    "UpstreamMisled": (502, SERVER, "upstream_error"),
     "UpstreamAuth": (502, SERVER, "upstream_auth"),
     "UpstreamBilling": (502, SERVER, "upstream_billing"),
     "UpstreamModelGone": (502, SERVER, "upstream_model_unavailable"),
