@@ -197,6 +197,9 @@ class Library:
                 continue
         except LedgerUnavailable as error:
             logger.warning("old videos could not be forgotten: %s", error)
+        except Exception:
+            # If this ended, nothing would be forgotten any more.
+            logger.exception("old videos could not be forgotten")
 
     def remove(self, name: str) -> None:
         found = self.store.locate(name)

@@ -98,6 +98,9 @@ class Replays:
                 pass
         except LedgerUnavailable as error:
             logger.warning("old answers could not be deleted: %s", error)
+        except Exception:
+            # If this ended, nothing would be deleted any more.
+            logger.exception("old answers could not be deleted")
 
 
 def bad_name() -> BadRequest:

@@ -190,6 +190,9 @@ class Videos:
                     settle(self.waiting.get(job.id), job)
             except LedgerUnavailable as error:
                 logger.warning("no video can be looked at: %s", error)
+            except Exception:
+                # If this ended, nobody who waits would hear anything.
+                logger.exception("no video can be looked at")
             await asyncio.sleep(self.look_seconds)
 
     def those_ended(self, job_ids: list[str]) -> list[Job]:

@@ -17,6 +17,7 @@ from addons.wire.errors import BadParameter, UnknownKey
 from config import PriceBook
 from config.gateway import MediaSettings
 from storage import jobs
+from storage.errors import LedgerUnavailable
 from storage.jobs import Job, JobState
 from storage.media import MediaStore
 from storage.recovery import register_prices
@@ -349,10 +350,11 @@ async def test_what_ended_long_ago_is_forgotten_and_what_it_cost_is_not(
     studio.fail(later, "upstream_error", "Over.", 502)
 
 
+@pytest.mark.parametrize("error", [LedgerUnavailable, ValueError])
 async def test_a_ledger_that_cannot_be_written_is_tried_another_time(
-    library: Library, caplog
+    library: Library, caplog, error: type[Exception]
 ) -> None:
-    library.writer = FailingWriter(library.writer, 1)
+    library.writer = FailingWriter(library.writer, 1, error=error)
     await library.forget()
     assert "could not be forgotten" in caplog.text
 

@@ -8,6 +8,7 @@ from addons import endpoints
 from addons.exchange import Exchange
 from addons.replays import INLINE_BYTES, Replays
 from addons.wire.errors import UnknownKey
+from storage.errors import LedgerUnavailable
 from storage.ledger import topup
 from storage.replays import (
     PURGED_AT_ONCE_MAX,
@@ -147,12 +148,13 @@ async def test_a_gateway_forgets_though_nobody_asks(storage, caller, clock) -> N
     assert replays.task.cancelled()
 
 
+@pytest.mark.parametrize("error", [LedgerUnavailable, ValueError])
 async def test_a_ledger_that_cannot_be_written_is_asked_again(
-    storage, caller, clock, caplog
+    storage, caller, clock, caplog, error
 ) -> None:
     fill(storage, caller.key.account_id, 2)
     clock.advance(DAY)
-    replays = Replays(FailingWriter(storage.writer, 1))
+    replays = Replays(FailingWriter(storage.writer, 1, error=error))
     await replays.forget()
     assert "could not be deleted" in caplog.text
     await replays.forget()

@@ -334,8 +334,14 @@ async def test_a_client_that_leaves_ends_the_wait_and_no_job(
     end(studio, call)
 
 
+@pytest.mark.parametrize("error", [LedgerUnavailable, ValueError])
 async def test_a_ledger_that_cannot_be_read_is_looked_at_again(
-    videos: Videos, till: Holds, studio: Studio, caller, caplog
+    videos: Videos,
+    till: Holds,
+    studio: Studio,
+    caller,
+    caplog,
+    error: type[Exception],
 ) -> None:
     call = await ordered(videos, till, asking(caller))
     looks = []
@@ -344,7 +350,7 @@ async def test_a_ledger_that_cannot_be_read_is_looked_at_again(
     def fail_once(job_ids: list[str]) -> list[Job]:
         looks.append(job_ids)
         if len(looks) == 1:
-            raise LedgerUnavailable("locked")
+            raise error("locked")
         return look(job_ids)
 
     videos.those_ended = fail_once

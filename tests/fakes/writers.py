@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from storage.errors import LedgerUnavailable, StorageError
+from storage.errors import LedgerUnavailable
 
 
 class Runs(Protocol):
@@ -22,7 +22,7 @@ class FailingWriter:
         failures: int,
         *,
         written: bool = False,
-        error: type[StorageError] = LedgerUnavailable,
+        error: type[Exception] = LedgerUnavailable,
     ) -> None:
         self.writer = writer
         self.failures = failures
