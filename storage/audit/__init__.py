@@ -26,6 +26,8 @@ I9  no boot that is dead holds anything, but for what a job goes on to hold
 I10 each closed hold has a usage row, and nothing else has
 I11 a job is what its hold is: it goes on and the hold is open, it is completed and the
     hold is settled, or it came to nothing and so did the hold
+I12 the sums of days that pages show are of the requests there are: what each key paid
+    on a day, what all of it cost us, and how many requests an account had
 """
 
 from collections.abc import Callable

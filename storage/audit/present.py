@@ -1,4 +1,5 @@
-"""The present: balances, keys, prices, vouchers, orders and refunds, as they are now.
+"""The present: balances, keys, days, prices, vouchers, orders and refunds, as they
+are now.
 
 These are small beside the transfers and are proved in full each time, also after a
 checkpoint.
@@ -122,6 +123,69 @@ def keys_add_up_their_days(
     for key_id, spent, total in snapshot.rows(statement):
         text = f"it spent {spent} in all, its days say {total}"
         yield Finding("I3", f"key {key_id}", text)
+
+
+def days_are_what_keys_spent(
+    snapshot: Snapshot, since: Checkpoint
+) -> Iterator[Finding]:
+    """I12: what pages say of a day, by account and model, adds up to what its keys
+    spent on it. That this is what their usage says is proved with the whole."""
+    statement = """
+        WITH days AS (
+            SELECT account_id, key_id, day, paid_nano AS total FROM usage_day
+            UNION ALL
+            SELECT k.account_id, s.key_id, s.day, -s.spent_nano
+            FROM spending s JOIN "key" k ON k.id = s.key_id
+        )
+        SELECT account_id, key_id, day, sum(total) FROM days
+        GROUP BY account_id, key_id, day HAVING sum(total) <> 0
+    """
+    for account_id, key_id, day, difference in snapshot.rows(statement):
+        text = f"day {day} of account {account_id} says {difference} more than it spent"
+        yield Finding("I12", f"key {key_id}", text)
+
+
+def days_cost_what_was_bought(
+    snapshot: Snapshot, since: Checkpoint
+) -> Iterator[Finding]:
+    """I12: what all days cost us is what providers were to get for it, and each day's
+    sums are possible: no more failed than were asked, no more paid than it cost."""
+    statement = """
+        SELECT coalesce(sum(d.buy_nano), 0),
+            (SELECT a.debits_posted FROM account a WHERE a.id = -2)
+        FROM usage_day d
+    """
+    for bought, booked in snapshot.rows(statement):
+        if bought != booked:
+            text = f"its debits are {booked}, the days say {bought}"
+            yield Finding("I12", "account -2", text)
+    statement = """
+        SELECT account_id, day, key_id FROM usage_day
+        WHERE failed < 0 OR failed > requests OR paid_nano > cost_nano
+    """
+    for account_id, day, key_id in snapshot.rows(statement):
+        text = f"day {day} of account {account_id} cannot have been so"
+        yield Finding("I12", f"key {key_id}", text)
+
+
+def days_count_requests(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
+    """I12: an account's days have as many requests as it has usage rows. They are
+    counted in an index, with the whole only."""
+    if since.seq:
+        return
+    statement = """
+        WITH counted AS (
+            SELECT account_id, sum(requests) AS total FROM usage_day
+            GROUP BY account_id
+            UNION ALL
+            SELECT account_id, -count(*) FROM usage GROUP BY account_id
+        )
+        SELECT account_id, sum(total) FROM counted
+        GROUP BY account_id HAVING sum(total) <> 0
+    """
+    for account_id, difference in snapshot.rows(statement):
+        text = f"its days have {difference} more requests than there are"
+        yield Finding("I12", f"account {account_id}", text)
 
 
 def nobody_owes(snapshot: Snapshot, since: Checkpoint) -> Iterator[Finding]:
@@ -264,6 +328,9 @@ STANDING: tuple[Callable[[Snapshot, Checkpoint], Iterator[Finding]], ...] = (
     pending_is_held,
     keys_count_holds,
     keys_add_up_their_days,
+    days_are_what_keys_spent,
+    days_cost_what_was_bought,
+    days_count_requests,
     nobody_owes,
     prices_are_as_they_were,
     vouchers_are_paid,

@@ -7,6 +7,7 @@ the benchmark lets it.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,12 @@ from config.prices import Price, sell_pico
 from storage.chain import COLUMNS, HOLD_COLUMNS, USAGE_COLUMNS, Chain, digest
 from storage.ids import Ids
 from storage.ledger import COST, PAYABLE, REVENUE
-from storage.statements import DAY_NS, LAST_TRANSFER
+from storage.statements import (
+    ADD_USAGE_DAY,
+    DAY_NS,
+    LAST_TRANSFER,
+    USAGE_DAY_COLUMNS,
+)
 
 CHUNK = 20_000
 BOOT = "boot_00000000000000000000000000"
@@ -65,6 +71,7 @@ class Past:
     start_ns: int
     step_ns: int
     spent: dict[tuple[int, int], int] = field(default_factory=dict)
+    days: dict[tuple[int, int, int], Counter[str]] = field(default_factory=dict)
     debits: dict[int, int] = field(default_factory=dict)
     revenue: int = 0
 
@@ -133,13 +140,17 @@ class Past:
                 )
                 request, previous = digest(hold + used), chain.head
                 hashed = chain.link(content, request)
-                self.count(account_id, key_id, at_ns // DAY_NS, cost)
+                self.count(account_id, key_id, at_ns // DAY_NS, cost, counts)
                 yield hold, used, (*content, request, previous, hashed)
 
-    def count(self, account_id: int, key_id: int, day: int, cost: int) -> None:
+    def count(
+        self, account_id: int, key_id: int, day: int, cost: int, counts: dict[str, int]
+    ) -> None:
         self.revenue += cost
         self.debits[account_id] = self.debits.get(account_id, 0) + cost
         self.spent[key_id, day] = self.spent.get((key_id, day), 0) + cost
+        sums = self.days.setdefault((account_id, day, key_id), Counter())
+        sums.update(counts, requests=1, cost_nano=cost, paid_nano=cost, buy_nano=cost)
 
     def write_counters(self, connection: apsw.Connection) -> None:
         """What the verbs would have counted."""
@@ -153,6 +164,13 @@ class Past:
         connection.execute(credit, (self.revenue, PAYABLE))
         spent = [(key, day, cost) for (key, day), cost in self.spent.items()]
         connection.executemany("INSERT INTO spending VALUES (?, ?, ?)", spent)
+        connection.executemany(
+            ADD_USAGE_DAY,
+            (
+                (*where, "gpt-4o", *(sums[name] for name in USAGE_DAY_COLUMNS[4:]))
+                for where, sums in self.days.items()
+            ),
+        )
         connection.execute(
             'UPDATE "key" SET spent_nano = (SELECT coalesce(sum(s.spent_nano), 0)'
             ' FROM spending s WHERE s.key_id = "key".id)'

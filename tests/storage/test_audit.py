@@ -164,10 +164,18 @@ WRONGS = [
         "UPDATE usage SET paid_nano = 7, cost_nano = 7 WHERE request_id = 'ada-1'",
         [("I5", "hold ada-1")],
     ),
-    ("DELETE FROM usage WHERE request_id = 'ada-1'", [("I10", "hold ada-1")]),
+    (
+        "DELETE FROM usage WHERE request_id = 'ada-1'",
+        [("I10", "hold ada-1"), ("I12", "account 5")],
+    ),
     (
         "UPDATE usage SET account_id = 6 WHERE request_id = 'ada-0'",
-        [("I10", "hold ada-0"), ("I6", "request ada-0")],
+        [
+            ("I10", "hold ada-0"),
+            ("I6", "request ada-0"),
+            ("I12", "account 5"),
+            ("I12", "account 6"),
+        ],
     ),
     (
         "UPDATE usage SET request_id = 'nobody' WHERE request_id = 'ada-1'",

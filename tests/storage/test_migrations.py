@@ -10,7 +10,7 @@ from storage.audit import audit
 from storage.chain import FIRST
 from storage.errors import DatabaseDamaged
 from storage.job_states import JobState
-from storage.migrations import HISTORY, NAMES, migrate
+from storage.migrations import HISTORY, NAMES, _apply, migrate
 from storage.sqlite import SqliteSnapshot, open_writer
 from tests.storage.runner import PRICE_NANO, Runner
 from tests.storage.teller import PRICE, Caller, Teller
@@ -77,6 +77,18 @@ def connection(path):
     opened.close()
 
 
+def content(connection):
+    """The whole schema and every row."""
+    schema = connection.execute(
+        "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2"
+    ).fetchall()
+    tables = [name for kind, name, _ in schema if kind == "table"]
+    return schema, {
+        name: connection.execute(f'SELECT * FROM "{name}"').fetchall()
+        for name in tables
+    }
+
+
 def test_an_old_ledger_is_proved_after_the_steps(connection):
     assert migrate(connection, 9) == list(NAMES[1:])
     assert audit(SqliteSnapshot(connection)) == []
@@ -122,6 +134,48 @@ def test_a_step_that_fails_leaves_the_old_schema(connection):
     )
     assert columns == 11
     assert connection.execute("PRAGMA foreign_keys").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("number", range(1, len(NAMES)))
+def test_each_step_is_done_whole_or_not_at_all(connection, number):
+    """Its record is the last it writes; without that all before is undone."""
+    for name in NAMES[1:number]:
+        _apply(connection, name, 9)
+    connection.execute(
+        f"CREATE TRIGGER stop BEFORE INSERT ON migration WHEN NEW.name ="
+        f" '{NAMES[number]}' BEGIN SELECT RAISE(ABORT, 'stop'); END"
+    )
+    before = content(connection)
+    with pytest.raises(apsw.ConstraintError, match="stop"):
+        migrate(connection, 9)
+    assert content(connection) == before
+    connection.execute("DROP TRIGGER stop")
+    assert migrate(connection, 9) == list(NAMES[number:])
+    assert audit(SqliteSnapshot(connection)) == []
+
+
+def test_days_have_the_sums_of_old_usage(connection):
+    migrate(connection, 9)
+    days = connection.execute(
+        "SELECT day, requests, failed, cache_read, cost_nano, paid_nano, buy_nano"
+        " FROM usage_day ORDER BY day"
+    ).fetchall()
+    assert days == [(20_000, 2, 1, 300, 300, 300, 0), (20_001, 1, 0, 55, 55, 50, 0)]
+
+
+def test_days_know_the_rare_meters_of_old_usage(connection):
+    other = '{"cache_write_1h":4,"reasoning":3,"image":2,"generation":1,"second":9}'
+    connection.execute(
+        "UPDATE usage SET input = 9, cache_write = 10, output = 20, other = ?"
+        " WHERE request_id = 'c'",
+        (other,),
+    )
+    migrate(connection, 9)
+    days = connection.execute(
+        "SELECT input, cache_write, output, images, videos FROM usage_day"
+        " WHERE day = 20000"
+    ).fetchall()
+    assert days == [(9, 14, 23, 2, 1)]
 
 
 def test_the_gateway_goes_on_with_an_old_ledger(connection, open_ledger, data, path):

@@ -15,15 +15,39 @@ from click.testing import CliRunner
 from config.gateway import LedgerSettings
 from run_proxy import main
 from storage import DATABASE, open_storage
+from storage.acts import Act as Done
+from storage.acts import log_act
 from storage.audit import audit
+from storage.job_states import JobState
 from storage.ledger import Decision, adjust, refund
-from storage.models import Account, Hold, Key, Price, Spending, Transfer, Usage
+from storage.models import (
+    Account,
+    Act,
+    Hold,
+    Job,
+    Key,
+    PaymentEvent,
+    PaymentOrder,
+    PaymentReversal,
+    Price,
+    Spending,
+    Transfer,
+    Usage,
+    UsageDay,
+)
 from storage.postgres.engine import PostgresEngine
 from storage.postgres.snapshot import PostgresSnapshot
 from storage.sqlite import SqliteEngine
 from tests.fakes.clock import FakeClock
+from tests.storage.ordering import Till, back, new_order, paid
+from tests.storage.runner import Runner
 from tests.storage.teller import NANO, PRICE, Teller
 from tests.storage.unguarded import in_file, in_postgres, unguard
+
+
+def columns(*models):
+    return [(model, column) for model in models for column in model._meta.columns]
+
 
 # table -> the row that is changed, and what a finding may call it. A hold and its usage
 # have one digest, so both are called by the request's id.
@@ -35,12 +59,21 @@ ROWS = {
     Price: (f"id = '{PRICE.id}'", ("price ", "usage ")),
     Key: ("id = 1", ("key 1", "key 101", "hold r1")),
     Spending: ("key_id = 1", ("key 1", "key 101")),
+    UsageDay: ("key_id = 1", ("key 1", "key 101", "account 5", "account -2")),
+    Job: ("id = 'video_1'", ("job video_1",)),
+    PaymentOrder: ("id = 'order_1'", ("order order_1", "transfer 9")),
+    PaymentReversal: ("id = 're_1'", ()),
+    PaymentEvent: ("id = 'evt_1'", ()),
+    Act: ("what = 'key_created'", ()),
 }
-TRANSFERS = 8
+TRANSFERS = 11
 SETTING = "it decides about requests to come, and whoever it belongs to may change it"
 IDENTITY = "it says who asks, which is not money; without the secret it cannot be made"
 WINDOW = "it counts within a minute and is overwritten by the next one"
 STAMP = "it tells when the row was made, and nothing is computed from it"
+TALLY = "it tells people how much they used; no money is computed from it"
+TOLD = "it is what a user asked or a provider told; what was paid is in transfers"
+LOG = "it tells what happened; the schema refuses to change it, and nothing else does"
 
 UNPROVED = {
     (Account, "status"): SETTING,
@@ -63,6 +96,54 @@ UNPROVED = {
     (Key, "limit_nano"): SETTING,
     (Key, "limit_day_nano"): SETTING,
     (Key, "limit_month_nano"): SETTING,
+    (Key, "expires_ns"): SETTING,
+    (Key, "models"): SETTING,
+    (Key, "cidrs"): SETTING,
+    **dict.fromkeys(
+        [
+            (UsageDay, column)
+            for column in (
+                *("model", "input", "cache_read", "cache_write", "output"),
+                # Not less than was paid, though.
+                *("images", "videos", "cost_nano"),
+            )
+        ],
+        TALLY,
+    ),
+    **dict.fromkeys(
+        [
+            (Job, column)
+            for column in (
+                *("id", "version", "ask", "leg", "provider", "upstream_model"),
+                *("credential", "task", "progress", "upstream_state", "polls"),
+                *("faults", "next_ns", "deadline_ns", "boot_id", "trail", "media"),
+                *("address", "error_code", "error_message", "error_status"),
+            )
+        ],
+        TOLD,
+    ),
+    # That there is one if the job has ended is proved.
+    (Job, "ended_ns"): STAMP,
+    (Job, "created_ns"): STAMP,
+    (Job, "submitted_ns"): STAMP,
+    (Job, "deleted_ns"): STAMP,
+    (Job, "cancel_ns"): STAMP,
+    (PaymentOrder, "name"): TOLD,
+    (PaymentOrder, "created_ns"): STAMP,
+    (PaymentOrder, "ended_ns"): STAMP,
+    **dict.fromkeys(
+        [
+            (PaymentOrder, column)
+            for column in (
+                *("currency", "minor", "payment_id", "reversals"),
+                # Not less than was taken of the user, by a check of the schema.
+                "reversed_nano",
+            )
+        ],
+        TOLD,
+    ),
+    **dict.fromkeys(columns(PaymentReversal, PaymentEvent), TOLD),
+    **dict.fromkeys(columns(Act), LOG),
 }
 
 # A request that moved no money is in no transfer, so no chain vouches for what is told
@@ -80,7 +161,8 @@ OPEN = ("account_id", "key_id", "amount_nano", "state")
 
 
 def live(storage):
-    """r1 charged, r2 voided, r3 charged late, r4 waiting."""
+    """r1 charged, r2 voided, r3 charged late, r4 waiting; an order that was paid and
+    of which a part went back, a job that was made, and an act."""
     teller = Teller(storage)
     caller = teller.caller(NANO)
     for number in range(1, 5):
@@ -91,6 +173,12 @@ def live(storage):
     teller.settle("r3", 7)
     teller.do(refund, "usage:r1", 3, Decision("1", "why", "who"))
     teller.do(adjust, caller.account_id, -2 * NANO, Decision("2", "why", "who"))
+    till = Till(teller)
+    till.place(new_order(caller))
+    till.hear(paid())
+    till.hear(back(400))
+    Runner(teller).at(JobState.COMPLETED, caller, amount_nano=NANO)
+    teller.do(log_act, Done("key_created", caller.user_id, caller.user_id, "tk"))
     storage.close()
 
 
@@ -187,10 +275,6 @@ def change(model, column, where, zero):
     return f'UPDATE "{model._meta.table_name}" SET {name} = {other} WHERE {where}'
 
 
-def columns(*models):
-    return [(model, column) for model in models for column in model._meta.columns]
-
-
 def named(pair):
     return f"{pair[0].__name__}.{pair[1]}" if isinstance(pair, tuple) else None
 
@@ -250,7 +334,7 @@ def test_of_an_open_one_it_is_proved_what_it_holds(books, pair):
 @pytest.mark.parametrize("pair", columns(Transfer), ids=named)
 @pytest.mark.parametrize("seq", range(1, TRANSFERS + 1))
 def test_every_kind_of_transfer_is_proved(books, pair, seq):
-    """Welcome, charge, late and refund, adjustment, and the shortfalls."""
+    """Welcome, charge, late and refund, adjustment, the shortfalls, and an order."""
     model, column = pair
     books.corrupt(change(model, column, f"seq = {seq}", books.zero))
     names = (f"transfer {seq} ", f"transfer {seq + 100} ")
@@ -272,6 +356,8 @@ def test_every_kind_of_transfer_is_proved(books, pair, seq):
         ("account", "id = 2"),
         ("price", "id IS NOT NULL"),
         ("spending", "key_id = 1"),
+        ("usage_day", "key_id = 1"),
+        ("payment_order", "id = 'order_1'"),
         ('"key"', "id = 1"),
     ],
 )

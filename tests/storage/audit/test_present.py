@@ -56,7 +56,18 @@ WRONGS = [
     ("UPDATE key SET open_holds = 2", {"I3 key"}),
     ("UPDATE key SET pending_nano = 2", {"I3 key"}),
     ("UPDATE key SET spent_nano = 6", {"I3 key"}),
-    ("UPDATE spending SET spent_nano = 6", {"I3 key"}),
+    ("UPDATE spending SET spent_nano = 6", {"I3 key", "I12 key"}),
+    ("UPDATE usage_day SET cost_nano = 6, paid_nano = 6", {"I12 key"}),
+    ("UPDATE usage_day SET paid_nano = 6", {"I12 key"}),
+    ("UPDATE usage_day SET cost_nano = 4", {"I12 key"}),
+    ("UPDATE usage_day SET day = day + 1", {"I12 key"}),
+    ("UPDATE usage_day SET account_id = 1", {"I12 account", "I12 key"}),
+    ("UPDATE usage_day SET key_id = 9", {"I12 key"}),
+    ("UPDATE usage_day SET buy_nano = 6", {"I12 account"}),
+    ("UPDATE usage_day SET requests = 3", {"I12 account"}),
+    ("UPDATE usage_day SET failed = 2", {"I12 key"}),
+    ("UPDATE usage_day SET failed = -1", {"I12 key"}),
+    ("DELETE FROM usage_day", {"I12 account", "I12 key"}),
     (
         "UPDATE account SET credits_posted = debits_posted WHERE id = 5",
         {"I1 account", "I2 account", "I4 account"},
@@ -87,6 +98,14 @@ WRONGS = [
 def test_what_was_changed_is_named(storage, corrupt, statement, rows):
     corrupt(statement)
     assert found_in(storage) == rows
+
+
+def test_requests_of_days_are_counted_with_the_whole_only(storage, corrupt):
+    ((hashed,),) = Teller(storage).sql("SELECT hash FROM transfer WHERE seq = 2")
+    corrupt("UPDATE usage_day SET requests = 3")
+    assert found_in(storage, Checkpoint(2, 0, hashed, {})) == set()
+    corrupt("UPDATE usage_day SET paid_nano = 1")
+    assert found_in(storage, Checkpoint(2, 0, hashed, {})) == {"I12 key"}
 
 
 def test_the_transfer_of_a_checkpoint_has_its_hash(storage):
