@@ -13,7 +13,7 @@ from tests.storage.teller import NANO, REFUSED, Teller
 
 
 @pytest.fixture
-def storage(open_ledger):
+def storage(prepared, open_ledger):
     """Not proved afterwards: these tests break it."""
     return open_ledger()
 

@@ -15,7 +15,7 @@ from tests.storage.teller import NANO, Teller
 
 
 @pytest.fixture
-def storage(open_ledger):
+def storage(prepared, open_ledger):
     """A ledger that these tests may break: a welcome and three charges."""
     storage = open_ledger()
     teller = Teller(storage)

@@ -14,7 +14,7 @@ CODE = "00000-00000-00000-00000"
 
 
 @pytest.fixture
-def storage(open_ledger):
+def storage(prepared, open_ledger):
     """Not proved afterwards: these tests break it."""
     storage = open_ledger()
     teller = Teller(storage)
