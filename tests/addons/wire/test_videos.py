@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from addons.wire.errors import BadForm, BadJson, BadParameter
@@ -277,6 +277,8 @@ def test_a_size_that_a_model_does_not_make_is_refused(size: str) -> None:
     assert caught.value.param == "size"
 
 
+# It is quick, but not on a machine that has much else to do.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(
