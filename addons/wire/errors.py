@@ -503,7 +503,7 @@ class MediaDown(Unavailable):
 
 class LedgerDown(Unavailable):
     code = "ledger_unavailable"
-    retry_after = 1
+    retry_after: int | None = 1
     text = "The ledger cannot be written, so nothing is admitted."
 
 
