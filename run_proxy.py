@@ -257,7 +257,7 @@ def supervise(
 
         async def run() -> None:
             supervisor = Supervisor(
-                command, brief.dump(), count, shared, partial(bury, metrics)
+                command, brief.dump(), count, shared, bury=partial(bury, metrics)
             )
             obey_signals(supervisor.stop)
             await supervisor.run(lambda: click.echo(greeting, nl=False))

@@ -88,8 +88,8 @@ class Supervisor:
         brief: bytes,
         count: int,
         inherited: Sequence[int] = (),
-        bury: Callable[[int], None] = lambda number: None,
         patience: Patience = Patience(),
+        bury: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.command = command
         self.brief = brief

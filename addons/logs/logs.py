@@ -41,8 +41,12 @@ class Logs:
         if not logger.isEnabledFor(logging.INFO):
             return
         now_ns = self.clock.monotonic_ns()
-        fields = fields_of(flow, exchange, now_ns)
-        logger.info("request", extra={FIELDS: fields})
+        # Made here, because `logger.info` would look for the line of this call.
+        record = logging.LogRecord(
+            logger.name, logging.INFO, __file__, 0, "request", None, None
+        )
+        setattr(record, FIELDS, fields_of(flow, exchange, now_ns))
+        logger.handle(record)
 
 
 def fields_of(flow: HTTPFlow, exchange: Exchange, now_ns: int) -> dict[str, Any]:
@@ -132,6 +136,8 @@ def set_up(settings: LogSettings, stream: TextIO, worker: int | None = None) -> 
     root = logging.getLogger()
     if root.handlers:
         return
+    # Nobody is told these, and each record would look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     outlet = Outlet(stream)
     outlet.setFormatter(format_of(settings, worker))
     root.addHandler(outlet)

@@ -56,6 +56,9 @@ class Client:
             self.reader, self.writer, gateway_options(), mode, hooks, SMALL, render
         )
 
+    def leave(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        self.left.append(exchange)
+
     async def release(self, exchange: Exchange) -> None:
         """Nothing is held here."""
 
