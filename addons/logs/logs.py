@@ -97,7 +97,7 @@ def charge_fields(exchange: Exchange, charge: Charge) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "end": end_of(exchange, charge),
         "evidence": record.evidence,
-        "used": dict(record.quantities),
+        "used": {meter: n for meter, n in record.quantities.items() if n},
         "cost": dollars(charge.cost_nano),
         "paid": dollars(exchange.paid_nano or 0),
         "bought": dollars(charge.buy_nano),
