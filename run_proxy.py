@@ -8,12 +8,14 @@ own that starts here again, as the command `worker`.
 """
 
 import asyncio
-import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import click
@@ -29,6 +31,8 @@ from addons.gateway.instance import reserve
 from addons.gateway.master import Master
 from addons.gateway.supervisor import Supervisor, WorkersFailed
 from addons.holds import Holds
+from addons.logs.logs import set_up
+from addons.metrics.registry import bury, share
 from addons.rendering import Render
 from addons.routing import routes_of
 from config import ConfigError, Settings, load
@@ -54,8 +58,8 @@ from storage.locks import FileLock
 
 # Without being told how many; each has memory and a share of the disk's time.
 WORKERS_AUTO = 8
-LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-LOG_OF_WORKER = "%(asctime)s worker {number} %(levelname)s %(name)s: %(message)s"
+# What the workers of one gateway count, in a folder that goes with it.
+METRICS = "autolist-metrics-"
 HELLO = """\
 AutoList Token is serving.
   address    {address}
@@ -143,9 +147,9 @@ def serve(
     demo: bool,
 ) -> None:
     """Run the gateway until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING, format=LOG)
     try:
         settings = load(config_dir, os.environ).with_overrides(host, port, workers)
+        set_up(settings.log, sys.stderr)
         routes = routes_of(settings, demo)
         storage = open_storage(
             data,
@@ -181,9 +185,12 @@ def worker(number: int, report: int) -> None:
         lifeline = Lifeline(sys.stdin.buffer, report)
     except (ValueError, OSError) as error:
         raise Refused(str(error)) from error
-    logging.basicConfig(
-        level=logging.WARNING, format=LOG_OF_WORKER.format(number=number)
-    )
+    set_up(lifeline.brief.settings.log, sys.stderr, number)
+    try:
+        # Before anything is counted.
+        share(lifeline.brief.metrics, number)
+    except OSError as error:
+        fail(lifeline, f"no room for metrics: {error}")
     try:
         work(lifeline)
     except (UnknownDialect, StorageError) as error:
@@ -237,17 +244,21 @@ def supervise(
     settings: Settings, storage: Storage, data: Path, demo: bool, count: int
 ) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
-    with reserve(settings.listen) as reserved:
+    with ExitStack() as stack:
+        reserved = stack.enter_context(reserve(settings.listen))
+        metrics = Path(stack.enter_context(TemporaryDirectory(prefix=METRICS)))
         settings = settings.with_overrides(port=reserved.getsockname()[1])
         greeting = hello(settings, storage, data, demo, settings.listen.port)
         lock = storage.hand_over()
         descriptor = lock.fileno() if lock is not None else None
         shared = [descriptor] if descriptor is not None else []
-        brief = Brief(settings, data, demo, descriptor)
+        brief = Brief(settings, data, demo, descriptor, metrics)
         command = [sys.executable, str(Path(__file__).resolve()), "worker"]
 
         async def run() -> None:
-            supervisor = Supervisor(command, brief.dump(), count, shared)
+            supervisor = Supervisor(
+                command, brief.dump(), count, shared, bury=partial(bury, metrics)
+            )
             obey_signals(supervisor.stop)
             await supervisor.run(lambda: click.echo(greeting, nl=False))
 
@@ -279,7 +290,9 @@ def work(lifeline: Lifeline) -> None:
         lifeline.tell(READY)
 
     async def run() -> None:
-        master = make_master(settings, storage, routes, data, brief.demo, shared=True)
+        master = make_master(
+            settings, storage, routes, data, brief.demo, shared=brief.metrics
+        )
         obey_signals(master.stop)
         loop = asyncio.get_running_loop()
         lifeline.watch(loop, lambda: None if master.stops else master.stop())
@@ -298,15 +311,18 @@ def make_master(
     routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
-    shared: bool = False,
+    shared: Path | None = None,
 ) -> Master:
-    """All parts of a serving process; its port is its own, or `shared` with others."""
+    """All parts of a serving process; its port is its own, or that of all who share
+    the folder of metrics."""
     catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
     app = create_app(storage, settings, demo=demo, models=catalogue.listing)
-    chain = addons.chain(settings, storage, routes, app)
+    chain = addons.chain(settings, storage, routes, app, shared)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)
-    return Master(settings.listen, data, chain, holds.release, render, shared)
+    return Master(
+        settings.listen, data, chain, holds.release, render, shared is not None
+    )
 
 
 def obey_signals(stop: Callable[[], None]) -> None:

@@ -4,8 +4,9 @@
 Exchange what the ones before it put there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
 from addons.admission import Admission
 from addons.asking import Asking
@@ -27,7 +28,13 @@ from addons.keys import Keys
 from addons.library import Library
 from addons.limits import Limits
 from addons.media import Media
+from addons.logs.logs import Logs
+from addons.logs.outlet import lines_dropped
 from addons.metering import Metering
+from addons.metrics.gauges import Gauges, Sources
+from addons.metrics.metrics import Metrics
+from addons.metrics.registry import Registry
+from addons.metrics.tally import Tally
 from addons.pictures import Pictures
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
@@ -52,9 +59,13 @@ def chain(
     storage: Storage,
     routes: Mapping[str, tuple[Leg, ...]],
     app: WsgiApp,
+    shared: Path | None = None,
 ) -> tuple[object, ...]:
-    """The addons in the order a request meets them."""
+    """The addons in the order a request meets them. `shared` is where the workers of
+    one gateway add up their metrics."""
     clock = storage.clock
+    registry = Registry(shared)
+    tally = storage.writer.watcher = Tally(registry, clock)
     catalogue = Catalogue(settings.models, routes, settings.prices, clock)
     admission = Admission(settings.listen, clock, storage.ids)
     media = MediaStore(
@@ -74,7 +85,16 @@ def chain(
     )
     studios = studios_of(settings.providers)
     routing = Routing(routes)
-    jobs = jobs_of(settings, storage, media, routing)
+    jobs = jobs_of(settings, storage, media, routing, tally)
+    upstream = Upstream(settings.providers, clock, retries=settings.retries)
+    sources = Sources(
+        lambda: len(admission.live),
+        upstream.streams,
+        partial(candidates, routes, upstream),
+        storage.writer.statistics,
+        storage.reader.holds_open,
+        lines_dropped,
+    )
     return (
         admission,  # is this a request at all, and is there room
         Keys(storage.directory, clock),  # who is asking
@@ -113,6 +133,8 @@ def chain(
         holds,  # can they pay the worst case: reserve it, unless it ran before
         routing,  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
+        # what there is to measure, for who may see it
+        Metrics(registry, tally, Gauges(registry, sources), settings.metrics.token),
         # everything for people
         Portal(
             app,
@@ -120,7 +142,7 @@ def chain(
             partial(trouble, admission, storage, auditing),
         ),
         # how it gets there, and back
-        Upstream(settings.providers, clock, retries=settings.retries),
+        upstream,
         # what was made, as it is shown
         Pictures(media, settings.listen.public_url),
         Metering(settings.policies, clock),  # what was used, what it costs
@@ -128,11 +150,25 @@ def chain(
         jobs,  # what is made for nobody who waits
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
+        Logs(clock),  # what became of each request
     )
 
 
+def candidates(
+    routes: Mapping[str, tuple[Leg, ...]], upstream: Upstream
+) -> Iterator[tuple[Leg, bool]]:
+    """Every leg there is, and whether it is tried in its turn."""
+    for legs in routes.values():
+        for leg in legs:
+            yield leg, not upstream.is_aside(leg)
+
+
 def jobs_of(
-    settings: Settings, storage: Storage, media: MediaStore, routing: Routing
+    settings: Settings,
+    storage: Storage,
+    media: MediaStore,
+    routing: Routing,
+    tally: Tally,
 ) -> Jobs:
     """What makes videos, with all that it needs to."""
     work = Work(
@@ -141,6 +177,7 @@ def jobs_of(
         Calls(),
         storage.clock,
         Pace(),
+        told=tally.job,
     )
     terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)
     return Jobs(

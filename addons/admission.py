@@ -25,8 +25,8 @@ from config.settings import Listen
 from storage.clock import Clock
 from storage.ids import Ids
 
-# Still answered while draining, so that a balancer sees why.
-ALWAYS = (Kind.HEALTH, Kind.READY)
+# Still answered while draining, so that a balancer sees why, and a monitor how long.
+ALWAYS = (Kind.HEALTH, Kind.READY, Kind.METRICS)
 
 
 class Admission:

@@ -35,6 +35,7 @@ class Kind(Enum):
     MEDIA = "media"
     HEALTH = "health"
     READY = "ready"
+    METRICS = "metrics"
     WEB = "web"
     PREFLIGHT = "preflight"
     NOTHING = "nothing"
@@ -94,6 +95,7 @@ RECEIPT = Endpoint(Kind.RECEIPT, api=True, keyed=True, methods=("GET", "HEAD"))
 MEDIA = Endpoint(Kind.MEDIA, api=True, methods=("GET", "HEAD"))
 HEALTH = Endpoint(Kind.HEALTH, api=False, methods=("GET", "HEAD"))
 READY = Endpoint(Kind.READY, api=False, methods=("GET", "HEAD"))
+METRICS = Endpoint(Kind.METRICS, api=False, methods=("GET", "HEAD"))
 WEB = Endpoint(Kind.WEB, api=False)
 UNKNOWN_API = Endpoint(Kind.NOTHING, api=True)
 PREFLIGHT = Endpoint(Kind.PREFLIGHT, api=True)
@@ -114,6 +116,7 @@ TABLE: Mapping[str, Endpoint] = MappingProxyType(
         "/api/v1/generation": GENERATION,
         "/healthz": HEALTH,
         "/readyz": READY,
+        "/metrics": METRICS,
     }
 )
 # What else there is at an address, for other methods than its own.

@@ -26,6 +26,7 @@ from config.values import (
     record,
     size,
     text,
+    token,
     whole,
 )
 
@@ -237,6 +238,35 @@ VIDEOS: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Who may read the metrics: whoever has the token; without one, this machine."""
+
+    token: str = field(default="", repr=False)
+
+
+METRICS: Table = {"token": ("token", token)}
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is logged to standard error, and in which form.
+
+    `requests` says whether each request is, whatever the level.
+    """
+
+    format: Literal["json", "text"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    requests: Literal["on", "off"] = "on"
+
+
+LOG: Table = {
+    "format": ("format", choice("json", "text")),
+    "level": ("level", choice("debug", "info", "warning", "error")),
+    "requests": ("requests", choice("on", "off")),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
@@ -250,6 +280,8 @@ class Gateway:
     media: MediaSettings = field(default_factory=MediaSettings)
     videos: VideoSettings = field(default_factory=VideoSettings)
     payments: Payments = field(default_factory=Payments)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 GATEWAY: Table = {
@@ -263,6 +295,8 @@ GATEWAY: Table = {
     "media": ("media", record(MediaSettings, MEDIA)),
     "videos": ("videos", record(VideoSettings, VIDEOS)),
     "payments": ("payments", record(Payments, PAYMENTS)),
+    "metrics": ("metrics", record(MetricsSettings, METRICS)),
+    "log": ("log", record(LogSettings, LOG)),
 }
 
 _gateway = record(Gateway, GATEWAY)

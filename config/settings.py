@@ -15,7 +15,9 @@ from config.gateway import (
     LedgerSettings,
     Limits,
     Listen,
+    LogSettings,
     MediaSettings,
+    MetricsSettings,
     Policies,
     Retries,
     VideoSettings,
@@ -46,7 +48,9 @@ __all__ = [
     "LedgerSettings",
     "Limits",
     "Listen",
+    "LogSettings",
     "MediaSettings",
+    "MetricsSettings",
     "Model",
     "Payments",
     "Policies",
@@ -79,6 +83,8 @@ class Settings:
     retries: Retries = field(default_factory=Retries)
     storage: str = field(default="", repr=False)
     payments: Payments = field(default_factory=Payments)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
 
     def with_overrides(
         self,
@@ -115,6 +121,8 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         retries=gateway.retries,
         storage=gateway.storage,
         payments=gateway.payments,
+        metrics=gateway.metrics,
+        log=gateway.log,
     )
 
 

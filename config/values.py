@@ -43,6 +43,7 @@ _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
 _DATABASE = re.compile(r"(?:postgresql://[!-~]+)?")
 _ADDRESS = re.compile(r"https?://[!-~]+")
+_TOKEN = re.compile(r"(?:[!-~]{16,256})?")
 
 
 def text(node: Node) -> str:
@@ -63,6 +64,18 @@ def database(node: Node) -> str:
     except ConfigError:
         value = " "
     if not _is_text(node) or not _DATABASE.fullmatch(value):
+        raise ConfigError(node.file, node.line, node.key, "", what)
+    return value
+
+
+def token(node: Node) -> str:
+    """A secret that somebody must send, or nothing. A complaint shows nothing of it."""
+    what = "nothing, or 16 to 256 printable ASCII characters without blanks"
+    try:
+        value = " " if node.empty else node.text(what)
+    except ConfigError:
+        value = " "
+    if not _TOKEN.fullmatch(value):
         raise ConfigError(node.file, node.line, node.key, "", what)
     return value
 

@@ -49,6 +49,9 @@ _OPEN_HOLDS = """
     SELECT id, account_id, key_id, model, amount_nano, boot_id, opened_ns
     FROM hold WHERE state = 'open' ORDER BY id
 """
+_HOLDS_OPEN = """
+    SELECT count(*), coalesce(sum(amount_nano), 0) FROM hold WHERE state = 'open'
+"""
 _REVISION = "SELECT number FROM revision"
 _USAGE = ", ".join(f"u.{name}" for name in Usage._meta.columns)
 _RECEIPT = f"""
@@ -184,6 +187,14 @@ class OpenHold:
     amount_nano: int
     boot_id: str
     opened_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldsOpen:
+    """What is held for all requests and jobs that run."""
+
+    count: int
+    amount_nano: int
 
 
 class Reader:
@@ -345,6 +356,11 @@ class Reader:
             _PROBLEMS if problems else _EVENTS, (before_ns, order_id, _bounded(limit))
         )
         return [PaymentEvent(*row) for row in rows]
+
+    def holds_open(self) -> HoldsOpen:
+        """The sums of `open_holds`, of however many there are."""
+        ((count, amount_nano),) = self._rows(_HOLDS_OPEN)
+        return HoldsOpen(count, amount_nano)
 
     def open_holds(self) -> list[OpenHold]:
         """What runs now, or waits for recovery; as many as flows and jobs may be."""

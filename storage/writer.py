@@ -30,7 +30,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Concatenate
+from typing import Any, Concatenate, Protocol
 
 from config.gateway import LedgerSettings
 from storage.clock import Clock
@@ -62,6 +62,14 @@ class WriterStatistics:
     checkpoints: int
     wal_pages: int
     healthy: bool
+
+
+class Watcher(Protocol):
+    """Told of each batch, by the writer's thread: it must be quick."""
+
+    def committed(self, operations: int, commit_ns: int) -> None: ...
+
+    def failed(self) -> None: ...
 
 
 class _Job:
@@ -101,6 +109,7 @@ class Writer:
         self._ids = ids
         self._boot_id = boot_id
         self._on_keys_changed = on_keys_changed
+        self.watcher: Watcher | None = None
         self._connection: Connection | None = None
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition(threading.Lock())
@@ -112,6 +121,7 @@ class Writer:
         self._repeats = 0
         self._healthy = True
         self._commit_ns = 0
+        self._last_commit_ns = 0
         self._thread = threading.Thread(
             target=self._serve, name="ledger-writer", daemon=True
         )
@@ -220,6 +230,20 @@ class Writer:
         if changed:
             self._tell_keys_changed()
         _answer(jobs)
+        self._tell_watcher(len(jobs))
+
+    def _tell_watcher(self, operations: int | None) -> None:
+        """None are the operations of a batch that failed."""
+        watcher = self.watcher
+        if watcher is None:
+            return
+        try:
+            if operations is None:
+                watcher.failed()
+            else:
+                watcher.committed(operations, self._last_commit_ns)
+        except Exception:
+            log.exception("a batch was not looked at")
 
     def _tell_keys_changed(self) -> None:
         """Before the answers: who revoked a key may rely on it from then on."""
@@ -251,7 +275,8 @@ class Writer:
             connection.sql(PROBE, (self._boot_id,))
         started_ns = self._clock.monotonic_ns()
         connection.commit()
-        self._commit_ns += self._clock.monotonic_ns() - started_ns
+        self._last_commit_ns = self._clock.monotonic_ns() - started_ns
+        self._commit_ns += self._last_commit_ns
 
     def _run_together(self, connection: Connection, jobs: list[_Job]) -> bool:
         db = Ledgerbase(connection, self._clock, self._ids, self._boot_id)
@@ -293,6 +318,7 @@ class Writer:
             job.error = LedgerUnavailable(f"the ledger cannot write: {text}")
             job.error.__cause__ = error
         _answer(jobs)
+        self._tell_watcher(None)
 
     def _leave_transaction(self, error: BaseException) -> None:
         connection = self._connection

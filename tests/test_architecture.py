@@ -28,6 +28,7 @@ SHARED = frozenset(
         "addons.catalogue",
         "addons.counting",
         "addons.dialects",
+        "addons.endings",
         "addons.estimate",
         "addons.files",
         "addons.films",
@@ -127,6 +128,17 @@ TABLE = (
         | SHARED
         | {"addons.upstream", "addons.gateway", "storage", "config"},
         frozenset({"aiohttp", "mitmproxy", "orjson"}),
+    ),
+    # What counts requests and what logs them: each an addon with what it is made of.
+    Package(
+        "addons.metrics",
+        PROVIDERS | VOCABULARY | SHARED | {"addons.metrics", "config", "storage"},
+        frozenset({"mitmproxy", "prometheus_client"}),
+    ),
+    Package(
+        "addons.logs",
+        PROVIDERS | VOCABULARY | SHARED | {"addons.logs", "config", "storage"},
+        frozenset({"mitmproxy", "orjson"}),
     ),
     # What the addon that runs jobs is made of.
     Package(

@@ -92,9 +92,14 @@ class Storing:
             self.work.clock.wall_ns(),
             self.terms.answer(job, address),
         )
-        return await self.work.book.write(
+        completed = await self.work.book.write(
             jobs.complete, job, name, address, settlement
         )
+        if completed is not None:
+            # All of it was held, so all of it is paid.
+            cost_nano = settlement.cost_nano
+            self.work.told(settlement.record, cost_nano, cost_nano, settlement.buy_nano)
+        return completed
 
     async def later(self, job: Job, error: Exception) -> Job | None:
         """The file is not here yet: try again after a while, if there is time."""

@@ -22,14 +22,22 @@ from addons.wire.videos import VideoAsk, order_of
 from storage import jobs
 from storage.clock import Clock
 from storage.jobs import Job, JobError, JobState
+from storage.ledger import UsageRecord
 from storage.trail import AttemptRecord, attempts_of
 
 logger = logging.getLogger(__name__)
 
+type Told = Callable[[UsageRecord, int, int, int], None]
 type Read = Callable[[int, Mapping[str, str], bytes], Polled]
 
 # Of what is known of a task, the states in which it is not over.
 LIVE: Mapping[str, Live] = {"queued": "queued", "running": "running"}
+
+
+def nobody(
+    record: UsageRecord, cost_nano: int, paid_nano: int, buy_nano: int
+) -> None:
+    """Is told of a job's end, and does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,8 @@ class Work:
 
     In `taking` are the queued jobs that are about to be taken, as long as the ledger
     does not have that; in `pledged` those that must not be left now, because a provider
-    is being asked to begin them.
+    is being asked to begin them. `told` of each job's end is who counts them: what it
+    cost, what was paid for it, and what it costs us.
     """
 
     book: Book
@@ -56,6 +65,7 @@ class Work:
     pace: Pace
     taking: set[str] = field(default_factory=set)
     pledged: set[str] = field(default_factory=set)
+    told: Told = nobody
 
     async def fail(
         self,
@@ -65,7 +75,10 @@ class Work:
         cancelled: bool = False,
     ) -> Job | None:
         record = failure_of(job, error, trail, self.clock.wall_ns())
-        return await self.book.write(jobs.fail, job, error, record, cancelled)
+        failed = await self.book.write(jobs.fail, job, error, record, cancelled)
+        if failed is not None:
+            self.told(record, 0, 0, 0)
+        return failed
 
     def next_look_ns(self, filming: Filming) -> int:
         """After the provider's own interval."""

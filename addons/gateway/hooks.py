@@ -40,7 +40,7 @@ class Hooks:
         self,
         chain: Sequence[object],
         release: Release,
-        leave: Callable[[Exchange], None],
+        leave: Callable[[HTTPFlow, Exchange], None],
         render: Render,
     ) -> None:
         self.table = table_of(chain)
@@ -72,7 +72,7 @@ class Hooks:
             self.show_refusal(name, flow)
             exchange = Exchange.find(flow)
             if exchange is not None and name in LAST:
-                self.leave(exchange)
+                self.leave(flow, exchange)
 
     async def run_call(self, handlers: Sequence[Handler], call: Call) -> None:
         try:

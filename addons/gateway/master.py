@@ -13,9 +13,11 @@ from typing import Protocol, runtime_checkable
 
 from mitmproxy import master, options
 from mitmproxy.addons import core, proxyserver
+from mitmproxy.http import HTTPFlow
 from mitmproxy.utils import asyncio_utils
 
 from addons.admission import Admission
+from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks, Release, Render
 from addons.gateway.instance import Instance
 from config.settings import Listen
@@ -31,6 +33,13 @@ class Sender(Protocol):
     """An addon whose answers take long, and can be ended early."""
 
     def cut_all(self) -> None: ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """An addon that looks at each request when it is over, however it ended."""
+
+    def left(self, flow: HTTPFlow, exchange: Exchange) -> None: ...
 
 
 class Master(master.Master):
@@ -49,10 +58,11 @@ class Master(master.Master):
         self.listen = listen
         self.admission = one_of(chain, Admission)
         self.senders = [addon for addon in chain if isinstance(addon, Sender)]
+        self.watchers = [addon for addon in chain if isinstance(addon, Watcher)]
         server = ProxyOptions()
         self.addons.add(core.Core(), server, *chain)
         self.options.update(**PROXY_OPTIONS)
-        self.hooks = Hooks(chain, release, self.admission.leave, render)
+        self.hooks = Hooks(chain, release, self.leave, render)
         self.instance = Instance(
             server, self.options, self.hooks, listen, render, reuse_port
         )
@@ -76,6 +86,16 @@ class Master(master.Master):
                 await self.drain()
             finally:
                 await self.done()
+
+    def leave(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        """A request is over: its answer and its charge are final."""
+        self.admission.leave(exchange)
+        for watcher in self.watchers:
+            try:
+                watcher.left(flow, exchange)
+            except Exception:
+                # Who only watches must not harm what is watched.
+                logger.exception("%s was not looked at", exchange.id)
 
     def stop(self) -> None:
         """The first call drains; a second one cuts what still runs."""

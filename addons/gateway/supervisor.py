@@ -78,7 +78,8 @@ class Supervisor:
     """Keeps `count` workers running until it is told to stop.
 
     Each is the command with two more arguments: its number, and the descriptor of the
-    pipe that it reports to. It finds the brief on its standard input.
+    pipe that it reports to. It finds the brief on its standard input. `bury` is called
+    with the number of each that has ended, before another takes its place.
     """
 
     def __init__(
@@ -88,11 +89,13 @@ class Supervisor:
         count: int,
         inherited: Sequence[int] = (),
         patience: Patience = Patience(),
+        bury: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.command = command
         self.brief = brief
         self.count = count
         self.inherited = inherited
+        self.bury = bury
         self.patience = patience
         self.workers: dict[int, Process] = {}
         self.served: set[int] = set()
@@ -167,6 +170,7 @@ class Supervisor:
         if answer == READY:
             self.note(number)
         code = await worker.wait()
+        self.bury(number)
         return Life(answer, code, loop.time() - started)
 
     async def answer(self, worker: Process, report: BinaryIO) -> bytes:

@@ -39,7 +39,11 @@ class Aside:
         """The legs as they are to be tried."""
         if not self.until:
             return list(legs)
-        return sorted(legs, key=lambda leg: self.until.get(leg.name, 0) > now_seconds)
+        return sorted(legs, key=lambda leg: self.holds(leg, now_seconds))
+
+    def holds(self, leg: Named, now_seconds: float) -> bool:
+        """Whether a leg is tried after all others now."""
+        return self.until.get(leg.name, 0) > now_seconds
 
     def failed(self, leg: Named, error: ApiError, now_seconds: float) -> None:
         if isinstance(error, LASTING):

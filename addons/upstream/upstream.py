@@ -133,6 +133,14 @@ class Upstream:
             if call.task is not None:
                 call.task.cancel("draining")
 
+    def streams(self) -> int:
+        """How many streamed answers have begun and not ended."""
+        return sum(call.began for call in self.calls)
+
+    def is_aside(self, leg: Leg) -> bool:
+        """Whether a leg is tried after all others now."""
+        return self.aside.holds(leg, asyncio.get_running_loop().time())
+
     async def upstream_exchange(self, call: Call) -> None:
         """Serve one call to its end, whatever happens on the way."""
         if call.ended:

@@ -32,6 +32,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "holds",
         "routing",
         "media",
+        "metrics",
         "portal",
         "upstream",
         "pictures",
@@ -40,13 +41,14 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "jobs",
         "recovering",
         "auditing",
+        "logs",
     ]
 
 
 async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(
     storage,
 ) -> None:
-    admission, *_, auditing = addons.chain(load(CONFIG, {}), storage, {}, app)
+    admission, *_, auditing, _ = addons.chain(load(CONFIG, {}), storage, {}, app)
     assert await addons.trouble(admission, storage, auditing) is None
     other = apsw.Connection(str(storage.engine.path))
     other.execute("BEGIN IMMEDIATE")
@@ -61,7 +63,7 @@ async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(
 
 
 async def test_a_ledger_that_does_not_add_up_admits_nothing(storage) -> None:
-    admission, *_, auditing = addons.chain(load(CONFIG, {}), storage, {}, app)
+    admission, *_, auditing, _ = addons.chain(load(CONFIG, {}), storage, {}, app)
     auditing.broken = "I6 transfer 3: its hash is not that of its content"
     trouble = await addons.trouble(admission, storage, auditing)
     assert trouble == f"ledger_unavailable: {auditing.broken}"

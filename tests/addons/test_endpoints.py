@@ -58,6 +58,8 @@ POSTED = (
         ("GET", "/v1/generation/", Kind.GENERATION),
         ("GET", "/healthz", Kind.HEALTH),
         ("GET", "/readyz", Kind.READY),
+        ("HEAD", "/metrics", Kind.METRICS),
+        ("POST", "/metrics", Kind.WRONG_METHOD),
         ("GET", "/media/a.png?expires=1&signature=b", Kind.MEDIA),
         ("HEAD", "/media/", Kind.MEDIA),
         ("GET", "/media", Kind.WEB),

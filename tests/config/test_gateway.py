@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from config.document import open_document
+from config.document import ConfigError, open_document
 from config.gateway import (
     ACCOUNTS,
     GATEWAY,
     LEDGER,
     LIMITS,
     LISTEN,
+    LOG,
     MEDIA,
+    METRICS,
     POLICIES,
     VIDEOS,
     Accounts,
@@ -19,7 +21,9 @@ from config.gateway import (
     LedgerSettings,
     Limits,
     Listen,
+    LogSettings,
     MediaSettings,
+    MetricsSettings,
     Policies,
     VideoSettings,
     read_gateway,
@@ -36,6 +40,8 @@ RECORDS = [
     (MediaSettings, MEDIA),
     (VideoSettings, VIDEOS),
     (Payments, PAYMENTS),
+    (MetricsSettings, METRICS),
+    (LogSettings, LOG),
     (Gateway, GATEWAY),
 ]
 
@@ -73,6 +79,8 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("media", MEDIA),
         ("videos", VIDEOS),
         ("payments", PAYMENTS),
+        ("metrics", METRICS),
+        ("log", LOG),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):
@@ -198,3 +206,19 @@ def test_what_is_tried_again_has_limits(document, mistake, content, line) -> Non
     assert mistake(lambda: read_gateway(document(content))).startswith(
         f"gateway.yaml:{line}"
     )
+
+
+@pytest.mark.parametrize("written", ["short", "a token with blanks in it", "~", "[]"])
+def test_a_complaint_about_a_token_does_not_show_it(document, written):
+    with pytest.raises(ConfigError) as raised:
+        read_gateway(document(f"metrics: {{token: {written}}}"))
+    assert str(raised.value).startswith("gateway.yaml:1: metrics.token: expected ")
+    assert written not in str(raised.value) or written == "~"
+
+
+def test_a_token_may_come_from_the_environment(document):
+    text = 'metrics: {token: "${AUTOLIST_METRICS_TOKEN:-}"}'
+    found = read_gateway(document(text, {"AUTOLIST_METRICS_TOKEN": "x" * 16}))
+    assert found.metrics.token == "x" * 16
+    assert "x" * 16 not in repr(found)
+    assert read_gateway(document(text)).metrics.token == ""

@@ -94,9 +94,11 @@ class Child:
 
     @property
     def log(self) -> str:
-        """What it complained of, without what the shipped prices always do."""
+        """What it complained of, without what the shipped prices always do, and what
+        it only tells."""
         lines = (self.data / LOG).read_text("utf-8").splitlines(keepends=True)
-        return "".join(line for line in lines if "sells below cost" not in line)
+        told = ("sells below cost", '"logger":"autolist.requests"')
+        return "".join(line for line in lines if not any(one in line for one in told))
 
     @property
     def api(self) -> str:

@@ -29,6 +29,7 @@ EARLY = [
     ("Keys", "requestheaders"),
     ("Limits", "requestheaders"),
     ("Replays", "requestheaders"),
+    ("Metrics", "requestheaders"),
     ("Asking", "request"),
     ("Quotes", "request"),
     ("Standing", "request"),
@@ -39,6 +40,7 @@ EARLY = [
     ("Holds", "request"),
     ("Routing", "request"),
     ("Media", "request"),
+    ("Metrics", "request"),
     ("Portal", "request"),
 ]
 # They have a call first, in case that it is for a video, a file or a page.

@@ -237,6 +237,45 @@ def test_one_is_killed_and_the_others_go_on(start, gate: Gate, led: bool) -> Non
         assert f"{len(theirs)} holds of a crashed gateway were voided" in crew.child.log
 
 
+def figure(text: str, name: str) -> float:
+    """The sum of a metric's series."""
+    lines = [line for line in text.splitlines() if line.startswith(f"{name}{{")]
+    lines += [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def metrics(crew: Crew) -> str:
+    with Dial(crew.child.port) as dial:
+        return dial.ask(request("GET", "/metrics")).body.decode()
+
+
+def test_metrics_add_up_also_when_one_is_killed(start, fake: FakeOpenAI) -> None:
+    """What the dead one counted is neither lost nor counted twice."""
+    with start() as crew, ExitStack() as stack:
+        # Everybody serves, twice, and then one is gone.
+        dials = crew.dial_each(stack, crew.first)
+        for dial in dials.values():
+            assert dial.ask(chat(crew.key, stream=True)).status == 200
+        dead = crew.first[0]
+        before = metrics(crew)
+        signal_to(dead, signal.SIGKILL)
+        crew.until(lambda: set(crew.child.workers()) != set(crew.first))
+        crew.until(lambda: len(crew.child.workers()) == 2)
+        crew.dial_each(stack, crew.child.workers())
+        crew.until(lambda: figure(metrics(crew), "autolist_workers") == 2)
+        ((served, paid_nano),) = crew.rows("SELECT count(*), sum(paid_nano) FROM usage")
+        for text in (metrics(crew), metrics(crew), metrics(crew)):
+            chats = [
+                line
+                for line in text.splitlines()
+                if line.startswith('autolist_requests_total{endpoint="chat"')
+            ]
+            assert sum(float(line.rpartition(" ")[2]) for line in chats) == served
+            assert figure(text, "autolist_charged_nanodollars_total") == paid_nano
+            assert figure(text, "autolist_holds_open") == 0
+        assert figure(before, "autolist_charged_nanodollars_total") < paid_nano
+
+
 def signal_to(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
 

@@ -8,7 +8,7 @@ import pytest
 from storage.accounts import set_account_status
 from storage.errors import LedgerBroken, LedgerUnavailable
 from storage.ledger import topup
-from storage.reader import ROWS_MAX, Balance, ChargeTransfer
+from storage.reader import ROWS_MAX, Balance, ChargeTransfer, HoldsOpen
 from storage.statements import INSERT_PRICE
 from tests.storage.teller import NANO, PRICE, Teller, used
 
@@ -109,6 +109,11 @@ def test_open_holds_are_those_that_run(teller, storage):
     teller.void("b")
     (hold,) = storage.reader.open_holds()
     assert (hold.id, hold.amount_nano, hold.boot_id) == ("c", NANO, storage.boot_id)
+    assert storage.reader.holds_open() == HoldsOpen(1, NANO)
+
+
+def test_where_nothing_is_held_the_sum_is_zero(storage):
+    assert storage.reader.holds_open() == HoldsOpen(0, 0)
 
 
 def test_a_reader_cannot_write(storage):

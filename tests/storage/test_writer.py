@@ -108,6 +108,41 @@ async def test_verbs_run_in_the_order_they_were_asked(storage):
     assert order == sorted(order)
 
 
+class Watching:
+    """Counts batches; at the first one it fails."""
+
+    def __init__(self):
+        self.batches, self.failures = [], 0
+
+    def committed(self, operations, commit_ns):
+        self.batches.append((operations, commit_ns >= 0))
+        if len(self.batches) == 1:
+            raise Boom
+
+    def failed(self):
+        self.failures += 1
+
+
+async def test_who_watches_is_told_of_each_batch_and_harms_none(storage):
+    watching = storage.writer.watcher = Watching()
+    with held_up(storage.writer):
+        waiting = await queued(storage, [nothing] * 5)
+    assert await asyncio.gather(*waiting) == [None] * 5
+    # Told after the answers: another round shows that the last one was.
+    await storage.writer.run(nothing)
+    await storage.writer.run(nothing)
+    assert watching.batches[:3] == [(1, True), (5, True), (1, True)]
+    assert watching.failures == 0
+
+
+async def test_who_watches_is_told_of_a_batch_that_failed(storage):
+    watching = storage.writer.watcher = Watching()
+    with locked_elsewhere(storage), pytest.raises(LedgerUnavailable):
+        await storage.writer.run(nothing)
+    await storage.writer.run(nothing)
+    assert watching.failures == 1
+
+
 async def test_a_poisoned_verb_fails_alone(teller, storage):
     caller = teller.caller()
     verbs = [nothing, boom, lambda db: admit(db, ask(caller, "r1", NANO)), boom]

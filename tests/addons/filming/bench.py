@@ -24,7 +24,7 @@ from config.settings import Credential, Provider
 from storage import Storage, jobs
 from storage.jobs import Job, NewJob
 from storage.keys import KeyRecord
-from storage.ledger import Admission, Granted
+from storage.ledger import Admission, Granted, UsageRecord
 from storage.media import MediaStore
 from storage.recovery import register_prices
 from storage.replays import ReplayKey
@@ -72,12 +72,14 @@ class Bench:
         self.legs: tuple[Leg, ...] = ()
         self.lines: dict[str, ScriptedTransport] = {}
         self.providers: dict[str, Provider] = {}
+        self.told: list[tuple[UsageRecord, int, int, int]] = []
         self.work = Work(
             Book(storage.writer, 0.0),
             Legs(self.providers, lambda model: self.legs),
             Calls(lambda provider: self.lines[provider.name]),
             clock,
             PACE,
+            told=lambda *ended: self.told.append(ended),
         )
         self.keeping = Keeping(store)
         self.terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)

@@ -46,6 +46,14 @@ async def test_a_file_is_kept_and_charged_once(bench, fake, store_of) -> None:
     assert job.address.startswith(f"/media/{job.media}?")
 
 
+async def test_who_counts_is_told_what_a_job_cost(bench, fake) -> None:
+    job = await store(bench, fake, made(fake))
+    ((record, cost_nano, paid_nano, buy_nano),) = bench.told
+    assert (record.model, record.outcome) == (job.model, "complete")
+    assert cost_nano == paid_nano == bench.paid_nano(job) == COST_NANO
+    assert buy_nano > 0
+
+
 async def test_who_keeps_it_second_charges_nothing(bench, fake) -> None:
     bench.provide(BEGUN, made(fake), base_url=fake.base_url)
     running = await bench.begin()
@@ -54,6 +62,7 @@ async def test_who_keeps_it_second_charges_nothing(bench, fake) -> None:
     first, second = await store(storing), await store(storing)
     assert (first.state, second) == (JobState.COMPLETED, None)
     assert bench.paid_nano(first) == COST_NANO
+    assert len(bench.told) == 1
 
 
 @pytest.fixture
@@ -74,6 +83,14 @@ async def test_what_cannot_be_had_yet_is_tried_again(bench, fake, again) -> None
     bench.clock.advance(120)
     await bench.steps.go(job)
     assert bench.job(job.id).state is JobState.COMPLETED
+
+
+async def test_who_counts_is_told_of_a_failure(bench, fake) -> None:
+    failed = said(id="task-1", status="FAILED", failureCode="SAFETY.INPUT.TEXT")
+    await store(bench, fake, failed)
+    ((record, cost_nano, paid_nano, buy_nano),) = bench.told
+    assert record.evidence == "none"
+    assert (cost_nano, paid_nano, buy_nano) == (0, 0, 0)
 
 
 async def test_what_is_not_kept_in_time_is_free(bench, fake) -> None:

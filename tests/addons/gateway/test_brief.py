@@ -17,7 +17,13 @@ WAIT_SECONDS = 20.0
 
 @pytest.fixture
 def brief() -> Brief:
-    return Brief(load(CONFIG, {}), Path("data"), demo=True, gateway_lock=7)
+    return Brief(
+        load(CONFIG, {}),
+        Path("data"),
+        demo=True,
+        gateway_lock=7,
+        metrics=Path("metrics"),
+    )
 
 
 class Pipes:

@@ -50,11 +50,14 @@ class Client:
         self.left: list[Exchange] = []
         self.reader = asyncio.StreamReader()
         self.writer = RecordingWriter()
-        hooks = Hooks([self.chain], self.release, self.left.append, render)
+        hooks = Hooks([self.chain], self.release, self.leave, render)
         mode = ProxyMode.parse("reverse:http://127.0.0.1:9")
         self.handler = Handler(
             self.reader, self.writer, gateway_options(), mode, hooks, SMALL, render
         )
+
+    def leave(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        self.left.append(exchange)
 
     async def release(self, exchange: Exchange) -> None:
         """Nothing is held here."""

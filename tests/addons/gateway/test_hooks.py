@@ -45,7 +45,10 @@ class Desk:
         self.left: list[Exchange] = []
         self.release_fails = release_fails
         render = Render(lambda prefix: f"{prefix}_new")
-        self.hooks = Hooks(chain, self.release, self.left.append, render)
+        self.hooks = Hooks(chain, self.release, self.leave, render)
+
+    def leave(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        self.left.append(exchange)
 
     async def release(self, exchange: Exchange) -> None:
         self.released.append(exchange)

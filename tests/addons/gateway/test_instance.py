@@ -44,7 +44,7 @@ async def release(exchange: Exchange) -> None:
 
 
 def instance(listen: Listen = LISTEN, reuse_port: bool = False) -> Instance:
-    hooks = Hooks([Greeter()], release, lambda exchange: None, render)
+    hooks = Hooks([Greeter()], release, lambda flow, exchange: None, render)
     return Instance(
         ProxyOptions(), gateway_options(), hooks, listen, render, reuse_port
     )

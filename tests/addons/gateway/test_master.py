@@ -261,3 +261,27 @@ async def test_a_task_starts_at_once() -> None:
     task = eager_task(asyncio.get_running_loop(), work(), name="work")
     assert (started, task.get_name()) == ([True], "work")
     await task
+
+
+class Looker:
+    """Looks at each request that is over, and fails at it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, str]] = []
+
+    def left(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        assert flow.response is not None
+        self.seen.append((flow.response.status_code, exchange.id))
+        raise ZeroDivisionError
+
+
+async def test_who_looks_at_what_is_over_harms_nothing(run, caplog) -> None:
+    first, second = Looker(), Looker()
+    async with run() as running:
+        running.master.watchers = [first, second]
+        peer = await running.ask()
+        assert (await peer.answer()).status == 200
+    assert first.seen == second.seen
+    ((status, id),) = first.seen
+    assert status == 200
+    assert caplog.text.count(f"{id} was not looked at") == 2

@@ -50,12 +50,14 @@ class Crew:
         self.reading = os.fdopen(reading, "rb")
         self.greetings = 0
         self.greeted = asyncio.Event()
+        self.buried: list[int] = []
         self.supervisor = Supervisor(
             [sys.executable, "-S", "-E", "-c", BEGIN + program, str(self.writing)],
             b"brief",
             count,
             [self.writing],
             patience,
+            self.buried.append,
         )
 
     def greet(self) -> None:
@@ -112,6 +114,7 @@ async def test_a_killed_worker_is_replaced_and_nobody_greeted_again() -> None:
         number, _, pid = await crew.says()
         assert number == "2" and int(pid) not in first.values()
         assert crew.supervisor.workers[1].pid == first["1"]
+        assert crew.buried == [2], "before another took its place"
         crew.supervisor.stop()
         await crew.end()
     assert crew.greetings == 1

@@ -30,6 +30,8 @@ def test_what_does_not_mend_itself_goes_last_until_its_time_is_over(
     aside.failed(FIRST, error(), 100)
     assert leaders(aside, 159.9) == ["second", "first"]
     assert leaders(aside, 160) == ["first", "second"]
+    assert [aside.holds(FIRST, at) for at in (159.9, 160)] == [True, False]
+    assert not aside.holds(SECOND, 100)
 
 
 @pytest.mark.parametrize("error", [UpstreamFailed, UpstreamThrottled])

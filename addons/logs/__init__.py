@@ -1,0 +1,1 @@
+"""What is logged: a line for each request, and how lines get out of the process."""
