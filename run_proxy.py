@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from addons.catalogue import Catalogue
 from addons.commands import quote
 from addons.dialects import UnknownDialect
 from addons.exchange import Leg
+from addons.gateway.activation import adopt, given_socket
 from addons.gateway.brief import READY, Brief, Lifeline
 from addons.gateway.instance import reserve
 from addons.gateway.master import Master
@@ -160,10 +162,11 @@ def serve(
         click.echo(f"warning: {warning}", err=True)
     count = worker_count(settings.listen.workers, demo)
     try:
+        given = given_socket(os.environ, os.getpid())
         if count == 1:
-            serve_alone(settings, storage, routes, data, demo)
+            serve_alone(settings, storage, routes, data, demo, given)
         else:
-            supervise(settings, storage, data, demo, count)
+            supervise(settings, storage, data, demo, count, given)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     except WorkersFailed as error:
@@ -219,13 +222,14 @@ def serve_alone(
     routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
+    given: socket.socket | None,
 ) -> None:
     def greet(master: Master) -> None:
         port = master.instance.ports[0]
         click.echo(hello(settings, storage, data, demo, port), nl=False)
 
     async def run() -> None:
-        master = make_master(settings, storage, routes, data, demo)
+        master = make_master(settings, storage, routes, data, demo, given=given)
         obey_signals(master.stop)
         await master.run(greet)
 
@@ -234,16 +238,26 @@ def serve_alone(
 
 
 def supervise(
-    settings: Settings, storage: Storage, data: Path, demo: bool, count: int
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    demo: bool,
+    count: int,
+    given: socket.socket | None,
 ) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
-    with reserve(settings.listen) as reserved:
-        settings = settings.with_overrides(port=reserved.getsockname()[1])
+    with given or reserve(settings.listen) as held:
+        settings = settings.with_overrides(port=held.getsockname()[1])
         greeting = hello(settings, storage, data, demo, settings.listen.port)
         lock = storage.hand_over()
-        descriptor = lock.fileno() if lock is not None else None
-        shared = [descriptor] if descriptor is not None else []
-        brief = Brief(settings, data, demo, descriptor)
+        brief = Brief(
+            settings,
+            data,
+            demo,
+            gateway_lock=lock.fileno() if lock is not None else None,
+            given=held.fileno() if given is not None else None,
+        )
+        shared = [one for one in (brief.gateway_lock, brief.given) if one is not None]
         command = [sys.executable, str(Path(__file__).resolve()), "worker"]
 
         async def run() -> None:
@@ -279,7 +293,15 @@ def work(lifeline: Lifeline) -> None:
         lifeline.tell(READY)
 
     async def run() -> None:
-        master = make_master(settings, storage, routes, data, brief.demo, shared=True)
+        master = make_master(
+            settings,
+            storage,
+            routes,
+            data,
+            brief.demo,
+            shared=True,
+            given=None if brief.given is None else adopt(brief.given),
+        )
         obey_signals(master.stop)
         loop = asyncio.get_running_loop()
         lifeline.watch(loop, lambda: None if master.stops else master.stop())
@@ -299,14 +321,16 @@ def make_master(
     data: Path,
     demo: bool,
     shared: bool = False,
+    given: socket.socket | None = None,
 ) -> Master:
-    """All parts of a serving process; its port is its own, or `shared` with others."""
+    """All parts of a serving process; its port is its own, `shared` with others, or
+    that of a socket it was `given`."""
     catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
     app = create_app(storage, settings, demo=demo, models=catalogue.listing)
     chain = addons.chain(settings, storage, routes, app)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)
-    return Master(settings.listen, data, chain, holds.release, render, shared)
+    return Master(settings.listen, data, chain, holds.release, render, shared, given)
 
 
 def obey_signals(stop: Callable[[], None]) -> None:

@@ -228,6 +228,15 @@ def test_an_address_that_cannot_be_had_is_named_and_storage_let_go(
     open_storage(tmp_path, LedgerSettings(), gateway=True).close()
 
 
+def test_sockets_that_cannot_be_taken_over_are_named(tmp_path: Path) -> None:
+    told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
+    result = invoke("serve", "--data", tmp_path, env=told)
+    assert result.exit_code == 1
+    assert "cannot listen" in result.stderr.splitlines()[-1]
+    assert "gave 2 sockets" in result.stderr.splitlines()[-1]
+    open_storage(tmp_path, LedgerSettings(), gateway=True).close()
+
+
 # Serving.
 
 

@@ -24,12 +24,14 @@ NOT_BY_HAND = "a worker is started by `serve` only"
 @dataclass(frozen=True, slots=True)
 class Brief:
     """The settings are the supervisor's own: whatever happened to the files since,
-    all workers of one gateway agree. The descriptor is inherited, if there is one."""
+    all workers of one gateway agree. The descriptors are inherited, where there are
+    any: the gateway's lock, and the socket that a service manager gave."""
 
     settings: Settings
     data: Path
     demo: bool
     gateway_lock: int | None
+    given: int | None = None
 
     def dump(self) -> bytes:
         return pickle.dumps(self)
