@@ -35,6 +35,7 @@ from addons.rendering import Render
 from addons.routing import routes_of
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
+from config.epilog import PROGRAM, REFUSED, epilog
 from config.gateway import WORKERS_MAX
 from dashboard import create_app
 from dashboard.demo import Demo, open_demo
@@ -58,6 +59,11 @@ from storage.locks import FileLock
 WORKERS_AUTO = 8
 LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOG_OF_WORKER = "%(asctime)s worker {number} %(levelname)s %(name)s: %(message)s"
+SERVED = {
+    0: "told to stop, and everything that ran was settled",
+    1: "it cannot listen, or its workers cannot be kept running",
+    REFUSED: "bad input, or a ledger that does not add up or is in use",
+}
 HELLO = """\
 AutoList Token is serving.
   address    {address}
@@ -80,7 +86,9 @@ class DefaultToServe(click.Group):
     """`run_proxy.py --demo` is `run_proxy.py serve --demo`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+        # A shell that asks how a line goes on has no command yet.
+        bare = not args and not ctx.resilient_parsing
+        if bare or (args and args[0].startswith("-") and args[0] != "--help"):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
 
@@ -90,7 +98,13 @@ def main() -> None:
     """A prepaid, OpenAI-compatible AI API gateway."""
 
 
-@main.command()
+@main.command(
+    epilog=epilog(
+        "serve --demo",
+        "serve --config /etc/autolist --data /var/lib/autolist --workers 4",
+        codes=SERVED,
+    )
+)
 @click.option(
     "--config",
     "config_dir",
@@ -382,4 +396,5 @@ for command in (
     main.add_command(command)
 
 if __name__ == "__main__":
-    main()
+    # Whatever it is called by, so that a shell finds its completion.
+    main(prog_name=PROGRAM)
