@@ -24,6 +24,7 @@ import addons
 from addons.catalogue import Catalogue
 from addons.commands import quote
 from addons.dialects import UnknownDialect
+from addons.doctor.command import doctor
 from addons.exchange import Leg
 from addons.gateway.activation import adopt, given_socket
 from addons.gateway.brief import READY, Brief, Lifeline
@@ -382,6 +383,7 @@ def hello_demo(demo: Demo) -> str:
 for command in (
     config_group,
     prices_group,
+    doctor,
     user_group,
     key_group,
     voucher_group,

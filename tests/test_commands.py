@@ -30,6 +30,7 @@ ADA = "ada@example.com"
 ASKED = {
     "config check": ([], {"providers", "models"}),
     "prices check": ([], {"prices", "changes", "unused", "warnings"}),
+    "doctor": ([], {"ok", "checks"}),
     "user create": (
         ["--email", "bob@example.com", "--password", "password"],
         {"id", "email", "api_key"},
@@ -183,6 +184,8 @@ def run(data: Path, words: Sequence[str]) -> Result:
             "AUTOLIST_DATA": str(data),
             "AUTOLIST_CONFIG": str(CONFIG),
             "AUTOLIST_STORAGE": "",
+            # A doctor wants somebody to serve its models.
+            "OPENAI_API_KEY": "sk-none",
         },
     )
 

@@ -51,6 +51,7 @@ def test_the_help_names_every_command() -> None:
     assert {line.split()[0] for line in listed.splitlines() if line.strip()} == {
         "backup",
         "config",
+        "doctor",
         "key",
         "order",
         "prices",
