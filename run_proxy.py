@@ -10,6 +10,7 @@ own that starts here again, as the command `worker`.
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -25,7 +26,9 @@ import addons
 from addons.catalogue import Catalogue
 from addons.commands import quote
 from addons.dialects import UnknownDialect
+from addons.doctor.command import doctor
 from addons.exchange import Leg
+from addons.gateway.activation import adopt, given_socket
 from addons.gateway.brief import READY, Brief, Lifeline
 from addons.gateway.instance import reserve
 from addons.gateway.master import Master
@@ -37,6 +40,7 @@ from addons.rendering import Render
 from addons.routing import routes_of
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
+from config.epilog import PROGRAM, REFUSED, epilog
 from config.gateway import WORKERS_MAX
 from dashboard import create_app
 from dashboard.demo import Demo, open_demo
@@ -60,6 +64,11 @@ from storage.locks import FileLock
 WORKERS_AUTO = 8
 # What the workers of one gateway count, in a folder that goes with it.
 METRICS = "autolist-metrics-"
+SERVED = {
+    0: "told to stop, and everything that ran was settled",
+    1: "it cannot listen, or its workers cannot be kept running",
+    REFUSED: "bad input, or a ledger that does not add up or is in use",
+}
 HELLO = """\
 AutoList Token is serving.
   address    {address}
@@ -82,7 +91,9 @@ class DefaultToServe(click.Group):
     """`run_proxy.py --demo` is `run_proxy.py serve --demo`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+        # A shell that asks how a line goes on has no command yet.
+        bare = not args and not ctx.resilient_parsing
+        if bare or (args and args[0].startswith("-") and args[0] != "--help"):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
 
@@ -92,7 +103,13 @@ def main() -> None:
     """A prepaid, OpenAI-compatible AI API gateway."""
 
 
-@main.command()
+@main.command(
+    epilog=epilog(
+        "serve --demo",
+        "serve --config /etc/autolist --data /var/lib/autolist --workers 4",
+        codes=SERVED,
+    )
+)
 @click.option(
     "--config",
     "config_dir",
@@ -164,10 +181,11 @@ def serve(
         click.echo(f"warning: {warning}", err=True)
     count = worker_count(settings.listen.workers, demo)
     try:
+        given = given_socket(os.environ, os.getpid())
         if count == 1:
-            serve_alone(settings, storage, routes, data, demo)
+            serve_alone(settings, storage, routes, data, demo, given)
         else:
-            supervise(settings, storage, data, demo, count)
+            supervise(settings, storage, data, demo, count, given)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     except WorkersFailed as error:
@@ -226,13 +244,14 @@ def serve_alone(
     routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
+    given: socket.socket | None,
 ) -> None:
     def greet(master: Master) -> None:
         port = master.instance.ports[0]
         click.echo(hello(settings, storage, data, demo, port), nl=False)
 
     async def run() -> None:
-        master = make_master(settings, storage, routes, data, demo)
+        master = make_master(settings, storage, routes, data, demo, given=given)
         obey_signals(master.stop)
         await master.run(greet)
 
@@ -241,18 +260,29 @@ def serve_alone(
 
 
 def supervise(
-    settings: Settings, storage: Storage, data: Path, demo: bool, count: int
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    demo: bool,
+    count: int,
+    given: socket.socket | None,
 ) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
     with ExitStack() as stack:
-        reserved = stack.enter_context(reserve(settings.listen))
+        held = stack.enter_context(given or reserve(settings.listen))
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix=METRICS)))
-        settings = settings.with_overrides(port=reserved.getsockname()[1])
+        settings = settings.with_overrides(port=held.getsockname()[1])
         greeting = hello(settings, storage, data, demo, settings.listen.port)
         lock = storage.hand_over()
-        descriptor = lock.fileno() if lock is not None else None
-        shared = [descriptor] if descriptor is not None else []
-        brief = Brief(settings, data, demo, descriptor, metrics)
+        brief = Brief(
+            settings,
+            data,
+            demo,
+            gateway_lock=lock.fileno() if lock is not None else None,
+            metrics=metrics,
+            given=held.fileno() if given is not None else None,
+        )
+        shared = [one for one in (brief.gateway_lock, brief.given) if one is not None]
         command = [sys.executable, str(Path(__file__).resolve()), "worker"]
 
         async def run() -> None:
@@ -291,7 +321,13 @@ def work(lifeline: Lifeline) -> None:
 
     async def run() -> None:
         master = make_master(
-            settings, storage, routes, data, brief.demo, shared=brief.metrics
+            settings,
+            storage,
+            routes,
+            data,
+            brief.demo,
+            shared=brief.metrics,
+            given=None if brief.given is None else adopt(brief.given),
         )
         obey_signals(master.stop)
         loop = asyncio.get_running_loop()
@@ -312,16 +348,17 @@ def make_master(
     data: Path,
     demo: bool,
     shared: Path | None = None,
+    given: socket.socket | None = None,
 ) -> Master:
-    """All parts of a serving process; its port is its own, or that of all who share
-    the folder of metrics."""
+    """All parts of a serving process; its port is its own, that of all who share the
+    folder of metrics, or that of a socket it was `given`."""
     catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
     app = create_app(storage, settings, demo=demo, models=catalogue.listing)
     chain = addons.chain(settings, storage, routes, app, shared)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)
     return Master(
-        settings.listen, data, chain, holds.release, render, shared is not None
+        settings.listen, data, chain, holds.release, render, shared is not None, given
     )
 
 
@@ -360,6 +397,7 @@ def hello_demo(demo: Demo) -> str:
 for command in (
     config_group,
     prices_group,
+    doctor,
     user_group,
     key_group,
     voucher_group,
@@ -374,4 +412,5 @@ for command in (
     main.add_command(command)
 
 if __name__ == "__main__":
-    main()
+    # Whatever it is called by, so that a shell finds its completion.
+    main(prog_name=PROGRAM)

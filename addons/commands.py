@@ -30,6 +30,7 @@ from addons.wire.openai import ChatAsk
 from addons.wire.videos import video_of
 from config import Price
 from config.commands import BadConfig, directory_option, read_settings, table
+from config.epilog import epilog
 from config.meters import IMAGES, TOKENS, VIDEOS, rate_text
 from config.money import dollars, dollars_a_unit
 from config.prices import moment_ns, moment_text
@@ -69,7 +70,15 @@ tokens_range = click.IntRange(0, TOKENS_MAX)
 choices_range = click.IntRange(1, CHOICES_MAX)
 
 
-@click.command("quote")
+@click.command(
+    "quote",
+    epilog=epilog(
+        "quote --model gpt-4o --input-tokens 1200 --output-tokens 300",
+        "quote --model dall-e-3 --n 2 --size 1792x1024 --quality hd",
+        "quote --model pika-1.0 --duration 5 --at 2026-12-01",
+        "quote request.json --json",
+    ),
+)
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option("--model", help="What is priced, where no FILE says it.")
 @click.option("--input-tokens", type=tokens_range, help="Chat: tokens of input.")
@@ -95,13 +104,6 @@ def quote(
     FILE is the body of a request, or of `POST /api/v1/quote`; - is standard input. The
     input of a chat is bounded and counted as the gateway does it. Without a FILE the
     options say what is asked; what is left out has the API's defaults.
-
-    \b
-    Examples:
-      run_proxy.py quote --model gpt-4o --input-tokens 1200 --output-tokens 300
-      run_proxy.py quote --model dall-e-3 --n 2 --size 1792x1024 --quality hd
-      run_proxy.py quote --model pika-1.0 --duration 5 --at 2026-12-01
-      run_proxy.py quote request.json --json
     """
     given = {name: value for name, value in fields.items() if value is not None}
     settings = read_settings(directory)

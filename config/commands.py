@@ -4,6 +4,7 @@ Both read the same files as the gateway does and touch nothing else, so they can
 beside it before a change is put in force. A mistake is its one line, and exit code 2.
 """
 
+import json
 import os
 import sys
 import time
@@ -14,15 +15,13 @@ from typing import IO, Any
 import click
 
 from config.document import ConfigError
+from config.epilog import epilog
 from config.meters import ALL_METERS, TOKENS, rate_text
 from config.price_changes import Change, changes_in
 from config.prices import PriceBook, moment_text
 from config.providers import Model, Provider
 from config.settings import Settings, load
-
-
-DEMO = "demo"
-"""The dialect that serves nothing without --demo, and with it what nobody else can."""
+from config.shapes import config_shape, is_available, prices_shape
 
 HEADS = {
     True: "Dollars per million tokens",
@@ -55,17 +54,27 @@ directory_option = click.option(
     help="Directory with gateway.yaml, providers.yaml and prices.yaml.",
 )
 
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON instead of text."
+)
+
 
 @click.group("config")
 def config_group() -> None:
     """Look after the configuration."""
 
 
-@config_group.command("check")
+@config_group.command(
+    "check", epilog=epilog("config check", "config check --config /etc/autolist --json")
+)
 @directory_option
-def check_config(directory: Path) -> None:
+@json_option
+def check_config(directory: Path, as_json: bool) -> None:
     """Read all files and say what the gateway would serve with them."""
     settings = read_settings(directory)
+    if as_json:
+        say(config_shape(settings))
+        return
     rows: list[Row] = [("provider", "address", "credential")]
     rows += [_provider_row(provider) for provider in settings.providers.values()]
     click.echo(table(rows))
@@ -80,14 +89,21 @@ def prices_group() -> None:
     """Look after the prices."""
 
 
-@prices_group.command("check")
+@prices_group.command("check", epilog=epilog("prices check", "prices check --json"))
 @directory_option
-def check_prices(directory: Path) -> None:
-    """Print all prices and what each version changes in the one before it, and warn
-    of models sold below cost or not priced at all."""
+@json_option
+def check_prices(directory: Path, as_json: bool) -> None:
+    """Print all prices and their changes, and warn of losses.
+
+    A change is what a version does to the one before it. Warned of are models sold
+    below cost and models without a price.
+    """
     settings = read_settings(directory)
     # Time is injected everywhere else; a command's own run is the present.
     now_ns = time.time_ns()
+    if as_json:
+        say(prices_shape(settings, now_ns, price_warnings(settings, now_ns)))
+        return
     for tokens in (True, False):
         rows = price_rows(settings.prices, now_ns, tokens)
         if len(rows) > 1:
@@ -102,6 +118,10 @@ def check_prices(directory: Path) -> None:
         click.echo(f"Priced, and no models in providers.yaml: {', '.join(unused)}")
     for warning in price_warnings(settings, now_ns):
         click.echo(f"warning: {warning}", err=True)
+
+
+def say(shape: dict[str, Any]) -> None:
+    click.echo(json.dumps(shape, indent=2, ensure_ascii=False))
 
 
 def read_settings(directory: Path) -> Settings:
@@ -165,8 +185,7 @@ def _credential_state(provider: Provider) -> str:
 
 def _model_row(model: Model, settings: Settings) -> Row:
     candidates = [f"{item.provider}/{item.model}" for item in model.candidates]
-    providers = [settings.providers[item.provider] for item in model.candidates]
-    ready = any(item.ready and item.dialect != DEMO for item in providers)
+    ready = is_available(model, settings.providers)
     state = "available" if ready else "only with --demo"
     return model.id, ", ".join(candidates) or "nobody", state
 

@@ -153,6 +153,12 @@ TABLE = (
         frozenset({"addons.filming", "storage"}),
         frozenset({"mitmproxy"}),
     ),
+    # It looks at everything and changes nothing.
+    Package(
+        "addons.doctor",
+        PROVIDERS | {"addons.dialects", "addons.doctor", "config", "storage"},
+        frozenset({"apsw", "click", "httpx"}),
+    ),
     Package(
         "addons.commands",
         PROVIDERS | VOCABULARY | SHARED | {"config"},

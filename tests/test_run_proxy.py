@@ -46,64 +46,12 @@ def copy_config(directory: Path, name: str, old: str, new: str) -> Path:
 # Help.
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["serve", "--help"],
-        ["config", "check", "--help"],
-        ["prices", "check", "--help"],
-        ["user", "create", "--help"],
-        ["user", "list", "--help"],
-        ["user", "disable", "--help"],
-        ["user", "enable", "--help"],
-        ["user", "grant", "--help"],
-        ["key", "create", "--help"],
-        ["key", "limit", "--help"],
-        ["key", "list", "--help"],
-        ["key", "revoke", "--help"],
-        ["voucher", "create", "--help"],
-        ["refund", "--help"],
-        ["quote", "--help"],
-        ["receipt", "show", "--help"],
-        ["receipt", "check", "--help"],
-        ["verify", "--help"],
-        ["backup", "--help"],
-        ["restore", "--help"],
-    ],
-    ids=" ".join,
-)
-def test_every_command_explains_itself(arguments: list[str]) -> None:
-    result = invoke(*arguments)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert len(result.stdout.splitlines()) > 3
-
-
-def commands_in(group: click.Group) -> Iterator[click.Command]:
-    for command in group.commands.values():
-        yield command
-        if isinstance(command, click.Group):
-            yield from commands_in(command)
-
-
-def test_every_command_says_what_it_is_for() -> None:
-    assert [one.name for one in commands_in(main) if not one.help] == []
-
-
-@pytest.mark.parametrize("group", ["user", "key", "voucher", "refund", "quote"])
-def test_the_help_of_a_command_has_an_example(group: str) -> None:
-    command = main.commands[group]
-    inside = [command]
-    if isinstance(command, click.Group):
-        inside = list(command.commands.values())
-    assert [one.name for one in inside if "run_proxy.py" not in (one.help or "")] == []
-
-
 def test_the_help_names_every_command() -> None:
     listed = invoke("--help").stdout.partition("Commands:")[2]
     assert {line.split()[0] for line in listed.splitlines() if line.strip()} == {
         "backup",
         "config",
+        "doctor",
         "key",
         "order",
         "prices",
@@ -225,6 +173,15 @@ def test_an_address_that_cannot_be_had_is_named_and_storage_let_go(
         result = invoke("serve", "--data", tmp_path, "--port", port)
     assert result.exit_code == 1
     assert "cannot listen" in result.stderr.splitlines()[-1]
+    open_storage(tmp_path, LedgerSettings(), gateway=True).close()
+
+
+def test_sockets_that_cannot_be_taken_over_are_named(tmp_path: Path) -> None:
+    told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
+    result = invoke("serve", "--data", tmp_path, env=told)
+    assert result.exit_code == 1
+    assert "cannot listen" in result.stderr.splitlines()[-1]
+    assert "gave 2 sockets" in result.stderr.splitlines()[-1]
     open_storage(tmp_path, LedgerSettings(), gateway=True).close()
 
 

@@ -24,14 +24,16 @@ NOT_BY_HAND = "a worker is started by `serve` only"
 @dataclass(frozen=True, slots=True)
 class Brief:
     """The settings are the supervisor's own: whatever happened to the files since,
-    all workers of one gateway agree. The descriptor is inherited, if there is one.
-    `metrics` is the folder in which all of them count."""
+    all workers of one gateway agree. The descriptors are inherited, where there are
+    any: the gateway's lock, and the socket that a service manager gave. `metrics` is
+    the folder in which all of them count."""
 
     settings: Settings
     data: Path
     demo: bool
     gateway_lock: int | None
     metrics: Path
+    given: int | None = None
 
     def dump(self) -> bytes:
         return pickle.dumps(self)

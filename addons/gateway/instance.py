@@ -1,8 +1,8 @@
 """Instance: our own listening mode.
 
 A mode of mitmproxy's kind, so that the proxy core treats it as one, with what a
-gateway needs of its socket: a backlog, SO_REUSEPORT for several workers, a limit
-on connections, and our connection handler.
+gateway needs of its socket: a backlog, SO_REUSEPORT for several workers or one that
+somebody else holds open, a limit on connections, and our connection handler.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         listen: Listen,
         render: Render,
         reuse_port: bool = False,
+        given: socket.socket | None = None,
     ) -> None:
         super().__init__(GatewayMode.parse(SPEC), manager)
         self.options = options
@@ -52,21 +53,29 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         self.settings = listen
         self.render = render
         self.reuse_port = reuse_port
+        self.given = given
         self.handlers: set[Handler] = set()
         self.emptied = asyncio.Event()
         self.sweeper = Sweeper(listen)
 
     async def _start(self) -> None:
-        server = await asyncio.start_server(
+        self._servers = [await self.open_server()]
+        self.sweeping = asyncio_utils.create_task(
+            self.sweeper.run(self.handlers), name="sweeper", keep_ref=True
+        )
+
+    async def open_server(self) -> asyncio.Server:
+        backlog = self.settings.backlog
+        if self.given is not None:
+            return await asyncio.start_server(
+                self.handle_stream, sock=self.given, backlog=backlog
+            )
+        return await asyncio.start_server(
             self.handle_stream,
             self.settings.host,
             self.settings.port,
-            backlog=self.settings.backlog,
+            backlog=backlog,
             reuse_port=self.reuse_port,
-        )
-        self._servers = [server]
-        self.sweeping = asyncio_utils.create_task(
-            self.sweeper.run(self.handlers), name="sweeper", keep_ref=True
         )
 
     async def stop_listening(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from socket import socket
 from typing import Protocol, runtime_checkable
 
 from mitmproxy import master, options
@@ -53,6 +54,7 @@ class Master(master.Master):
         release: Release,
         render: Render,
         reuse_port: bool = False,
+        given: socket | None = None,
     ) -> None:
         super().__init__(gateway_options(data))
         self.listen = listen
@@ -64,7 +66,7 @@ class Master(master.Master):
         self.options.update(**PROXY_OPTIONS)
         self.hooks = Hooks(chain, release, self.leave, render)
         self.instance = Instance(
-            server, self.options, self.hooks, listen, render, reuse_port
+            server, self.options, self.hooks, listen, render, reuse_port, given
         )
         self.stops = 0
         self.hurry = asyncio.Event()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
+from config.epilog import BROKEN, DONE, REFUSED, epilog
 from storage import DATABASE
 from storage.backup import backup as write_backup
 from storage.backup import restore as read_backup
 from storage.clock import SystemClock
-from storage.commands.books import BROKEN, PROVED
 from storage.commands.opening import database_of, require_file
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
@@ -17,7 +17,19 @@ from storage.errors import StorageError
 from storage.secrets import Secrets
 
 
-@click.command("backup")
+WRITTEN = {
+    DONE: "written, and proved",
+    BROKEN: "written, but the ledger does not add up: the rows are named",
+    REFUSED: "bad input, or it cannot be written",
+}
+READ = {
+    DONE: "restored, and proved",
+    BROKEN: "nothing was restored: the backup does not add up",
+    REFUSED: "bad input, or there is a ledger already",
+}
+
+
+@click.command("backup", epilog=epilog("backup /backups/2026-11-23.db", codes=WRITTEN))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 @json_option
@@ -43,10 +55,13 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
     shown = {"file": str(file), "proved": not findings}
     lines = [f"{file}: written and checked", *map(str, findings)]
     show(as_json, shown, lines)
-    sys.exit(BROKEN if findings else PROVED)
+    sys.exit(BROKEN if findings else DONE)
 
 
-@click.command("restore")
+@click.command(
+    "restore",
+    epilog=epilog("restore /backups/2026-11-23.db --data data", codes=READ),
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @data_option
 @json_option
@@ -69,4 +84,4 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
         if not Secrets.made(data):
             lines.append(f"restore {data / 'secret'} too: its keys need it")
     show(as_json, shown, lines)
-    sys.exit(BROKEN if findings else PROVED)
+    sys.exit(BROKEN if findings else DONE)

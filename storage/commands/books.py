@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from config.epilog import BROKEN, DONE, REFUSED, epilog
 from config.prices import moment_text
 from storage import checkpoint
 from storage.audit import Finding, prove
@@ -18,7 +19,13 @@ from storage.errors import StorageError
 from storage.secrets import Secrets
 from storage.statements import OPEN_HOLDS_BY_BOOT
 
-PROVED, BROKEN, WAITING = 0, 1, 3
+WAITING = 3
+CODES = {
+    DONE: "proved",
+    BROKEN: "broken: the rows that do not add up are named",
+    REFUSED: "bad input, or a ledger that cannot be read",
+    WAITING: "proved, but what a killed gateway held waits for the next start",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,12 @@ class Verdict:
     def exit_code(self) -> int:
         if self.findings:
             return BROKEN
-        return WAITING if self.waiting_holds else PROVED
+        return WAITING if self.waiting_holds else DONE
 
 
-@click.command("verify")
+@click.command(
+    "verify", epilog=epilog("verify", "verify --since --json", codes=CODES)
+)
 @click.option(
     "--since",
     is_flag=True,
@@ -45,10 +54,10 @@ class Verdict:
 @data_option
 @json_option
 def verify(since: bool, data: Path, as_json: bool) -> None:
-    """Prove the ledger: exit code 0 proved, 1 broken, 3 proved but not recovered.
+    """Prove that the ledger adds up, row by row.
 
-    With 3 the ledger is right, but requests of a gateway that was killed still hold
-    money; the next start of the gateway gives it back.
+    With exit code 3 the ledger is right, but requests of a gateway that was killed
+    still hold money; the next start of the gateway gives it back.
     """
     engine = engine_of(data)
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from config.epilog import epilog
 from config.money import dollars
 from storage.acts import Act, acted, log_act
 from storage.caps import Cap
@@ -112,7 +113,10 @@ def networks(
         raise click.BadParameter(str(error)) from error
 
 
-@key_group.command("create")
+@key_group.command(
+    "create",
+    epilog=epilog("key create ada@example.com --label ci --rpm 60 --limit-day 1"),
+)
 @click.argument("email")
 @click.option("--label", default="", callback=label_text, help="What it is for.")
 @limit_option("--rpm", "Requests a minute")
@@ -146,12 +150,7 @@ def create(
     data: Path,
     as_json: bool,
 ) -> None:
-    """Make one more key for a user; its text is shown now and never again.
-
-    \b
-    Example: a key for tests that stops at a dollar a day
-      run_proxy.py key create ada@example.com --label ci --rpm 60 --limit-day 1
-    """
+    """Make one more key for a user; its text is shown now and never again."""
     terms = Terms(
         rpm,
         tpm,
@@ -203,7 +202,7 @@ def create(
     show(as_json, shown, lines)
 
 
-@key_group.command("list")
+@key_group.command("list", epilog=epilog("key list ada@example.com --json"))
 @click.argument("email")
 @data_option
 @json_option
@@ -212,10 +211,6 @@ def list_keys(email: str, data: Path, as_json: bool) -> None:
 
     Spent, month and day (UTC) are what requests paid; held is what running ones hold.
     A limit that is not shown is the gateway's default, a cap that is not is none.
-
-    \b
-    Example:
-      run_proxy.py key list ada@example.com --json
     """
     with opened(data) as storage:
         user = find_user(storage, email)
@@ -227,17 +222,12 @@ def list_keys(email: str, data: Path, as_json: bool) -> None:
     show(as_json, keys, table(COLUMNS, [_without_none(key) for key in keys]))
 
 
-@key_group.command("revoke")
+@key_group.command("revoke", epilog=epilog("key revoke 7"))
 @click.argument("key_id", type=click.IntRange(min=1))
 @data_option
 @json_option
 def revoke(key_id: int, data: Path, as_json: bool) -> None:
-    """Revoke a key for good, by the id that `key list` shows.
-
-    \b
-    Example:
-      run_proxy.py key revoke 7
-    """
+    """Revoke a key for good, by the id that `key list` shows."""
     with opened(data) as storage:
         if not storage.writer.wait(revoke_and_log, key_id):
             raise Refused(f"there is no key {key_id} that could be revoked")
@@ -254,7 +244,7 @@ def revoke_and_log(db: Ledgerbase, key_id: int) -> bool:
     return True
 
 
-@key_group.command("limit")
+@key_group.command("limit", epilog=epilog("key limit 7 --day 2 --month none"))
 @click.argument("key_id", type=click.IntRange(min=1))
 @cap_option("--total", "in all")
 @cap_option("--day", "a day (UTC)")
@@ -269,12 +259,7 @@ def limit_key(
     data: Path,
     as_json: bool,
 ) -> None:
-    """Cap what a key may spend, by the id that `key list` shows.
-
-    \b
-    Example: two dollars a day, and no cap a month any more
-      run_proxy.py key limit 7 --day 2 --month none
-    """
+    """Cap what a key may spend, by the id that `key list` shows."""
     with opened(data) as storage:
         budget = storage.writer.wait(set_caps, key_id, Caps(total, day, month))
     if budget is None:

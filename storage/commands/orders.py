@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from config.epilog import epilog
 from config.money import dollars, minor_text
 from config.payments import CURRENCIES
 from storage.commands.opening import opened
@@ -25,7 +26,9 @@ def order_group() -> None:
     """See what users ordered and what payment providers told of it."""
 
 
-@order_group.command("list")
+@order_group.command(
+    "list", epilog=epilog("order list --limit 20", "order list --problems --json")
+)
 @click.option("--account", type=int, default=0, help="Only this account's.")
 @click.option(
     "--problems",
@@ -33,7 +36,11 @@ def order_group() -> None:
     help="The callbacks instead that could not be credited, and wait for you.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, ROWS_MAX), default=50, show_default=True
+    "--limit",
+    type=click.IntRange(1, ROWS_MAX),
+    default=50,
+    show_default=True,
+    help="How many at most.",
 )
 @data_option
 @json_option
@@ -50,7 +57,7 @@ def list_orders(
     _show(as_json, ORDER, [order_row(one) for one in orders])
 
 
-@order_group.command("events")
+@order_group.command("events", epilog=epilog("order events ord_01jd3x"))
 @click.argument("order_id")
 @data_option
 @json_option
@@ -61,14 +68,22 @@ def list_events(order_id: str, data: Path, as_json: bool) -> None:
     _show(as_json, EVENT, [event_row(one) for one in events])
 
 
-@order_group.command("resolve")
+@order_group.command(
+    "resolve",
+    epilog=epilog(
+        "order resolve stripe:evt_1Q --resolution 'paid back by hand' --author grace"
+    ),
+)
 @click.argument("event")
 @click.option(
     "--resolution", required=True, callback=sentence, help="What was done about it."
 )
 @click.option("--author", required=True, callback=sentence, help="Who did it.")
 @data_option
-def resolve_problem(event: str, resolution: str, author: str, data: Path) -> None:
+@json_option
+def resolve_problem(
+    event: str, resolution: str, author: str, data: Path, as_json: bool
+) -> None:
     """Take EVENT, such as stripe:evt_…, from the list of problems.
 
     It moves no money: do that with `user adjust` or at the provider, and say it here.
@@ -78,7 +93,7 @@ def resolve_problem(event: str, resolution: str, author: str, data: Path) -> Non
         do = storage.writer.wait
         if not do(resolve, method, event_id, resolution, author):
             raise Refused(f"{event}: there is no such problem")
-    click.echo(f"{event}: resolved")
+    show(as_json, {"event": event, "resolution": resolution}, [f"{event}: resolved"])
 
 
 def order_row(order: Order) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import click
 
+from config.epilog import BROKEN, DONE, REFUSED, epilog
 from storage.commands.opening import opened
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
@@ -28,7 +29,11 @@ from storage.secrets import Secrets
 from storage.signing import SIGNATURE, Signer, VerifyingKey
 from storage.trail import ID_CHARS_MAX, cleaned
 
-VALID, WRONG = 0, 1
+CHECKED = {
+    DONE: "valid",
+    BROKEN: "refused: a figure or the signature is wrong, and it is named",
+    REFUSED: "no receipt, or no key",
+}
 KEY_BYTES_MAX = 64 * 1024
 
 
@@ -37,7 +42,12 @@ def receipt_group() -> None:
     """Explain what a request cost, and check that it is so."""
 
 
-@receipt_group.command("show")
+@receipt_group.command(
+    "show",
+    epilog=epilog(
+        "receipt show req_01jd3x", "receipt show req_01jd3x --json > receipt.json"
+    ),
+)
 @click.argument("request_id")
 @data_option
 @json_option
@@ -52,7 +62,14 @@ def show_receipt(request_id: str, data: Path, as_json: bool) -> None:
     show(as_json, signed, explained(receipt, found))
 
 
-@receipt_group.command("check")
+@receipt_group.command(
+    "check",
+    epilog=epilog(
+        "receipt check receipt.json --key gateway.pem",
+        "receipt check - --data data --json < receipt.json",
+        codes=CHECKED,
+    ),
+)
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--key",
@@ -71,7 +88,7 @@ def check_receipt(
 ) -> None:
     """Compute the receipt in FILE again and verify its signature, offline.
 
-    Exit code 0 valid, 1 refused, 2 no receipt. Without --key or --data the receipt is
+    Without --key or --data the receipt is
     compared with the key beside it only: whoever made it up may have made up both.
     """
     key = trusted_key(key_file, data)
@@ -88,7 +105,7 @@ def check_receipt(
         "wrong": [{"figure": one.figure, "text": one.text} for one in wrong],
     }
     show(as_json, shown, verdict(shown, receipt, wrong))
-    sys.exit(WRONG if wrong else VALID)
+    sys.exit(BROKEN if wrong else DONE)
 
 
 def trusted_key(key_file: IO[bytes] | None, data: Path | None) -> VerifyingKey | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from config.epilog import epilog
 from config.money import dollars
 from storage.commands.opening import opened
 from storage.commands.options import amount_nano, data_option, json_option
@@ -32,7 +33,12 @@ def reference(
     return None if text is None else sentence(ctx, param, text)
 
 
-@click.command("refund")
+@click.command(
+    "refund",
+    epilog=epilog(
+        "refund usage:req_01jd3x 0.25 --ref ticket-17 --reason 'cut off' --author grace"
+    ),
+)
 @click.argument("transfer_id")
 @click.argument("amount", callback=amount_nano)
 @click.option(
@@ -60,11 +66,6 @@ def refund(
     What a user paid comes back to the user; a top-up or a gift goes back where it came
     from, as far as the user still has it. Refunds of one transfer add up to what it
     moved at most. Repeated with the same --ref it is done once.
-
-    \b
-    Example:
-      run_proxy.py refund usage:req_01jd3… 0.25 --ref ticket-17 \\
-        --reason "answer cut off" --author grace
     """
     with opened(data) as storage:
         decision = Decision(ref or storage.ids.make("refund"), reason, author)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from config.epilog import epilog
 from config.gateway import Accounts
 from config.money import cents, dollars
 from storage import Storage
@@ -43,11 +44,22 @@ def user_group() -> None:
     """Look after users."""
 
 
-@user_group.command("create")
-@click.option("--email", required=True)
+@user_group.command(
+    "create",
+    epilog=epilog(
+        "user create --email ada@example.com --password-stdin < password.txt",
+    ),
+)
+@click.option("--email", required=True, help="Whom it belongs to; one account each.")
 @click.option("--password", help="Visible to other processes: prefer standard input.")
 @click.option("--password-stdin", is_flag=True, help="Read it from standard input.")
-@click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default="user",
+    show_default=True,
+    help="An operator sees and does on the web what these commands do.",
+)
 @click.option(
     "--welcome",
     callback=money_nano,
@@ -66,12 +78,7 @@ def create_user(
     data: Path,
     as_json: bool,
 ) -> None:
-    """Create a user with an account and a key, which is shown once.
-
-    \b
-    Example:
-      run_proxy.py user create --email ada@example.com --password-stdin < password.txt
-    """
+    """Create a user with an account and a key, which is shown once."""
     email = _email(email)
     password_hash = hash_password(_password(password, password_stdin))
     with opened(data, make=True) as storage:
@@ -95,62 +102,42 @@ def create_user(
     show(as_json, shown, [f"{name}: {value}" for name, value in shown.items()])
 
 
-@user_group.command("list")
+@user_group.command("list", epilog=epilog("user list --search example.com"))
 @click.option("--search", default="", help="Part of the address.")
 @data_option
 @json_option
 def list_users(search: str, data: Path, as_json: bool) -> None:
-    """List users by address.
-
-    \b
-    Example:
-      run_proxy.py user list --search example.com
-    """
+    """List users by address."""
     with opened(data) as storage:
         users = [_user_shape(storage, user) for user in _all_users(storage, search)]
     show(as_json, users, table(("email", "status", "role", "available"), users))
 
 
-@user_group.command("disable")
+@user_group.command("disable", epilog=epilog("user disable ada@example.com"))
 @click.argument("email")
 @data_option
 @json_option
 def disable_user(email: str, data: Path, as_json: bool) -> None:
-    """Refuse a user's requests and sign him out everywhere.
-
-    \b
-    Example:
-      run_proxy.py user disable ada@example.com
-    """
+    """Refuse a user's requests and sign him out everywhere."""
     _set_status(email, "blocked", data, as_json)
 
 
-@user_group.command("enable")
+@user_group.command("enable", epilog=epilog("user enable ada@example.com"))
 @click.argument("email")
 @data_option
 @json_option
 def enable_user(email: str, data: Path, as_json: bool) -> None:
-    """Undo `disable`.
-
-    \b
-    Example:
-      run_proxy.py user enable ada@example.com
-    """
+    """Undo `disable`."""
     _set_status(email, "open", data, as_json)
 
 
-@user_group.command("role")
+@user_group.command("role", epilog=epilog("user role ada@example.com operator"))
 @click.argument("email")
 @click.argument("role", type=click.Choice(ROLES))
 @data_option
 @json_option
 def change_role(email: str, role: str, data: Path, as_json: bool) -> None:
-    """Make a user an operator, or an operator a user again.
-
-    \b
-    Example:
-      run_proxy.py user role ada@example.com operator
-    """
+    """Make a user an operator, or an operator a user again."""
     with opened(data) as storage:
         user = find_user(storage, email)
         storage.writer.wait(
@@ -166,18 +153,13 @@ def change_role(email: str, role: str, data: Path, as_json: bool) -> None:
     show(as_json, shown, [f"{shown['email']}: {shown['role']}"])
 
 
-@user_group.command("grant")
+@user_group.command("grant", epilog=epilog("user grant ada@example.com 2.50"))
 @click.argument("email")
 @click.argument("amount", callback=amount_nano)
 @data_option
 @json_option
 def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
-    """Give a user money from the house's promo account.
-
-    \b
-    Example:
-      run_proxy.py user grant ada@example.com 2.50
-    """
+    """Give a user money from the house's promo account."""
     with opened(data) as storage:
         user = find_user(storage, email)
         ref = storage.ids.make("grant")
@@ -196,7 +178,11 @@ def grant(email: str, amount: int, data: Path, as_json: bool) -> None:
 
 
 # A negative amount looks like an option.
-@user_group.command("adjust", context_settings={"ignore_unknown_options": True})
+@user_group.command(
+    "adjust",
+    epilog=epilog('user adjust ada@example.com -1 --reason "paid twice" --author bob'),
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("email")
 @click.argument("amount", callback=signed_nano)
 @click.option("--reason", required=True, help="Why; it stays in the ledger.")
@@ -209,10 +195,6 @@ def adjust_user(
     """Correct a user's balance by AMOUNT, which may be negative.
 
     What a negative amount is above the user's available is the house's shortfall.
-
-    \b
-    Example:
-      run_proxy.py user adjust ada@example.com -1 --reason "paid twice" --author bob
     """
     with opened(data) as storage:
         user = find_user(storage, email)

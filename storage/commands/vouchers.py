@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from config.epilog import epilog
 from config.money import dollars
 from storage.acts import Act, acted
 from storage.commands.opening import opened
@@ -17,12 +18,19 @@ def voucher_group() -> None:
     """Make codes that are worth money."""
 
 
-@voucher_group.command("create")
+@voucher_group.command(
+    "create",
+    epilog=epilog("voucher create --amount 5 --count 20 --batch spring"),
+)
 @click.option(
     "--amount", callback=amount_nano, required=True, help="Dollars for each."
 )
 @click.option(
-    "--count", type=click.IntRange(1, BATCH_MAX), default=1, show_default=True
+    "--count",
+    type=click.IntRange(1, BATCH_MAX),
+    default=1,
+    show_default=True,
+    help="How many codes.",
 )
 @click.option("--batch", default="", help="A name for these, for your records.")
 @data_option
@@ -30,12 +38,7 @@ def voucher_group() -> None:
 def create_codes(
     amount: int, count: int, batch: str, data: Path, as_json: bool
 ) -> None:
-    """Make voucher codes; they are shown now and never again.
-
-    \b
-    Example:
-      run_proxy.py voucher create --amount 5 --count 20 --batch spring
-    """
+    """Make voucher codes; they are shown now and never again."""
     codes = [new_code() for _ in range(count)]
     with opened(data, make=True) as storage:
         batch = batch or storage.ids.make("batch")

@@ -37,6 +37,8 @@ class Child:
         self.data = data
         self.environ = environ
         self.demo = "--demo" in flags
+        # Descriptors that it inherits.
+        self.shares: tuple[int, ...] = ()
         self.command = ["serve", "--data", str(data), "--port", str(port), *flags]
 
     def __enter__(self) -> Self:
@@ -46,6 +48,7 @@ class Child:
             self.program,
             cwd=ROOT,
             env=bare(self.environ),
+            pass_fds=self.shares,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -43,10 +44,14 @@ async def release(exchange: Exchange) -> None:
     """Nothing is held here."""
 
 
-def instance(listen: Listen = LISTEN, reuse_port: bool = False) -> Instance:
+def instance(
+    listen: Listen = LISTEN,
+    reuse_port: bool = False,
+    given: socket.socket | None = None,
+) -> Instance:
     hooks = Hooks([Greeter()], release, lambda flow, exchange: None, render)
     return Instance(
-        ProxyOptions(), gateway_options(), hooks, listen, render, reuse_port
+        ProxyOptions(), gateway_options(), hooks, listen, render, reuse_port, given
     )
 
 
@@ -218,6 +223,27 @@ def test_the_mode_is_a_reverse_proxy_to_nowhere() -> None:
 def test_nobody_else_makes_its_layers() -> None:
     with pytest.raises(AssertionError):
         instance().make_top_layer(None)
+
+
+# A socket that somebody else holds.
+
+
+async def test_who_comes_between_two_gateways_waits_for_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        first = instance(given=held.dup())
+        await first.start()
+        assert list(first.ports) == [held.getsockname()[1]]
+        await first.stop_listening()
+        first.hang_up()
+        second = instance(given=held.dup())
+        address = held.getsockname()
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(GET)
+        await second.start()
+        assert b" 200 " in await reader.readuntil(b"\r\n")
+        writer.close()
+        await second.stop_listening()
+        second.hang_up()
 
 
 # One port for several workers.
