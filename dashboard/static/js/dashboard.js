@@ -11,6 +11,7 @@ import { Views } from "./views.js";
 import { word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
+const EXAMPLE_MODEL = "gpt-4o";
 
 const account = {
   drawCurl,
@@ -19,6 +20,7 @@ const account = {
   balanceChanged,
   keyChanged,
   key: null,
+  model: EXAMPLE_MODEL,
 };
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
 const views = new Views(account);
@@ -51,9 +53,23 @@ async function load() {
     state.dataset.state = "filled";
     redraw();
     show();
+    chooseModel();
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
+  }
+}
+
+// The example calls a model that answers here: the documentation's, else the first.
+async function chooseModel() {
+  try {
+    const { models } = await read("user", "models");
+    const able = models.filter((model) => model.kind === "chat" && model.available);
+    const named = able.find((model) => model.id === EXAMPLE_MODEL) ?? able[0];
+    if (named) account.model = named.id;
+    drawCurl();
+  } catch {
+    // The documentation's example is still a good one.
   }
 }
 
@@ -119,7 +135,7 @@ function drawCurl() {
 
 // The example of the documentation, with the key in it while the key is shown.
 function curl(key) {
-  const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
+  const body = `{"model": "${account.model}", "messages": [{"role": "user", "content": "${word("steps.hello")}"}]}`;
   return [
     `curl -X POST ${location.origin}/api/v1/chat/completions \\`,
     `  -H "Authorization: Bearer ${key ?? KEY_PLACEHOLDER}" \\`,

@@ -7,6 +7,7 @@ const VIEWS = {
   keys: async () => (await import("./keys.js")).Keys,
   topup: async () => (await import("./topup.js")).Topup,
   transactions: async () => (await import("./transactions.js")).Transactions,
+  usage: async () => (await import("./usage.js")).Usage,
 };
 
 export class Views {
