@@ -6,10 +6,12 @@ import { change, read, useToken } from "./api.js";
 import { find, findAll, make } from "./dom.js";
 import { cents, count, full } from "./money.js";
 import { copyFrom, openPage } from "./page.js";
-import { openViews } from "./views.js";
+import { openRail } from "./rail.js";
+import { Views } from "./views.js";
 import { word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
+const EXAMPLE_MODEL = "gpt-4o";
 
 const account = {
   drawCurl,
@@ -18,8 +20,12 @@ const account = {
   balanceChanged,
   keyChanged,
   key: null,
+  model: EXAMPLE_MODEL,
 };
-const views = openViews(account);
+const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
+const views = new Views(account);
+const rail = openRail();
+let shown = null;
 
 openPage(redraw);
 addEventListener("hashchange", () => {
@@ -40,17 +46,38 @@ async function load() {
   const state = find("#account");
   state.dataset.state = "loading";
   try {
-    useToken((await read("auth", "me")).csrf_token);
+    const me = await read("auth", "me");
+    useToken(me.csrf_token);
+    find("#operator").hidden = me.role !== "operator";
     account.profile = await read("user", "profile");
     state.dataset.state = "filled";
     redraw();
     show();
+    chooseModel();
   } catch (failure) {
     if (failure.status === 401) return leave();
-    find("[data-error]", state).textContent = failure.message;
-    state.dataset.state = "error";
-    for (const name of views.keys()) find(`#${name}`).hidden = true;
+    fail(failure.message);
   }
+}
+
+// The example calls a model that answers here: the documentation's, else the first.
+async function chooseModel() {
+  try {
+    const { models } = await read("user", "models");
+    const able = models.filter((model) => model.kind === "chat" && model.available);
+    const named = able.find((model) => model.id === EXAMPLE_MODEL) ?? able[0];
+    if (named) account.model = named.id;
+    drawCurl();
+  } catch {
+    // The documentation's example is still a good one.
+  }
+}
+
+function fail(message) {
+  const state = find("#account");
+  find("[data-error]", state).textContent = message;
+  state.dataset.state = "error";
+  for (const section of sections.values()) section.hidden = true;
 }
 
 // Calls are charged while the page is open: look again when somebody looks. A failure
@@ -74,7 +101,10 @@ function redraw() {
   drawBalance(user.balance_exact);
   drawLimits(limits);
   drawCurl();
-  for (const view of views.values()) view.redraw?.();
+  for (const element of findAll("[data-mask]")) {
+    element.textContent = user.api_key ?? word("keys.none");
+  }
+  views.redraw();
 }
 
 function drawBalance(exact) {
@@ -105,7 +135,7 @@ function drawCurl() {
 
 // The example of the documentation, with the key in it while the key is shown.
 function curl(key) {
-  const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
+  const body = `{"model": "${account.model}", "messages": [{"role": "user", "content": "${word("steps.hello")}"}]}`;
   return [
     `curl -X POST ${location.origin}/api/v1/chat/completions \\`,
     `  -H "Authorization: Bearer ${key ?? KEY_PLACEHOLDER}" \\`,
@@ -114,18 +144,30 @@ function curl(key) {
   ].join("\n");
 }
 
-function show() {
+// Another query of the view that is shown is the view's own affair: nothing jumps.
+async function show() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
-  const name = views.has(asked) ? asked : "overview";
-  for (const other of views.keys()) find(`#${other}`).hidden = other !== name;
-  for (const link of findAll(".rail a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  const name = sections.has(asked) ? asked : "overview";
+  for (const [other, section] of sections) section.hidden = other !== name;
+  rail.mark(name);
+  if (name !== shown) {
+    views.closeAllBut(name);
+    scrollTo(0, 0);
+    if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
   }
-  for (const [other, view] of views) if (other !== name) view.close?.();
-  scrollTo(0, 0);
-  if (asked) find("h1", find(`#${name}`)).focus({ preventScroll: true });
-  if (account.profile) views.get(name).open?.(new URLSearchParams(query));
+  shown = name;
+  if (!account.profile) return;
+  find("#account").dataset.state = "filled";
+  await openView(name, query);
+}
+
+async function openView(name, query) {
+  try {
+    const view = await views.view(name);
+    if (name === shown) view.open?.(new URLSearchParams(query));
+  } catch {
+    if (name === shown) fail(word("error.view"));
+  }
 }
 
 function balanceChanged(exact) {

@@ -8,7 +8,8 @@ const COPIED_MS = 1600;
 const listeners = [];
 
 // Fills the page and keeps the two switches working. `redraw` is called after each
-// change of language, for what a page has written itself.
+// change of language, for what a page has written itself; whoever has painted with the
+// colours of the theme hears `themechange` of the document.
 export function openPage(redraw = () => {}) {
   listeners.push(redraw);
   useStoredTheme();
@@ -19,6 +20,7 @@ export function openPage(redraw = () => {}) {
     for (const listener of listeners) listener();
   });
   find("#theme")?.addEventListener("click", switchTheme);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tellOfTheme);
 }
 
 function fillWords() {
@@ -47,11 +49,16 @@ function switchTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const shown = root.dataset.theme ?? (dark ? "dark" : "light");
   root.dataset.theme = shown === "dark" ? "light" : "dark";
+  tellOfTheme();
   try {
     localStorage.setItem(THEME, root.dataset.theme);
   } catch {
     // As above: the choice lasts as long as the page.
   }
+}
+
+function tellOfTheme() {
+  document.dispatchEvent(new Event("themechange"));
 }
 
 // Copies and says so on the button that was pressed.
