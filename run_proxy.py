@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,9 @@ from addons.gateway.instance import reserve
 from addons.gateway.master import Master
 from addons.gateway.supervisor import Supervisor, WorkersFailed
 from addons.holds import Holds
+from addons.inspector.commands import meter, web_password
+from addons.inspector.keeping import Keeping
+from addons.inspector.web_brief import WebBrief
 from addons.rendering import Render
 from addons.routing import routes_of
 from config import ConfigError, Settings, load
@@ -55,11 +59,12 @@ from storage.locks import FileLock
 # Without being told how many; each has memory and a share of the disk's time.
 WORKERS_AUTO = 8
 LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_OF_INSPECTOR = "%(asctime)s inspector %(levelname)s %(name)s: %(message)s"
 LOG_OF_WORKER = "%(asctime)s worker {number} %(levelname)s %(name)s: %(message)s"
 HELLO = """\
 AutoList Token is serving.
   address    {address}
-  dashboard  {address}/public/dashboard.html
+{inspector}  dashboard  {address}/public/dashboard.html
 """
 HELLO_DEMO = """\
   demo user  {email}
@@ -134,6 +139,20 @@ def main() -> None:
     show_envvar=True,
     help="Serve models without a provider from the built-in demo, with a demo user.",
 )
+@click.option(
+    "--web",
+    is_flag=True,
+    envvar="AUTOLIST_WEB",
+    show_envvar=True,
+    help="Show the traffic in mitmweb, on this machine alone and behind a password.",
+)
+@click.option(
+    "--web-port",
+    type=click.IntRange(0, 65535),
+    envvar="AUTOLIST_WEB_PORT",
+    show_envvar=True,
+    help="Port of mitmweb; 0 takes a free one.",
+)
 def serve(
     config_dir: Path,
     data: Path,
@@ -141,11 +160,15 @@ def serve(
     port: int | None,
     workers: int | None,
     demo: bool,
+    web: bool,
+    web_port: int | None,
 ) -> None:
     """Run the gateway until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format=LOG)
     try:
         settings = load(config_dir, os.environ).with_overrides(host, port, workers)
+        if web:
+            settings = settings.with_inspector(web_port, demo)
         routes = routes_of(settings, demo)
         storage = open_storage(
             data,
@@ -159,17 +182,36 @@ def serve(
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
     count = worker_count(settings.listen.workers, demo)
+    keeping = None
     try:
+        if settings.inspected:
+            keeping = Keeping.of(settings.inspector, data, program("inspector"))
         if count == 1:
-            serve_alone(settings, storage, routes, data, demo)
+            serve_alone(settings, storage, routes, data, demo, keeping)
         else:
-            supervise(settings, storage, data, demo, count)
+            supervise(settings, storage, data, demo, count, keeping)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     except WorkersFailed as error:
         raise click.ClickException(str(error)) from error
     finally:
+        if keeping is not None:
+            keeping.close()
         storage.close()
+
+
+@main.command(hidden=True)
+def inspector() -> None:
+    """The process that shows the traffic, started by the gateway."""
+    try:
+        brief = WebBrief.load(sys.stdin.buffer)
+    except (ValueError, OSError) as error:
+        raise Refused(str(error)) from error
+    logging.basicConfig(level=logging.WARNING, format=LOG_OF_INSPECTOR)
+    # Nobody else needs a web server of mitmproxy's.
+    from addons.inspector.web.serving import serve
+
+    asyncio.run(serve(brief, sys.stdin.fileno()))
 
 
 @main.command(hidden=True)
@@ -219,37 +261,46 @@ def serve_alone(
     routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
+    keeping: Keeping | None = None,
 ) -> None:
     def greet(master: Master) -> None:
         port = master.instance.ports[0]
-        click.echo(hello(settings, storage, data, demo, port), nl=False)
+        click.echo(hello(settings, storage, data, demo, port, keeping), nl=False)
 
     async def run() -> None:
         master = make_master(settings, storage, routes, data, demo)
         obey_signals(master.stop)
-        await master.run(greet)
+        async with keeping or nullcontext():
+            await master.run(greet)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
 
 def supervise(
-    settings: Settings, storage: Storage, data: Path, demo: bool, count: int
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    demo: bool,
+    count: int,
+    keeping: Keeping | None = None,
 ) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
     with reserve(settings.listen) as reserved:
         settings = settings.with_overrides(port=reserved.getsockname()[1])
-        greeting = hello(settings, storage, data, demo, settings.listen.port)
+        port = settings.listen.port
+        greeting = hello(settings, storage, data, demo, port, keeping)
         lock = storage.hand_over()
         descriptor = lock.fileno() if lock is not None else None
         shared = [descriptor] if descriptor is not None else []
         brief = Brief(settings, data, demo, descriptor)
-        command = [sys.executable, str(Path(__file__).resolve()), "worker"]
+        command = program("worker")
 
         async def run() -> None:
             supervisor = Supervisor(command, brief.dump(), count, shared)
             obey_signals(supervisor.stop)
-            await supervisor.run(lambda: click.echo(greeting, nl=False))
+            async with keeping or nullcontext():
+                await supervisor.run(lambda: click.echo(greeting, nl=False))
 
         try:
             asyncio.run(run())
@@ -309,17 +360,28 @@ def make_master(
     return Master(settings.listen, data, chain, holds.release, render, shared)
 
 
+def program(command: str) -> list[str]:
+    """This program again, as another process."""
+    return [sys.executable, str(Path(__file__).resolve()), command]
+
+
 def obey_signals(stop: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def hello(
-    settings: Settings, storage: Storage, data: Path, demo: bool, port: int
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    demo: bool,
+    port: int,
+    keeping: Keeping | None = None,
 ) -> str:
-    """Says where the gateway is, and how to get into the demo."""
+    """Says where the gateway is, how to get into the demo, and how to look on."""
     address = settings.listen.public_url or local_address(settings, port)
-    said = HELLO.format(address=address)
+    look_on = "" if keeping is None else f"  inspector  {keeping.invitation}\n"
+    said = HELLO.format(address=address, inspector=look_on)
     if demo:
         said += hello_demo(open_demo(storage, settings, data, address)) + "\n"
     return said
@@ -354,6 +416,8 @@ for command in (
     verify,
     backup,
     restore,
+    meter,
+    web_password,
 ):
     main.add_command(command)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from config.document import ConfigError, Node
+from config.inspector import INSPECTOR, InspectorSettings
 from config.money import NANO
 from config.payments import PAYMENTS, Payments
 from config.values import (
@@ -250,6 +251,7 @@ class Gateway:
     media: MediaSettings = field(default_factory=MediaSettings)
     videos: VideoSettings = field(default_factory=VideoSettings)
     payments: Payments = field(default_factory=Payments)
+    inspector: InspectorSettings = field(default_factory=InspectorSettings)
 
 
 GATEWAY: Table = {
@@ -263,6 +265,7 @@ GATEWAY: Table = {
     "media": ("media", record(MediaSettings, MEDIA)),
     "videos": ("videos", record(VideoSettings, VIDEOS)),
     "payments": ("payments", record(Payments, PAYMENTS)),
+    "inspector": ("inspector", record(InspectorSettings, INSPECTOR)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -21,6 +21,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.inspector import InspectorSettings
 from config.payments import Payments
 from config.price_file import read_prices
 from config.prices import Price, PriceBook
@@ -43,6 +44,7 @@ __all__ = [
     "ConfigError",
     "Credential",
     "ImageRules",
+    "InspectorSettings",
     "LedgerSettings",
     "Limits",
     "Listen",
@@ -64,7 +66,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the gateway was told; it never changes while it is in use."""
+    """What the gateway was told; it never changes while it is in use. `inspected` says
+    that copies of the traffic go to an inspector."""
 
     listen: Listen
     ledger: LedgerSettings
@@ -79,6 +82,8 @@ class Settings:
     retries: Retries = field(default_factory=Retries)
     storage: str = field(default="", repr=False)
     payments: Payments = field(default_factory=Payments)
+    inspector: InspectorSettings = field(default_factory=InspectorSettings)
+    inspected: bool = False
 
     def with_overrides(
         self,
@@ -94,6 +99,15 @@ class Settings:
             workers=self.listen.workers if workers is None else workers,
         )
         return replace(self, listen=listen)
+
+    def with_inspector(self, port: int | None, demo: bool) -> "Settings":
+        """A copy whose traffic is shown, all of it in a demo unless the file says
+        otherwise."""
+        inspector = self.inspector
+        level = inspector.level or ("full" if demo else "headers")
+        port = inspector.port if port is None else port
+        inspector = replace(inspector, port=port, level=level)
+        return replace(self, inspector=inspector, inspected=True)
 
 
 def load(directory: Path, environ: Mapping[str, str]) -> Settings:
@@ -115,6 +129,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         retries=gateway.retries,
         storage=gateway.storage,
         payments=gateway.payments,
+        inspector=gateway.inspector,
     )
 
 

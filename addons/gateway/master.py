@@ -16,6 +16,7 @@ from mitmproxy.addons import core, proxyserver
 from mitmproxy.utils import asyncio_utils
 
 from addons.admission import Admission
+from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks, Release, Render
 from addons.gateway.instance import Instance
 from config.settings import Listen
@@ -31,6 +32,13 @@ class Sender(Protocol):
     """An addon whose answers take long, and can be ended early."""
 
     def cut_all(self) -> None: ...
+
+
+@runtime_checkable
+class Leaver(Protocol):
+    """An addon that is told last of all that a request is over."""
+
+    def leave(self, exchange: Exchange) -> None: ...
 
 
 class Master(master.Master):
@@ -52,7 +60,8 @@ class Master(master.Master):
         server = ProxyOptions()
         self.addons.add(core.Core(), server, *chain)
         self.options.update(**PROXY_OPTIONS)
-        self.hooks = Hooks(chain, release, self.admission.leave, render)
+        self.leavers = [addon for addon in chain if isinstance(addon, Leaver)]
+        self.hooks = Hooks(chain, release, self.leave, render)
         self.instance = Instance(
             server, self.options, self.hooks, listen, render, reuse_port
         )
@@ -76,6 +85,10 @@ class Master(master.Master):
                 await self.drain()
             finally:
                 await self.done()
+
+    def leave(self, exchange: Exchange) -> None:
+        for addon in self.leavers:
+            addon.leave(exchange)
 
     def stop(self) -> None:
         """The first call drains; a second one cuts what still runs."""
