@@ -223,7 +223,9 @@ class Inspecting:
             # There is a gap now, so that the next one is sent in full.
             sent.connection = 0
 
-    def request_body(self, head: Head, asked: HTTPFlow | TapedCall) -> tuple[bytes, bool]:
+    def request_body(
+        self, head: Head, asked: HTTPFlow | TapedCall
+    ) -> tuple[bytes, bool]:
         """What was asked as far as it is shown, which is nothing of what is compressed,
         and whether that is all of it as it was."""
         if isinstance(asked, TapedCall):
@@ -287,8 +289,9 @@ def whole_lines(raw: bytearray) -> int:
 def secrets_of(settings: Settings) -> Iterator[str]:
     """All that gives access to somebody else in our name."""
     payments = settings.payments
+    providers = settings.providers.values()
     credentials = [
-        *(one for provider in settings.providers.values() for one in provider.credentials),
+        *(one for provider in providers for one in provider.credentials),
         *payments.stripe.webhook_secrets,
         payments.stripe.key,
         payments.epay.key,

@@ -90,7 +90,18 @@ def test_every_command_says_what_it_is_for() -> None:
     assert [one.name for one in commands_in(main) if not one.help] == []
 
 
-@pytest.mark.parametrize("group", ["user", "key", "voucher", "refund", "quote"])
+COMMANDS_WITH_EXAMPLES = [
+    "key",
+    "meter",
+    "quote",
+    "refund",
+    "user",
+    "voucher",
+    "web-password",
+]
+
+
+@pytest.mark.parametrize("group", COMMANDS_WITH_EXAMPLES)
 def test_the_help_of_a_command_has_an_example(group: str) -> None:
     command = main.commands[group]
     inside = [command]
@@ -105,6 +116,7 @@ def test_the_help_names_every_command() -> None:
         "backup",
         "config",
         "key",
+        "meter",
         "order",
         "prices",
         "quote",
@@ -115,6 +127,7 @@ def test_the_help_names_every_command() -> None:
         "user",
         "verify",
         "voucher",
+        "web-password",
     }
 
 

@@ -39,7 +39,7 @@ class Captured:
 
     @property
     def is_whole(self) -> tuple[bool, bool]:
-        """Whether request and answer are there as they passed: in full, not redacted."""
+        """Whether request and answer are there in full and as they passed."""
         asked, answered = self.known["whole"]
         return asked is True, answered is True
 

@@ -107,7 +107,8 @@ def row_of(result: Result) -> tuple[str, ...]:
 
 def used_text(result: Result) -> str:
     used = result.quantities or {}
-    return ", ".join(f"{meter} {count}" for meter, count in used.items()) or NOTHING
+    said = [f"{meter} {count}" for meter, count in used.items() if count]
+    return ", ".join(said) or NOTHING
 
 
 def amount_text(nano: int | None) -> str:

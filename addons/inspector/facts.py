@@ -105,6 +105,9 @@ def request_facts(exchange: Exchange, level: str, live: bool, now_ns: int) -> He
         found["ttft_ms"] = milliseconds(exchange.first_byte_ns - exchange.started_ns)
     if exchange.paid_nano is not None:
         found["paid_nano"] = exchange.paid_nano
+    if exchange.ordered and exchange.quote is not None:
+        # A video is charged with its job: all of it, or nothing.
+        found["quantities"] = dict(exchange.quote.quantities)
     if failure is not None:
         found["error"] = failure.code or failure.type
     if any(one.outcome in LASTING for one in exchange.trail):
@@ -171,7 +174,7 @@ def state_of(exchange: Exchange, live: bool) -> str:
         return "running"
     if exchange.replayed is not None:
         return "replayed"
-    if exchange.ordered:
+    if exchange.ordered and exchange.paid_nano is None:
         return "ordered"
     if exchange.paid_nano:
         return "charged"

@@ -85,7 +85,7 @@ class Recomputing:
         if "terms" not in known or state in ("replayed", "refused", "answered"):
             return Result(id, model, Verdict.FREE, reason=str(state))
         try:
-            if facts.get("state") == "ordered":
+            if "pieces" in known and "end" not in facts:
                 return self.of_video(story.request, id, model)
             if type(charged) is not int:
                 raise Impossible("it had not ended")
@@ -104,7 +104,8 @@ class Recomputing:
         metering = Metering(Policies(**known["policies"]), self.clock)
         exchange = exchange_of(story, self.price_of(known, model), end)
         try:
-            evidence, quantities = await metering.measure(exchange, metering.rules[end])
+            rule = metering.rules[end]
+            evidence, quantities = await metering.measure(exchange, rule)
         except InternalError:
             raise Impossible("what was asked is not in the capture") from None
         needs_text = evidence not in (REPORTED, "none")

@@ -45,7 +45,13 @@ SHOWN_HEADERS = frozenset(
         "x-should-retry",
     )
 )
-SHOWN_PREFIXES = ("x-autolist-", "x-ratelimit-", "anthropic-ratelimit-", "x-stainless-")
+SHOWN_PREFIXES = (
+    "access-control-",
+    "anthropic-ratelimit-",
+    "x-autolist-",
+    "x-ratelimit-",
+    "x-stainless-",
+)
 # Where a body's text is no user's: names and words that the APIs define.
 PLAIN_FIELDS = frozenset(
     (
@@ -84,6 +90,7 @@ EVENT_STREAM = "text/event-stream"
 
 # A few characters that every match of a pattern has: looking for them is much cheaper.
 _EMAIL_HINTS = (b"@", b"u0040", b"%40")
+_SIGNED_HINTS = (b"ignature=", b"sig=", b"oken=", b"redential=")
 _KEY_HINTS = (b"tk_", b"sk-", b"sk_", b"rk_", b"pk_", b"whsec_", b"earer ", b"key-")
 # Not into the middle of one of JSON's escapes, which would leave half of it behind.
 _EMAIL = re.compile(
@@ -94,6 +101,10 @@ _EMAIL = re.compile(
 _KEY = re.compile(
     rb"(?:tk_|sk[-_]|rk_|pk_|whsec_|key-)[A-Za-z0-9_-]{12,}"
     rb"|[Bb]earer [A-Za-z0-9._~+/=-]{8,}"
+)
+# What lets whoever has an address see what is there.
+_SIGNED = re.compile(
+    rb"((?:[Ss]ignature|[Ss]ig|[Tt]oken|[Cc]redential)=)[^&\\\"'<>\s]{8,}"
 )
 _PLAIN = re.compile(r"[A-Za-z0-9._:/ -]*", re.ASCII)
 
@@ -115,6 +126,10 @@ class Redaction:
         for hint in _KEY_HINTS:
             if hint in raw:
                 raw = _KEY.sub(SECRET, raw)
+                break
+        for hint in _SIGNED_HINTS:
+            if hint in raw:
+                raw = _SIGNED.sub(rb"\1" + SECRET, raw)
                 break
         for hint in _EMAIL_HINTS:
             if hint in raw:
@@ -222,5 +237,3 @@ def form_of_field(name: str, value: Any) -> Any:
 def field_name(name: str) -> str:
     """As the APIs name fields; another one may be anybody's text."""
     return name if name.replace("_", "").isalnum() and len(name) <= 40 else HIDDEN
-
-

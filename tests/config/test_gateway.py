@@ -24,6 +24,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.inspector import INSPECTOR, InspectorSettings
 from config.money import NANO
 from config.payments import PAYMENTS, Payments
 
@@ -36,6 +37,7 @@ RECORDS = [
     (MediaSettings, MEDIA),
     (VideoSettings, VIDEOS),
     (Payments, PAYMENTS),
+    (InspectorSettings, INSPECTOR),
     (Gateway, GATEWAY),
 ]
 

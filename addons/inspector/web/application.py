@@ -19,6 +19,8 @@ from tornado.httputil import HTTPServerRequest
 from addons.inspector.web.door import Door
 
 WEB = Path(mitmproxy.tools.web.__file__).parent
+STYLE = Path(__file__).with_name("inspector.css")
+STYLE_LINK = b'<link rel="stylesheet" href="inspector.css">'
 READING = frozenset(("GET", "HEAD"))
 LOGIN = ("POST", "/")
 # Messages that wait for one browser; one that does not read them is let go.
@@ -43,6 +45,24 @@ def unguarded(method: Any) -> Any:
     """A method of mitmweb's before it was made to ask for the password: a class that
     takes it is made to ask again, and once is enough."""
     return method.__wrapped__
+
+
+class Index(app.IndexHandler):
+    """The page, without what would only be refused; or the form of the password."""
+
+    def get(self) -> None:
+        page = self.render_string("../index.html")
+        self.write(page.replace(b"</head>", STYLE_LINK + b"</head>"))
+
+    post = get
+
+
+class Style(app.RequestHandler):
+    """How the page looks here."""
+
+    def get(self) -> None:
+        self.set_header("content-type", "text/css")
+        self.write(STYLE.read_bytes())
 
 
 class Saved(app.RequestHandler):
@@ -75,7 +95,8 @@ class Refused(tornado.web.RequestHandler):
 
 
 ROUTES: tuple[tuple[str, type[tornado.web.RequestHandler]], ...] = (
-    (r"/", app.IndexHandler),
+    (r"/", Index),
+    (r"/inspector\.css", Style),
     (r"/filter-help(?:\.json)?", app.FilterHelp),
     (r"/updates", Watcher),
     (r"/commands(?:\.json)?", app.Commands),

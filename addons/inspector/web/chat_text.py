@@ -120,7 +120,9 @@ def stream_text(raw: bytes) -> str:
             continue
         if isinstance(said, dict):
             story.read(name, said)
-    lines = [line for index in sorted(story.choices) for line in told_lines(story, index)]
+    lines = []
+    for index in sorted(story.choices):
+        lines += told_lines(story, index)
     if story.usage:
         lines.append(usage_line(story.usage))
     if story.error is not None:

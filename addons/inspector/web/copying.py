@@ -71,7 +71,7 @@ def request_of(head: dict[str, Any], body: bytes) -> Request:
         method=head["method"].encode(),
         scheme=head.get("scheme", "http").encode(),
         authority=b"",
-        path=path_text(head["target"], head["facts"]).encode("utf-8", "surrogateescape"),
+        path=path_text(head["target"], head["facts"]).encode("utf-8", "replace"),
         http_version=HTTP,
         headers=headers_of(head["headers"], body),
         content=body,

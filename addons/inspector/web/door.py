@@ -42,4 +42,3 @@ class Door:
         self.wrong += 1
         if self.wrong >= TRIES_MAX:
             self.wrong, self.closed_until = 0, self.now() + PAUSE_SECONDS
-
