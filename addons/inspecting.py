@@ -14,7 +14,7 @@ the next one: each entry knows on which connection it was last sent in full.
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 from mitmproxy.http import HTTPFlow, Response
@@ -81,7 +81,7 @@ class Inspecting:
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.settings = settings
-        self.policies = policies
+        self.policies = asdict(policies)
         self.sending = sending
         self.redaction = Redaction(secrets, settings.prompts == "show")
         self.clock = clock
@@ -211,11 +211,19 @@ class Inspecting:
         end = whole_lines(body.kept) if head["live"] else len(body.kept)
         raw = bytes(body.kept[start:end])
         answer = self.redaction.body(
-            raw, media_type(head.get("answer_headers", ())), body.is_cut
+            raw, field_of(head.get("answer_headers", ()), "content-type"), body.is_cut
         )
-        head["whole"] = is_whole, answer == raw and len(body.kept) == body.size
-        frame = packed(kind, self.redaction.clean(orjson.dumps(head)), request, answer)
-        if self.sending.offer(frame):
+        is_complete = answer == raw and len(body.kept) == body.size
+        if not self.redaction.is_clean(b"".join((request, answer))):
+            cleaned = self.redaction.clean(request), self.redaction.clean(answer)
+            is_whole = is_whole and cleaned[0] == request
+            is_complete = is_complete and cleaned[1] == answer
+            request, answer = cleaned
+        head["whole"] = is_whole, is_complete
+        raw_head = orjson.dumps(head)
+        if not self.redaction.is_clean(raw_head):
+            raw_head = self.redaction.clean(raw_head)
+        if self.sending.offer(packed(kind, raw_head, request, answer)):
             sent.connection, sent.progress = self.sending.connection, progress
             sent.raw_bytes = end
             sent.sent_bytes = len(answer) + (sent.sent_bytes if kind == GROW else 0)
@@ -229,14 +237,15 @@ class Inspecting:
         """What was asked as far as it is shown, which is nothing of what is compressed,
         and whether that is all of it as it was."""
         if isinstance(asked, TapedCall):
-            raw, headers = asked.request.body, asked.request.headers
+            raw = asked.request.body
         else:
-            raw, headers = asked.request.raw_content or b"", asked.request.headers
-        is_plain = headers.get("content-encoding", "identity") == "identity"
+            raw = asked.request.raw_content or b""
+        headers = head["headers"]
+        is_plain = field_of(headers, "content-encoding") in ("", "identity")
         if head["facts"]["level"] != "full" or not is_plain:
             return b"", not raw
         limit = self.settings.body_bytes
-        kind = headers.get("content-type", "")
+        kind = field_of(headers, "content-type")
         shown = self.redaction.body(raw[:limit], kind, len(raw) > limit)
         return shown, shown == raw
 
@@ -270,12 +279,14 @@ def content_of(response: Response) -> bytes:
 
 
 def is_stream(head: Head) -> bool:
-    return media_type(head.get("answer_headers", ())).startswith(EVENT_STREAM)
+    kind = field_of(head.get("answer_headers", ()), "content-type")
+    return kind.startswith(EVENT_STREAM)
 
 
-def media_type(headers: Iterable[tuple[str, str]]) -> str:
+def field_of(headers: Iterable[tuple[str, str]], wanted: str) -> str:
+    """A header that is shown, in small letters; empty if there is none."""
     for name, value in headers:
-        if name.lower() == "content-type":
+        if name.lower() == wanted:
             return value.lower()
     return ""
 

@@ -7,22 +7,19 @@ the bounds of the hold, the situation and the policies. Nothing here is redacted
 but headers and queries, which are not even made up otherwise.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Exchange, Leg, PieceQuote
-from addons.inspector.redacting import Fields, shown_headers, shown_target
+from addons.inspector.redacting import shown_headers, shown_target
 from addons.upstream.tape import TapedCall
-from config.settings import Policies
 
 NANOSECONDS_A_MILLISECOND = 1_000_000
 NANOSECONDS = 1_000_000_000
-HEADERS_MAX = 64
-HEADER_CHARS_MAX = 512
 # Outcomes of attempts after which the candidate is put aside for a while.
 LASTING = frozenset(("upstream_auth", "upstream_billing", "upstream_model_unavailable"))
 REQUEST, CALL = "request", "call"
@@ -45,14 +42,14 @@ def request_head(
         "method": request.method,
         "target": shown_target(request.path),
         "peer": exchange.address,
-        "headers": shown_headers(fields(request.headers.fields)),
+        "headers": shown_headers(request.headers.fields),
         "size": len(request.raw_content or b""),
         "status": 0,
         "facts": request_facts(exchange, level, live, now_ns),
     }
     if response is not None and (exchange.began or not live):
         head["status"] = response.status_code
-        head["answer_headers"] = shown_headers(fields(response.headers.fields))
+        head["answer_headers"] = shown_headers(response.headers.fields)
         head["answer_start"] = at(started, exchange, exchange.first_byte_ns or now_ns)
     return head
 
@@ -74,14 +71,14 @@ def call_head(flow: HTTPFlow, exchange: Exchange, index: int, now_ns: int) -> He
         "end": None if live else started + waited_ns / NANOSECONDS,
         "method": call.request.method,
         **place(leg, call.request.path),
-        "headers": shown_headers(plain(call.request.headers)),
+        "headers": shown_headers(raw_fields(call.request.headers)),
         "size": len(call.request.body),
         "status": call.status,
         "answer_size": call.body.size,
         "facts": call_facts(exchange, call, leg, index, waited_ns),
     }
     if call.status:
-        head["answer_headers"] = shown_headers(plain(call.headers))
+        head["answer_headers"] = shown_headers(raw_fields(call.headers))
     return head
 
 
@@ -147,7 +144,7 @@ def call_facts(
     return found
 
 
-def capture(exchange: Exchange, policies: Policies, terms: str) -> Head:
+def capture(exchange: Exchange, policies: Mapping[str, Any], terms: str) -> Head:
     """What the charge of a request can be computed again with; `terms` is the text of
     its price. Nothing of a request that no money was held for."""
     quote, model, ask = exchange.quote, exchange.model, exchange.ask
@@ -156,7 +153,7 @@ def capture(exchange: Exchange, policies: Policies, terms: str) -> Head:
     found: Head = {
         "terms": terms,
         "situation": quote.situation.facts(),
-        "policies": asdict(policies),
+        "policies": policies,
         "image_tokens": model.image_tokens,
     }
     if isinstance(quote, PieceQuote):
@@ -185,35 +182,26 @@ def state_of(exchange: Exchange, live: bool) -> str:
 
 def place(leg: Leg, path: str) -> Head:
     """Where a call went."""
-    base = urlsplit(leg.provider.base_url)
-    target = shown_target(base.path.rstrip("/") + path)
-    try:
-        port = base.port or (443 if base.scheme == "https" else 80)
-    except ValueError:
-        port = 0
+    scheme, host, port, start = address_of(leg.provider.base_url)
     return {
-        "scheme": base.scheme,
-        "host": base.hostname or leg.provider.name,
+        "scheme": scheme,
+        "host": host or leg.provider.name,
         "port": port,
-        "target": target,
+        "target": shown_target(start + path),
     }
 
 
-def fields(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    return plain_fields(
-        (name.decode("latin-1"), value.decode("utf-8", "replace"))
-        for name, value in raw
-    )
+@lru_cache(maxsize=256)
+def address_of(base_url: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and the start of all paths there."""
+    base = urlsplit(base_url)
+    port = base.port or (443 if base.scheme == "https" else 80)
+    return base.scheme, base.hostname or "", port, base.path.rstrip("/")
 
 
-def plain(headers: Mapping[str, str]) -> Fields:
-    return plain_fields(headers.items())
-
-
-def plain_fields(raw: Iterable[tuple[str, str]]) -> Fields:
-    """No more than anybody looks at."""
-    found = [(name, value[:HEADER_CHARS_MAX]) for name, value in raw]
-    return found[:HEADERS_MAX]
+def raw_fields(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in headers.items():
+        yield name.encode("utf-8", "replace"), value.encode("utf-8", "replace")
 
 
 def at(started: float, exchange: Exchange, moment_ns: int) -> float:

@@ -103,8 +103,8 @@ class Recomputing:
         end = end_of(str(story.request.facts.get("end", "")))
         metering = Metering(Policies(**known["policies"]), self.clock)
         exchange = exchange_of(story, self.price_of(known, model), end)
+        rule = metering.rules[end]
         try:
-            rule = metering.rules[end]
             evidence, quantities = await metering.measure(exchange, rule)
         except InternalError:
             raise Impossible("what was asked is not in the capture") from None
@@ -126,8 +126,8 @@ class Recomputing:
         )
 
     def of_video(self, request: Captured, id: str, model: str) -> Result:
-        """A video is charged with its job: by what was fixed when it was ordered, if its
-        request was told that it is made."""
+        """A video is charged with its job, by what was fixed when it was ordered; here
+        if its request was told that it is made."""
         cost = request.answer_headers.get(COST_HEADER)
         if request.status != OK or cost is None:
             raise Impossible("its video was not made yet")

@@ -11,6 +11,8 @@ All of it is pure and never fails open: what cannot be read is not shown.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -81,6 +83,8 @@ OPAQUE_FIELDS = frozenset(
     ("arguments", "input", "metadata", "parameters", "logit_bias", "schema")
 )
 PLAIN_CHARS_MAX = 64
+HEADERS_MAX = 64
+HEADER_BYTES_MAX = 512
 HIDDEN = "[hidden]"
 SECRET = b"[secret]"
 EMAIL = b"[e-mail]"
@@ -117,6 +121,19 @@ class Redaction:
     def __init__(self, secrets: Iterable[str], prompts: bool) -> None:
         self.secrets = written(secrets)
         self.prompts = prompts
+        # Most texts have none of these, and are clean. A secret that has a hint in it
+        # is found by that.
+        hints = (*_EMAIL_HINTS, *_SIGNED_HINTS, *_KEY_HINTS)
+        bare = [one for one in self.secrets if not any(hint in one for hint in hints)]
+        self.needles = (*hints, *bare)
+
+    def is_clean(self, raw: bytes) -> bool:
+        """Whether nothing in a text has to be looked at; several may be looked at in
+        one piece."""
+        for needle in self.needles:
+            if needle in raw:
+                return False
+        return True
 
     def clean(self, raw: bytes) -> bytes:
         """Any text, without what gives access or says who somebody is."""
@@ -137,13 +154,14 @@ class Redaction:
         return raw
 
     def body(self, raw: bytes, content_type: str, is_cut: bool) -> bytes:
-        """A body as it may be shown; of one that is cut it is the start."""
+        """A body as it may be shown once it is cleaned; of one that is cut it is the
+        start."""
         if is_cut and self.secrets:
             # The cut may go through a secret: what is left of it shows no more of it.
             raw = without_start_of(raw, self.secrets)
         if not self.prompts:
             raw = without_texts(raw, content_type)
-        return self.clean(raw)
+        return raw
 
 
 def written(secrets: Iterable[str]) -> tuple[bytes, ...]:
@@ -166,16 +184,23 @@ def without_start_of(raw: bytes, secrets: Iterable[bytes]) -> bytes:
     return raw
 
 
-def shown_headers(headers: Iterable[tuple[str, str]]) -> Fields:
-    """All names, and the values of those that are allowed."""
-    return [
-        (name, value if may_be_shown(name.lower()) else HIDDEN)
-        for name, value in headers
-    ]
+def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """All names, and the values of those that are allowed; no more of either than
+    anybody looks at."""
+    found = []
+    for raw_name, value in islice(headers, HEADERS_MAX):
+        name, shown = judged(raw_name)
+        text = value[:HEADER_BYTES_MAX].decode("utf-8", "replace") if shown else HIDDEN
+        found.append((name, text))
+    return found
 
 
-def may_be_shown(name: str) -> bool:
-    return name in SHOWN_HEADERS or name.startswith(SHOWN_PREFIXES)
+@lru_cache(maxsize=1024)
+def judged(raw_name: bytes) -> tuple[str, bool]:
+    """A header's name, and whether its value may be shown."""
+    name = raw_name[:HEADER_BYTES_MAX].decode("latin-1")
+    lower = name.lower()
+    return name, lower in SHOWN_HEADERS or lower.startswith(SHOWN_PREFIXES)
 
 
 def shown_target(target: str) -> str:

@@ -120,7 +120,7 @@ def stream_text(raw: bytes) -> str:
             continue
         if isinstance(said, dict):
             story.read(name, said)
-    lines = []
+    lines: list[str] = []
     for index in sorted(story.choices):
         lines += told_lines(story, index)
     if story.usage:
