@@ -22,7 +22,13 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.endpoints import Kind
 from addons.exchange import Exchange
-from addons.inspector.facts import Head, call_head, capture, request_head
+from addons.inspector.facts import (
+    Head,
+    call_head,
+    call_id,
+    capture,
+    request_head,
+)
 from addons.inspector.framing import GROW, PUT, packed
 from addons.inspector.redacting import EVENT_STREAM, Redaction
 from addons.inspector.sending import Sending
@@ -48,12 +54,14 @@ UNSHOWN = frozenset((Kind.MEDIA, Kind.VIDEO_CONTENT, Kind.PREFLIGHT))
 @dataclass(slots=True)
 class Sent:
     """How much of an entry the inspector has: on which connection, what it stood for,
-    and how far its answer went, in bytes as they were and as they were sent."""
+    how far its answer went, in bytes as they were and as they were sent, and whether
+    all of that was as it passed."""
 
     connection: int = 0
     progress: tuple[object, ...] = ()
     raw_bytes: int = 0
     sent_bytes: int = 0
+    is_whole: tuple[bool, bool] = True, True
 
 
 @dataclass(slots=True, eq=False)
@@ -163,73 +171,99 @@ class Inspecting:
 
     def send_request(self, watched: Watched, live: bool, now_ns: int) -> None:
         exchange, flow, tape = watched.exchange, watched.flow, watched.tape
-        progress = live, exchange.attempts, exchange.began, tape.answer.size
-        if not self.is_new(watched.request, progress):
+        sent, progress = watched.request, (live, exchange.attempts, exchange.began)
+        if self.is_known(sent, progress):
+            if exchange.began:
+                self.send_more(exchange.id, sent, tape.answer)
             return
         head = request_head(flow, exchange, watched.level, live, now_ns)
-        if not live:
-            self.add_capture(head, exchange)
         body = answer_of(flow, exchange, tape, live)
         head["answer_size"] = body.size
-        self.send(head, watched.request, progress, body, flow)
+        facts = {} if live else self.capture_of(exchange)
+        self.send(head, facts, sent, progress, body, flow)
 
     def send_call(
         self, watched: Watched, index: int, call: TapedCall, live: bool, now_ns: int
     ) -> None:
         outcome = watched.exchange.trail[call.number - 1].outcome
-        progress = live, call.status, call.ended_ns, call.body.size, outcome
+        progress = live, call.status, outcome, call.ended_ns is not None
         sent = watched.calls[index]
-        if not self.is_new(sent, progress):
+        if self.is_known(sent, progress):
+            if is_stream(call.headers.items()):
+                entry_id = call_id(watched.exchange, index)
+                self.send_more(entry_id, sent, call.body)
             return
         head = call_head(watched.flow, watched.exchange, index, now_ns)
         head["live"] = live and head["live"]
         head["facts"]["level"] = watched.level
-        self.send(head, sent, progress, call.body, call)
+        self.send(head, {}, sent, progress, call.body, call)
 
-    def is_new(self, sent: Sent, progress: tuple[object, ...]) -> bool:
-        known = sent.connection == self.sending.connection
-        return not known or sent.progress != progress
+    def is_known(self, sent: Sent, progress: tuple[object, ...]) -> bool:
+        """Whether the inspector has all of an entry but the end of its answer."""
+        same = sent.connection == self.sending.connection
+        return same and sent.progress == progress
+
+    def send_more(self, entry_id: str, sent: Sent, body: Body) -> None:
+        """Send what is new of an answer that runs, and nothing else."""
+        end = whole_lines(body.kept)
+        if end <= sent.raw_bytes:
+            return
+        head = {"id": entry_id, "from": sent.sent_bytes}
+        answer = self.answer(sent, body, sent.raw_bytes, end, EVENT_STREAM)
+        frame = packed(GROW, orjson.dumps(head), b"", answer)
+        self.offer(frame, sent, end, sent.sent_bytes + len(answer))
 
     def send(
         self,
         head: Head,
+        capture: Head,
         sent: Sent,
         progress: tuple[object, ...],
         body: Body,
         asked: HTTPFlow | TapedCall,
     ) -> None:
-        """Send an entry in full, or what is new of one that runs."""
-        known = sent.connection == self.sending.connection
-        kind, start = (GROW, sent.raw_bytes) if known and is_stream(head) else (PUT, 0)
-        if not head["live"]:
-            kind, start = PUT, 0
-        request, is_whole = b"", True
-        if kind == GROW:
-            head["from"] = sent.sent_bytes
+        """Send an entry: in full, or what the inspector does not have of its bodies."""
+        answer_headers = head.get("answer_headers", ())
+        kind, start, before = PUT, 0, 0
+        request = b""
+        if sent.connection == self.sending.connection and is_stream(answer_headers):
+            kind, start, before = GROW, sent.raw_bytes, sent.sent_bytes
+            head["from"] = before
         else:
             request, is_whole = self.request_body(head, asked)
+            sent.is_whole = is_whole, True
         end = whole_lines(body.kept) if head["live"] else len(body.kept)
+        media_type = field_of(answer_headers, "content-type")
+        answer = self.answer(sent, body, start, end, media_type)
+        head["whole"] = sent.is_whole[0], sent.is_whole[1] and not body.is_cut
+        raw_head = self.cleaned(orjson.dumps(head))
+        if capture:
+            # It is all our own: nothing in it has to be looked for.
+            raw_head = raw_head[:-1] + b',"capture":' + orjson.dumps(capture) + b"}"
+        frame = packed(kind, raw_head, request, answer)
+        if self.offer(frame, sent, end, before + len(answer)):
+            sent.progress = progress
+
+    def offer(self, frame: bytes, sent: Sent, raw_bytes: int, sent_bytes: int) -> bool:
+        taken = self.sending.offer(frame)
+        # If not there is a gap now, so that the next one is sent in full.
+        sent.connection = self.sending.connection if taken else 0
+        sent.raw_bytes, sent.sent_bytes = raw_bytes, sent_bytes
+        return taken
+
+    def answer(
+        self, sent: Sent, body: Body, start: int, end: int, media_type: str
+    ) -> bytes:
+        """A part of an answer as it may be shown."""
         raw = bytes(body.kept[start:end])
-        answer = self.redaction.body(
-            raw, field_of(head.get("answer_headers", ()), "content-type"), body.is_cut
-        )
-        is_complete = answer == raw and len(body.kept) == body.size
-        if not self.redaction.is_clean(b"".join((request, answer))):
-            cleaned = self.redaction.clean(request), self.redaction.clean(answer)
-            is_whole = is_whole and cleaned[0] == request
-            is_complete = is_complete and cleaned[1] == answer
-            request, answer = cleaned
-        head["whole"] = is_whole, is_complete
-        raw_head = orjson.dumps(head)
-        if not self.redaction.is_clean(raw_head):
-            raw_head = self.redaction.clean(raw_head)
-        if self.sending.offer(packed(kind, raw_head, request, answer)):
-            sent.connection, sent.progress = self.sending.connection, progress
-            sent.raw_bytes = end
-            sent.sent_bytes = len(answer) + (sent.sent_bytes if kind == GROW else 0)
-        else:
-            # There is a gap now, so that the next one is sent in full.
-            sent.connection = 0
+        shown = self.redaction.body(raw, media_type, body.is_cut)
+        shown = self.cleaned(shown)
+        if shown != raw:
+            sent.is_whole = sent.is_whole[0], False
+        return shown
+
+    def cleaned(self, raw: bytes) -> bytes:
+        return raw if self.redaction.is_clean(raw) else self.redaction.clean(raw)
 
     def request_body(
         self, head: Head, asked: HTTPFlow | TapedCall
@@ -247,18 +281,19 @@ class Inspecting:
         limit = self.settings.body_bytes
         kind = field_of(headers, "content-type")
         shown = self.redaction.body(raw[:limit], kind, len(raw) > limit)
+        shown = self.cleaned(shown)
         return shown, shown == raw
 
-    def add_capture(self, head: Head, exchange: Exchange) -> None:
+    def capture_of(self, exchange: Exchange) -> Head:
         if exchange.quote is None:
-            return
+            return {}
         price = exchange.quote.price
         terms = self.terms.get(price.id)
         if terms is None:
             if len(self.terms) >= TERMS_MAX:
                 self.terms.clear()
             terms = self.terms[price.id] = terms_text(price)
-        head["capture"] = capture(exchange, self.policies, terms)
+        return capture(exchange, self.policies, terms)
 
 
 def answer_of(flow: HTTPFlow, exchange: Exchange, tape: Tape, live: bool) -> Body:
@@ -278,9 +313,8 @@ def content_of(response: Response) -> bytes:
     return response.raw_content or b""
 
 
-def is_stream(head: Head) -> bool:
-    kind = field_of(head.get("answer_headers", ()), "content-type")
-    return kind.startswith(EVENT_STREAM)
+def is_stream(headers: Iterable[tuple[str, str]]) -> bool:
+    return field_of(headers, "content-type").startswith(EVENT_STREAM)
 
 
 def field_of(headers: Iterable[tuple[str, str]], wanted: str) -> str:

@@ -64,7 +64,7 @@ def call_head(flow: HTTPFlow, exchange: Exchange, index: int, now_ns: int) -> He
     live = call.ended_ns is None
     waited_ns = (call.ended_ns or now_ns) - call.started_ns
     head: Head = {
-        "id": f"{exchange.id}/{index + 1}",
+        "id": call_id(exchange, index),
         "part": CALL,
         "live": live,
         "start": started,
@@ -80,6 +80,10 @@ def call_head(flow: HTTPFlow, exchange: Exchange, index: int, now_ns: int) -> He
     if call.status:
         head["answer_headers"] = shown_headers(raw_fields(call.headers))
     return head
+
+
+def call_id(exchange: Exchange, index: int) -> str:
+    return f"{exchange.id}/{index + 1}"
 
 
 def request_facts(exchange: Exchange, level: str, live: bool, now_ns: int) -> Head:

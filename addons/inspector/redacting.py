@@ -94,8 +94,8 @@ EVENT_STREAM = "text/event-stream"
 
 # A few characters that every match of a pattern has: looking for them is much cheaper.
 _EMAIL_HINTS = (b"@", b"u0040", b"%40")
-_SIGNED_HINTS = (b"ignature=", b"sig=", b"oken=", b"redential=")
-_KEY_HINTS = (b"tk_", b"sk-", b"sk_", b"rk_", b"pk_", b"whsec_", b"earer ", b"key-")
+_SIGNED_HINTS = (b"ignature=", b"sig=")
+_KEY_HINTS = (b"tk_", b"sk-", b"earer ")
 # Not into the middle of one of JSON's escapes, which would leave half of it behind.
 _EMAIL = re.compile(
     rb"(?<!\\)(?<!\\u)(?<!\\u.)(?<!\\u..)(?<!\\u...)"
@@ -103,7 +103,7 @@ _EMAIL = re.compile(
     rb"(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 )
 _KEY = re.compile(
-    rb"(?:tk_|sk[-_]|rk_|pk_|whsec_|key-)[A-Za-z0-9_-]{12,}"
+    rb"(?:tk_|sk-)[A-Za-z0-9_-]{12,}"
     rb"|[Bb]earer [A-Za-z0-9._~+/=-]{8,}"
 )
 # What lets whoever has an address see what is there.

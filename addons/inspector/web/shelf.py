@@ -83,20 +83,33 @@ class Shelf:
             # Of one that is not there, or has a gap, a whole one follows.
             if shown is None or not has_grown(shown, frame):
                 return
+            if is_bare(frame):
+                self.show_more(shown, frame.answer)
+                return
             frame = replace(
                 frame,
                 request=shown.request.raw_content or b"",
                 answer=content_of(shown) + frame.answer,
             )
         made = flow_of(frame)
-        size = size_of(frame)
-        self.bytes += size - self.sizes.get(made.id, 0)
-        self.sizes[made.id] = size
+        self.note(made.id, size_of(frame))
         if shown is None:
             self.view.add([made])
         else:
             replace_with(shown, made)
             self.view.update([shown])
+
+    def show_more(self, shown: HTTPFlow, more: bytes) -> None:
+        """The answer of a flow grows, and nothing else changes."""
+        if shown.response is None:
+            return
+        shown.response.raw_content = content_of(shown) + more
+        self.note(shown.id, self.sizes.get(shown.id, 0) + len(more))
+        self.view.update([shown])
+
+    def note(self, id: str, size: int) -> None:
+        self.bytes += size - self.sizes.get(id, 0)
+        self.sizes[id] = size
 
     def shown(self, id: str) -> HTTPFlow | None:
         found = self.view.get_by_id(id)
@@ -124,10 +137,15 @@ def grown(before: Frame, new: Frame) -> Frame:
     start = before.head.get("from", 0)
     if start + len(before.answer) != new.head.get("from"):
         return before
-    head = {**new.head, "from": start}
+    head = {**before.head, **new.head, "from": start}
     if before.kind != GROW:
         head.pop("from")
     return replace(before, head=head, answer=before.answer + new.answer)
+
+
+def is_bare(frame: Frame) -> bool:
+    """Whether it has nothing but more of the answer."""
+    return "facts" not in frame.head
 
 
 def has_grown(shown: HTTPFlow, frame: Frame) -> bool:
