@@ -8,12 +8,13 @@ own that starts here again, as the command `worker`.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,9 @@ from addons.gateway.instance import reserve
 from addons.gateway.master import Master
 from addons.gateway.supervisor import Supervisor, WorkersFailed
 from addons.holds import Holds
+from addons.inspector.commands import meter, web_password
+from addons.inspector.keeping import Keeping
+from addons.inspector.web_brief import WebBrief
 from addons.logs.logs import set_up
 from addons.metrics.registry import bury, share
 from addons.rendering import Render
@@ -64,6 +68,7 @@ from storage.locks import FileLock
 WORKERS_AUTO = 8
 # What the workers of one gateway count, in a folder that goes with it.
 METRICS = "autolist-metrics-"
+LOG_OF_INSPECTOR = "%(asctime)s inspector %(levelname)s %(name)s: %(message)s"
 SERVED = {
     0: "told to stop, and everything that ran was settled",
     1: "it cannot listen, or its workers cannot be kept running",
@@ -72,7 +77,7 @@ SERVED = {
 HELLO = """\
 AutoList Token is serving.
   address    {address}
-  dashboard  {address}/public/dashboard.html
+{inspector}  dashboard  {address}/public/dashboard.html
 """
 HELLO_DEMO = """\
   demo user  {email}
@@ -155,6 +160,20 @@ def main() -> None:
     show_envvar=True,
     help="Serve models without a provider from the built-in demo, with a demo user.",
 )
+@click.option(
+    "--web",
+    is_flag=True,
+    envvar="AUTOLIST_WEB",
+    show_envvar=True,
+    help="Show the traffic in mitmweb, on this machine alone and behind a password.",
+)
+@click.option(
+    "--web-port",
+    type=click.IntRange(0, 65535),
+    envvar="AUTOLIST_WEB_PORT",
+    show_envvar=True,
+    help="Port of mitmweb; 0 takes a free one.",
+)
 def serve(
     config_dir: Path,
     data: Path,
@@ -162,10 +181,14 @@ def serve(
     port: int | None,
     workers: int | None,
     demo: bool,
+    web: bool,
+    web_port: int | None,
 ) -> None:
     """Run the gateway until it is told to stop."""
     try:
         settings = load(config_dir, os.environ).with_overrides(host, port, workers)
+        if web:
+            settings = settings.with_inspector(web_port, demo)
         set_up(settings.log, sys.stderr)
         routes = routes_of(settings, demo)
         storage = open_storage(
@@ -180,18 +203,37 @@ def serve(
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
     count = worker_count(settings.listen.workers, demo)
+    keeping = None
     try:
         given = given_socket(os.environ, os.getpid())
+        if settings.inspected:
+            keeping = Keeping.of(settings.inspector, data, program("inspector"))
         if count == 1:
-            serve_alone(settings, storage, routes, data, demo, given)
+            serve_alone(settings, storage, routes, data, demo, given, keeping)
         else:
-            supervise(settings, storage, data, demo, count, given)
+            supervise(settings, storage, data, demo, count, given, keeping)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     except WorkersFailed as error:
         raise click.ClickException(str(error)) from error
     finally:
+        if keeping is not None:
+            keeping.close()
         storage.close()
+
+
+@main.command(hidden=True)
+def inspector() -> None:
+    """The process that shows the traffic, started by the gateway."""
+    try:
+        brief = WebBrief.load(sys.stdin.buffer)
+    except (ValueError, OSError) as error:
+        raise Refused(str(error)) from error
+    logging.basicConfig(level=logging.WARNING, format=LOG_OF_INSPECTOR)
+    # Nobody else needs a web server of mitmproxy's.
+    from addons.inspector.web.serving import serve
+
+    asyncio.run(serve(brief, sys.stdin.fileno()))
 
 
 @main.command(hidden=True)
@@ -245,15 +287,17 @@ def serve_alone(
     data: Path,
     demo: bool,
     given: socket.socket | None,
+    keeping: Keeping | None = None,
 ) -> None:
     def greet(master: Master) -> None:
         port = master.instance.ports[0]
-        click.echo(hello(settings, storage, data, demo, port), nl=False)
+        click.echo(hello(settings, storage, data, demo, port, keeping), nl=False)
 
     async def run() -> None:
         master = make_master(settings, storage, routes, data, demo, given=given)
         obey_signals(master.stop)
-        await master.run(greet)
+        async with keeping or nullcontext():
+            await master.run(greet)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -266,13 +310,15 @@ def supervise(
     demo: bool,
     count: int,
     given: socket.socket | None,
+    keeping: Keeping | None = None,
 ) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
     with ExitStack() as stack:
         held = stack.enter_context(given or reserve(settings.listen))
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix=METRICS)))
         settings = settings.with_overrides(port=held.getsockname()[1])
-        greeting = hello(settings, storage, data, demo, settings.listen.port)
+        port = settings.listen.port
+        greeting = hello(settings, storage, data, demo, port, keeping)
         lock = storage.hand_over()
         brief = Brief(
             settings,
@@ -283,14 +329,15 @@ def supervise(
             given=held.fileno() if given is not None else None,
         )
         shared = [one for one in (brief.gateway_lock, brief.given) if one is not None]
-        command = [sys.executable, str(Path(__file__).resolve()), "worker"]
+        command = program("worker")
 
         async def run() -> None:
             supervisor = Supervisor(
                 command, brief.dump(), count, shared, bury=partial(bury, metrics)
             )
             obey_signals(supervisor.stop)
-            await supervisor.run(lambda: click.echo(greeting, nl=False))
+            async with keeping or nullcontext():
+                await supervisor.run(lambda: click.echo(greeting, nl=False))
 
         try:
             asyncio.run(run())
@@ -362,17 +409,28 @@ def make_master(
     )
 
 
+def program(command: str) -> list[str]:
+    """This program again, as another process."""
+    return [sys.executable, str(Path(__file__).resolve()), command]
+
+
 def obey_signals(stop: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def hello(
-    settings: Settings, storage: Storage, data: Path, demo: bool, port: int
+    settings: Settings,
+    storage: Storage,
+    data: Path,
+    demo: bool,
+    port: int,
+    keeping: Keeping | None = None,
 ) -> str:
-    """Says where the gateway is, and how to get into the demo."""
+    """Says where the gateway is, how to get into the demo, and how to look on."""
     address = settings.listen.public_url or local_address(settings, port)
-    said = HELLO.format(address=address)
+    look_on = "" if keeping is None else f"  inspector  {keeping.invitation}\n"
+    said = HELLO.format(address=address, inspector=look_on)
     if demo:
         said += hello_demo(open_demo(storage, settings, data, address)) + "\n"
     return said
@@ -408,6 +466,8 @@ for command in (
     verify,
     backup,
     restore,
+    meter,
+    web_password,
 ):
     main.add_command(command)
 

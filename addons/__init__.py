@@ -23,6 +23,9 @@ from addons.filming.storing import Terms
 from addons.filming.work import Work
 from addons.films import answer_to_keep, situation_of, studios_of
 from addons.holds import Holds
+from addons.inspecting import Inspecting, secrets_of
+from addons.inspector.sending import Sending
+from addons.inspector.socket_file import connect
 from addons.jobs import Jobs
 from addons.keys import Keys
 from addons.library import Library
@@ -151,6 +154,25 @@ def chain(
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
         Logs(clock),  # what became of each request
+        *inspecting(settings, storage),  # what the operator sees of all that
+    )
+
+
+def inspecting(settings: Settings, storage: Storage) -> tuple[Inspecting, ...]:
+    """What shows the traffic; nothing where nobody looks at it."""
+    if not settings.inspected:
+        return ()
+    sending = Sending(
+        partial(connect, storage.data), settings.inspector.buffer_bytes
+    )
+    return (
+        Inspecting(
+            settings.inspector,
+            settings.policies,
+            sending,
+            secrets_of(settings),
+            storage.clock,
+        ),
     )
 
 

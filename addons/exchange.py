@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
     from addons.upstream.call import Call
+    from addons.upstream.tape import Tape
 
 KEY = "exchange"
 
@@ -186,7 +187,8 @@ class Exchange:
     hold that is made with it, so that of an `ordered` one is none of the exchange.
     `committed` means that a leg's answer was chosen and no other may follow;
     `began` that the client has the head of a streamed answer. `replay` is the name
-    under which the request runs once, `replayed` that it ran before.
+    under which the request runs once, `replayed` that it ran before. There is a `tape`
+    where somebody looks at the traffic.
     """
 
     id: str
@@ -207,6 +209,7 @@ class Exchange:
     rate: RateState | None = None
     route: tuple[Leg, ...] = ()
     call: "Call | None" = None
+    tape: "Tape | None" = None
     attempts: int = 0
     trail: list[Attempt] = field(default_factory=list)
     leg: Leg | None = None

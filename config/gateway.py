@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from config.document import ConfigError, Node
+from config.inspector import INSPECTOR, InspectorSettings
 from config.money import NANO
 from config.payments import PAYMENTS, Payments
 from config.values import (
@@ -282,6 +283,7 @@ class Gateway:
     payments: Payments = field(default_factory=Payments)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    inspector: InspectorSettings = field(default_factory=InspectorSettings)
 
 
 GATEWAY: Table = {
@@ -297,6 +299,7 @@ GATEWAY: Table = {
     "payments": ("payments", record(Payments, PAYMENTS)),
     "metrics": ("metrics", record(MetricsSettings, METRICS)),
     "log": ("log", record(LogSettings, LOG)),
+    "inspector": ("inspector", record(InspectorSettings, INSPECTOR)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -23,6 +23,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.inspector import InspectorSettings
 from config.payments import Payments
 from config.price_file import read_prices
 from config.prices import Price, PriceBook
@@ -45,6 +46,7 @@ __all__ = [
     "ConfigError",
     "Credential",
     "ImageRules",
+    "InspectorSettings",
     "LedgerSettings",
     "Limits",
     "Listen",
@@ -68,7 +70,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the gateway was told; it never changes while it is in use."""
+    """What the gateway was told; it never changes while it is in use. `inspected` says
+    that copies of the traffic go to an inspector."""
 
     listen: Listen
     ledger: LedgerSettings
@@ -85,6 +88,8 @@ class Settings:
     payments: Payments = field(default_factory=Payments)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    inspector: InspectorSettings = field(default_factory=InspectorSettings)
+    inspected: bool = False
 
     def with_overrides(
         self,
@@ -100,6 +105,15 @@ class Settings:
             workers=self.listen.workers if workers is None else workers,
         )
         return replace(self, listen=listen)
+
+    def with_inspector(self, port: int | None, demo: bool) -> "Settings":
+        """A copy whose traffic is shown, all of it in a demo unless the file says
+        otherwise."""
+        inspector = self.inspector
+        level = inspector.level or ("full" if demo else "headers")
+        port = inspector.port if port is None else port
+        inspector = replace(inspector, port=port, level=level)
+        return replace(self, inspector=inspector, inspected=True)
 
 
 def load(directory: Path, environ: Mapping[str, str]) -> Settings:
@@ -123,6 +137,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         payments=gateway.payments,
         metrics=gateway.metrics,
         log=gateway.log,
+        inspector=gateway.inspector,
     )
 
 

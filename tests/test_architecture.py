@@ -148,6 +148,46 @@ TABLE = (
         | {"addons.filming", "addons.upstream", "config", "storage"},
         frozenset({"aiohttp"}),
     ),
+    # What shows the traffic. Workers have the upper half of it, which knows exchanges;
+    # the process that shows copies has `web`, which knows nothing but frames.
+    Package(
+        "addons.inspector",
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.inspector", "addons.upstream", "config", "storage.clock"},
+        frozenset({"argon2", "mitmproxy", "orjson"}),
+    ),
+    Package(
+        "addons.inspector.web",
+        frozenset(
+            {
+                "addons.inspector.framing",
+                "addons.inspector.socket_file",
+                "addons.inspector.web_brief",
+                "addons.wire",
+                "config",
+            }
+        ),
+        frozenset({"argon2", "mitmproxy", "orjson", "tornado"}),
+    ),
+    Package(
+        "addons.inspector.commands",
+        frozenset({"addons.inspector", "config", "storage.clock"}),
+        frozenset({"click", "mitmproxy", "orjson"}),
+    ),
+    # The gateway's own arithmetic, over what was captured.
+    Package(
+        "addons.inspector.recomputing",
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.inspector", "addons.metering", "config", "storage.clock"},
+        frozenset({"orjson"}),
+    ),
+    Package(
+        "addons.inspecting",
+        VOCABULARY | {"addons.inspector", "addons.upstream", "config", "storage.clock"},
+        frozenset({"mitmproxy", "orjson"}),
+    ),
     Package(
         "addons.jobs",
         frozenset({"addons.filming", "storage"}),

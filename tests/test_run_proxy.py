@@ -53,6 +53,7 @@ def test_the_help_names_every_command() -> None:
         "config",
         "doctor",
         "key",
+        "meter",
         "order",
         "prices",
         "quote",
@@ -63,6 +64,7 @@ def test_the_help_names_every_command() -> None:
         "user",
         "verify",
         "voucher",
+        "web-password",
     }
 
 

@@ -231,7 +231,7 @@ class Upstream:
             await self.attempt_images(call, exchange, exchange.ask, leg)
             return
         request = translate(exchange, leg)
-        transport = self.transports[leg.provider.name]
+        transport = self.transport(exchange, leg)
         sent = partial(self.contact, exchange)
         exchange.ask_upstream(self.clock.monotonic_ns())
         with Watch(leg.clocks) as watch:
@@ -264,6 +264,13 @@ class Upstream:
         self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
+    def transport(self, exchange: Exchange, leg: Leg) -> Transport:
+        """The leg's, and what goes through it is written down where there is a tape."""
+        transport = self.transports[leg.provider.name]
+        if exchange.tape is None:
+            return transport
+        return exchange.tape.around(transport, exchange.attempts)
+
     def contact(self, exchange: Exchange) -> None:
         exchange.contact(self.clock.monotonic_ns())
 
@@ -280,7 +287,7 @@ class Upstream:
         exchange.dropped = ask.dropped + requests[0].dropped
         name = leg.provider.name
         easel = Easel(
-            self.transports[name],
+            self.transport(exchange, leg),
             self.fetches[name],
             imaging,
             leg.clocks,

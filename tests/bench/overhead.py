@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -74,19 +75,25 @@ class Reading:
 type Results = dict[tuple[str, int, bool], list[Reading]]
 
 
-def measure(leg: Leg, job: Job) -> Reading:
-    before = leg.cpu_us()
+def load(name: str, job: Job) -> dict[str, Any]:
+    """What the load tells of a job; every answer must be right."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.load", json.dumps(asdict(job))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         check=True,
     )
-    spent = leg.cpu_us() - before
-    out = json.loads(done.stdout)
+    out: dict[str, Any] = json.loads(done.stdout)
     if out["errors"]:
         some = "; ".join(sorted(set(out["errors"]))[:3])
-        raise click.ClickException(f"{leg.name}: {len(out['errors'])} failed: {some}")
+        raise click.ClickException(f"{name}: {len(out['errors'])} failed: {some}")
+    return out
+
+
+def measure(leg: Leg, job: Job) -> Reading:
+    before = leg.cpu_us()
+    out = load(leg.name, job)
+    spent = leg.cpu_us() - before
     count = out["chunks"] if job.chunks else out["requests"]
     return Reading(spent / count, count / out["seconds"], out["first_ms"])
 

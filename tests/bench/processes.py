@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,13 +185,19 @@ def has_nginx() -> bool:
 
 
 @contextmanager
-def ours(upstream_port: int, home: Path, workers: int = 1) -> Iterator[Leg]:
+def ours(
+    upstream_port: int,
+    home: Path,
+    workers: int = 1,
+    flags: Sequence[str] = (),
+    name: str = "autolist",
+) -> Iterator[Leg]:
     port = free_port()
     config = unlimited_config(home)
     command = [sys.executable, "run_proxy.py", "serve", "--config", str(config)]
     command += ["--data", str(home / "data"), "--host", HOST, "--port", str(port)]
     # One process, as the others are.
-    command += ["--workers", str(workers)]
+    command += ["--workers", str(workers), *flags]
     environ = {
         "OPENAI_BASE_URL": f"http://{HOST}:{upstream_port}/v1",
         "OPENAI_API_KEY": "sk-bench",
@@ -199,7 +205,7 @@ def ours(upstream_port: int, home: Path, workers: int = 1) -> Iterator[Leg]:
     with running(command, environ) as process:
         wait_for_port(port, process)
         key = register(port)
-        yield Leg("autolist", process.pid, port, "/api/v1/chat/completions", key)
+        yield Leg(name, process.pid, port, "/api/v1/chat/completions", key)
 
 
 def unlimited_config(home: Path) -> Path:

@@ -28,6 +28,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.inspector import INSPECTOR, InspectorSettings
 from config.money import NANO
 from config.payments import PAYMENTS, Payments
 
@@ -42,6 +43,7 @@ RECORDS = [
     (Payments, PAYMENTS),
     (MetricsSettings, METRICS),
     (LogSettings, LOG),
+    (InspectorSettings, INSPECTOR),
     (Gateway, GATEWAY),
 ]
 
