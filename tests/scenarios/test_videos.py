@@ -5,8 +5,6 @@ test ends with the proof of its ledger.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -857,25 +855,6 @@ def test_a_deleted_video_is_gone_with_its_file(
 
 # All of it, with the demo.
 
-# Section 7.1, word for word; the document's copy lost its line breaks.
-DOCUMENT = """
-import requests
-
-class TokenProxy:
-    def __init__(self, api_key, base_url="http://localhost:8000"):
-        self.api_key = api_key
-        self.base_url = base_url
-        self.headers = {"Authorization": f"Bearer {api_key}"}
-
-    def generate_video(self, prompt, model="gen-2"):
-        return requests.post(
-            f"{self.base_url}/api/v1/videos/generations",
-            headers=self.headers,
-            json={"model": model, "prompt": prompt},
-            timeout=300
-        ).json()
-"""
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
@@ -907,24 +886,6 @@ def test_the_demo_makes_each_video_of_the_document(
     assert spent_nano(demo, caller) == nano
     id = reply.headers["x-request-id"]
     assert call(demo, caller, "GET", f"/api/v1/receipts/{id}").status == 200
-
-
-def test_the_documents_own_client_gets_a_video(demo: Gateway) -> None:
-    caller = demo.caller()
-    program = DOCUMENT + (
-        "import json, sys\n"
-        "client = TokenProxy(sys.argv[1], sys.argv[2])\n"
-        "print(json.dumps(client.generate_video('海浪拍打沙滩')))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, caller.key, demo.url],
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    assert (answer["status"], answer["usage"]) == ("completed", {"cost": 0.15})
-    assert fetched(demo, answer)
 
 
 def test_the_sdk_has_the_demo_make_one(demo: Gateway) -> None:
