@@ -31,7 +31,7 @@ from storage.jobs import Job, JobState, LegChoice
 from storage.media import MediaStore
 from tests.fakes.studio import CLIP, Studio
 from tests.scenarios.dial import Dial, Reply, request
-from tests.scenarios.harness import Caller, Gateway
+from tests.scenarios.harness import Caller, Gateway, with_limits
 
 GENERATIONS = "/api/v1/videos/generations"
 VIDEOS = "/api/v1/videos"
@@ -517,6 +517,17 @@ def test_an_account_has_so_many_unfinished_videos(tmp_path: Path) -> None:
         order(gateway, caller)
         for job in live(gateway):
             studio_of(gateway).fail(job, "upstream_error", "Over.", 502)
+        gateway.prove()
+
+
+def test_a_video_is_among_what_its_key_may_do_at_once(tmp_path: Path) -> None:
+    with gateway_at(tmp_path, with_limits(concurrency=1)) as gateway:
+        caller = gateway.caller()
+        job = order(gateway, caller)
+        reply = ask(gateway, caller)
+        assert (reply.status, reply.error["limit"]) == (429, "concurrency")
+        studio_of(gateway).finish(job)
+        studio_of(gateway).finish(order(gateway, caller))
         gateway.prove()
 
 
