@@ -141,6 +141,12 @@ def test_the_web_api_lists_every_action(
     assert {name for some in named for name in some.split("\\|")} - {""} <= set(actions)
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    linked = re.findall(r"\]\((docs/[\w-]+\.md)(?:#[\w-]+)?\)", README)
+    assert set(linked) == pages
+
+
 def commands() -> Iterator[str]:
     for name, command in main.commands.items():
         if isinstance(command, click.Group):

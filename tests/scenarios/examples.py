@@ -19,7 +19,7 @@ from tests.scenarios.child import bare
 
 DOCUMENT = Path(__file__).with_name("api-doc.zh.txt")
 LABEL = re.compile(r"^[\s\d.]*[^\x00-\x7f]+:?")
-CODE = re.compile(r'[{"]|YOUR_API_KEY|^https?://|^(GET|POST|PUT|PATCH|DELETE)/')
+CODE = re.compile(r'[{"]|YOUR_API_KEY|https?://|^(GET|POST|PUT|PATCH|DELETE)/')
 
 WORK_SECONDS = 30
 RUNS: Mapping[str, tuple[str, ...]] = {

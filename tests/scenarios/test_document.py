@@ -65,6 +65,8 @@ STREAMING = {
     ),
 }
 EXAMPLES = {**PROGRAMS, **METHODS}
+README = Path(__file__).parents[2] / "README.md"
+FENCED = re.MULTILINE | re.DOTALL
 CURL = PROGRAMS["3.3 cURL"]
 
 
@@ -169,6 +171,19 @@ def test_the_printed_line_can_be_pasted(reader: Reader) -> None:
     assert line.strip().startswith("curl ")
     assert reader.key in line and reader.child.url in line
     is_an_answer(json.loads(run("curl", line)))
+
+
+@pytest.mark.parametrize("fence", ["sh", "python"])
+def test_what_the_readme_shows_runs_too(reader: Reader, fence: str) -> None:
+    """Where it repeats the document it does so word for word, which runs already."""
+    shown = {program.text.strip() for program in PROGRAMS.values()}
+    blocks = re.findall(rf"^```{fence}\n(.*?)^```$", README.read_text("utf-8"), FENCED)
+    calls = {text.strip() for text in blocks if KEY in text}
+    assert calls - shown
+    for text in calls - shown:
+        program = Program({"sh": "curl"}.get(fence, fence), text, "", "")
+        printed = reader.runs(program)
+        assert printed.strip() and '"error"' not in printed
 
 
 @pytest.mark.parametrize("header", HEADERS)

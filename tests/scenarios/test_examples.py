@@ -39,6 +39,7 @@ def test_what_the_document_calls_an_example_is_taken_for_code() -> None:
         ("POST/api/auth.php?action=login", ["POST/api/auth.php?action=login"]),
         ("  1. 登录用户面板:http://localhost:8000/", ["http://localhost:8000/"]),
         ("X-API-Key: YOUR_API_KEY", ["X-API-Key: YOUR_API_KEY"]),
+        ("curl http://localhost:8000/", ["curl http://localhost:8000/"]),
         ("  { a: 1 }", ["{ a: 1 }"]),
         ("modelstring模型 ID,如 gpt-4o", []),
         ("API Key 认证(用于程序调用)", []),

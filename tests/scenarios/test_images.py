@@ -6,11 +6,8 @@ the demo. Every test ends with the proof of its ledger.
 
 import base64
 import json
-import shutil
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +29,12 @@ from tests.fakes.dashscope_server import Image as QwenImage
 from tests.fakes.openai_script import Answer, End, Gate, Images, Raw, Silence, after
 from tests.fakes.openai_script import Status as OpenAIStatus
 from tests.fakes.openai_server import FakeOpenAI
-from tests.fakes.png import comment, parts
+from tests.fakes.png import comment
 from tests.fakes.provider_server import FakeProvider, Received
 from tests.fakes.stability_server import FakeStability, form_of
 from tests.fakes.stability_server import Image as StabilityImage
 from tests.fakes.stability_server import Status as StabilityStatus
-from tests.scenarios.child import Child, bare, prove
+from tests.scenarios.child import Child, prove
 from tests.scenarios.dial import Dial, Reply, request
 from tests.scenarios.harness import Caller, Gateway
 
@@ -792,111 +789,7 @@ def test_the_sdk_does_not_have_images_made_twice(
     providers.openai.always(Answer())
 
 
-# The document, word for word but for the key and the port.
-
-CURL = r"""
-curl -X POST http://localhost:8000/api/v1/images/generations \
-  -H "Authorization: Bearer YOUR_API_KEY" \
-  -d '{"model": "dall-e-3", "prompt": "一只可爱的橘猫", "size": "1024x1024"}'
-"""
-PYTHON = """
-import requests
-
-response = requests.post(
-    'http://localhost:8000/api/v1/images/generations',
-    headers={'Authorization': 'Bearer YOUR_API_KEY'},
-    json={'model': 'dall-e-3', 'prompt': '一只可爱的橘猫'}
-)
-print(response.json()['data'][0]['url'])
-"""
-PYTHON_SDK = """
-import requests
-
-class TokenProxy:
-    def __init__(self, api_key, base_url="http://localhost:8000"):
-        self.api_key = api_key
-        self.base_url = base_url
-        self.headers = {"Authorization": f"Bearer {api_key}"}
-
-    def generate_image(self, prompt, model="dall-e-3"):
-        return requests.post(
-            f"{self.base_url}/api/v1/images/generations",
-            headers=self.headers,
-            json={"model": model, "prompt": prompt}
-        ).json()
-
-client = TokenProxy("YOUR_API_KEY")
-print(client.generate_image("一只可爱的橘猫")["data"][0]["url"])
-"""
-JAVASCRIPT_SDK = """
-class TokenProxy {
-  constructor(apiKey, baseUrl = 'http://localhost:8000') {
-    this.apiKey = apiKey;
-    this.baseUrl = baseUrl;
-    this.headers = {'Authorization': `Bearer ${apiKey}`};
-  }
-
-  async generateImage(prompt) {
-    const res = await fetch(`${this.baseUrl}/api/v1/images/generations`, {
-      method: 'POST',
-      headers: this.headers,
-      body: JSON.stringify({prompt})
-    });
-    return res.json();
-  }
-}
-(async () => {
-  const client = new TokenProxy('YOUR_API_KEY');
-  console.log((await client.generateImage('一只可爱的橘猫')).data[0].url);
-})();
-"""
-EXAMPLES: Mapping[str, tuple[tuple[str, ...], str, Callable[[str], str]]] = {
-    "curl": (("sh", "-c"), CURL, lambda said: json.loads(said)["data"][0]["url"]),
-    "Python": ((sys.executable, "-c"), PYTHON, str.strip),
-    "SDK in Python": ((sys.executable, "-c"), PYTHON_SDK, str.strip),
-    "SDK in JavaScript": (("node", "-e"), JAVASCRIPT_SDK, str.strip),
-}
-
-
-def run(gateway: Gateway, caller: Caller, name: str, model: str = "dall-e-3") -> str:
-    """The address that an example prints."""
-    program, text, read = EXAMPLES[name]
-    if shutil.which(program[0]) is None:
-        pytest.skip(f"{program[0]} is not installed")
-    assert text.count("YOUR_API_KEY") == text.count("localhost:8000") == 1
-    text = text.replace("YOUR_API_KEY", caller.key).replace("dall-e-3", model)
-    text = text.replace("localhost:8000", f"localhost:{gateway.port}")
-    return read(
-        subprocess.run(
-            [*program, text],
-            env=bare({}),
-            stdout=subprocess.PIPE,
-            timeout=WORK_SECONDS,
-            check=True,
-            text=True,
-        ).stdout
-    )
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs_on_the_demo(demo: Gateway, name: str) -> None:
-    caller = demo.caller()
-    url = run(demo, caller, name)
-    found = parts(httpx.get(url, trust_env=False).raise_for_status().content)
-    assert {b"IHDR", b"IDAT", b"IEND"} <= set(found)
-    assert spent_nano(demo, caller) == CENTS["dall-e-3"]
-
-
-@pytest.mark.parametrize("model", CENTS)
-@pytest.mark.parametrize("name", ["curl", "Python"])
-def test_an_example_runs_against_each_provider(
-    gateway: Gateway, providers: Providers, caller: Caller, name: str, model: str
-) -> None:
-    url = run(gateway, caller, name, model)
-    assert "橘猫" in comment(httpx.get(url, trust_env=False).content) or (
-        model == "qwen-vl"
-    )
-    assert spent_nano(gateway, caller) == CENTS[model]
+# What the demo draws, and what is listed.
 
 
 @pytest.mark.parametrize("model", [*CENTS, "demo-image"])

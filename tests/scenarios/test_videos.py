@@ -5,8 +5,6 @@ test ends with the proof of its ledger.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +31,7 @@ from storage.jobs import Job, JobState, LegChoice
 from storage.media import MediaStore
 from tests.fakes.studio import CLIP, Studio
 from tests.scenarios.dial import Dial, Reply, request
-from tests.scenarios.harness import Caller, Gateway
+from tests.scenarios.harness import Caller, Gateway, with_limits
 
 GENERATIONS = "/api/v1/videos/generations"
 VIDEOS = "/api/v1/videos"
@@ -546,6 +544,17 @@ def test_an_account_has_so_many_unfinished_videos(tmp_path: Path) -> None:
         gateway.prove()
 
 
+def test_a_video_is_among_what_its_key_may_do_at_once(tmp_path: Path) -> None:
+    with gateway_at(tmp_path, with_limits(concurrency=1)) as gateway:
+        caller = gateway.caller()
+        job = order(gateway, caller)
+        reply = ask(gateway, caller)
+        assert (reply.status, reply.error["limit"]) == (429, "concurrency")
+        studio_of(gateway).finish(job)
+        studio_of(gateway).finish(order(gateway, caller))
+        gateway.prove()
+
+
 def test_all_accounts_have_so_many_together(tmp_path: Path) -> None:
     with gateway_at(tmp_path, with_videos(unfinished_max=1)) as gateway:
         job = order(gateway, gateway.caller())
@@ -881,25 +890,6 @@ def test_a_deleted_video_is_gone_with_its_file(
 
 # All of it, with the demo.
 
-# Section 7.1, word for word; the document's copy lost its line breaks.
-DOCUMENT = """
-import requests
-
-class TokenProxy:
-    def __init__(self, api_key, base_url="http://localhost:8000"):
-        self.api_key = api_key
-        self.base_url = base_url
-        self.headers = {"Authorization": f"Bearer {api_key}"}
-
-    def generate_video(self, prompt, model="gen-2"):
-        return requests.post(
-            f"{self.base_url}/api/v1/videos/generations",
-            headers=self.headers,
-            json={"model": model, "prompt": prompt},
-            timeout=300
-        ).json()
-"""
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
@@ -931,24 +921,6 @@ def test_the_demo_makes_each_video_of_the_document(
     assert spent_nano(demo, caller) == nano
     id = reply.headers["x-request-id"]
     assert call(demo, caller, "GET", f"/api/v1/receipts/{id}").status == 200
-
-
-def test_the_documents_own_client_gets_a_video(demo: Gateway) -> None:
-    caller = demo.caller()
-    program = DOCUMENT + (
-        "import json, sys\n"
-        "client = TokenProxy(sys.argv[1], sys.argv[2])\n"
-        "print(json.dumps(client.generate_video('海浪拍打沙滩')))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, caller.key, demo.url],
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    assert (answer["status"], answer["usage"]) == ("completed", {"cost": 0.15})
-    assert fetched(demo, answer)
 
 
 def test_the_sdk_has_the_demo_make_one(demo: Gateway) -> None:
