@@ -31,6 +31,8 @@ from storage.ledger import (
     Admitted,
     Blocked,
     Granted,
+    Insufficient,
+    OverBudget,
     Settlement,
     UsageRecord,
 )
@@ -319,8 +321,9 @@ def forget(db: Ledgerbase, before_ns: int, limit: int) -> int:
 
 def _refusal(
     db: Ledgerbase, ask: Admission, job: NewJob
-) -> TooManyJobs | Blocked | None:
-    """Only who asks for something new can be one too many, and only who may ask."""
+) -> TooManyJobs | Blocked | Insufficient | OverBudget | None:
+    """Only who asks for something new can be one too many, and only who may ask and can
+    pay: whoever is told that there are too many comes back when there are fewer."""
     if not job.account_max and not job.live_max:
         return None
     if ask.replay is not None and replays.find(db, ask.account_id, ask.replay):
@@ -331,13 +334,8 @@ def _refusal(
         ("all", of_all, job.live_max),
     ):
         if most and number >= most:
-            return _blocked(db, ask.account_id) or TooManyJobs(limit, most)
+            return ledger.not_allowed(db, ask) or TooManyJobs(limit, most)
     return None
-
-
-def _blocked(db: Ledgerbase, account_id: int) -> Blocked | None:
-    found = db.sql(sql.FIND_ACCOUNT, (account_id,))
-    return Blocked("account") if found and found[0][0] != "open" else None
 
 
 def _check_text(job_id: str, name: str, text: str, chars_max: int) -> None:

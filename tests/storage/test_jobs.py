@@ -27,7 +27,8 @@ from storage.jobs import (
     open_job,
     take,
 )
-from storage.ledger import Blocked, Granted, Insufficient, RateLimited
+from storage.keys import Caps, revoke_key, set_caps
+from storage.ledger import Blocked, Granted, Insufficient, OverBudget, RateLimited
 from storage.replays import InFlight, KeptAnswer, KeyReused, Replayed, ReplayKey
 from tests.storage.runner import (
     ASK,
@@ -155,6 +156,22 @@ def test_the_number_of_live_jobs_in_all_has_a_limit(runner, teller, caller):
     assert runner.open(caller, "video_2", live_max=2) == TooManyJobs("all", 2)
     runner.fail(runner.found("video_1"))
     runner.opened(caller, "video_2", live_max=2)
+
+
+@pytest.mark.parametrize("limit", ["account_max", "live_max"])
+def test_who_may_not_ask_is_not_told_to_come_back(runner, teller, caller, limit):
+    runner.opened(caller, amount_nano=1)
+    poor = runner.open(caller, "video_2", TEN, **{limit: 1})
+    assert poor == Insufficient(TEN, TEN - 1)
+    teller.do(set_caps, caller.key_id, Caps(total_nano=100))
+    capped = runner.open(caller, "video_2", 200, **{limit: 1})
+    assert isinstance(capped, OverBudget)
+    assert runner.open(caller, "video_2", 1, **{limit: 1}) == TooManyJobs(
+        limit.partition("_")[0].replace("live", "all"), 1
+    )
+    teller.do(revoke_key, caller.key_id)
+    assert runner.open(caller, "video_2", 1, **{limit: 1}) == Blocked("key")
+    assert teller.count("job") == teller.count("hold") == 1
 
 
 @pytest.mark.parametrize("most", [10, 11])
@@ -654,10 +671,10 @@ class Paper:
 
     def open(self, job_id, amount, most):
         live = sum(state in LIVE for state, *_ in self.jobs.values())
-        if live >= most:
-            return TooManyJobs
         if amount > self.free:
             return Insufficient
+        if live >= most:
+            return TooManyJobs
         self.free -= amount
         self.jobs[job_id] = [JobState.QUEUED, 1, amount]
         return Granted
