@@ -202,7 +202,10 @@ def accepted(db: Ledgerbase, job: Job, task: str, next_ns: int) -> Job | None:
     """The provider has begun it and calls it that."""
     _check_text(job.id, "task", task, TASK_CHARS_MAX)
     changes: Changes = {
-        "task": task, "next_ns": next_ns, "faults": 0, "boot_id": None
+        "task": task,
+        "next_ns": _sooner(db, job, next_ns),
+        "faults": 0,
+        "boot_id": None,
     }
     return _move(db, job, JobMove.ACCEPT, changes, ("submitted_ns",))[0]
 
@@ -215,7 +218,7 @@ def requeued(
         db,
         job,
         JobMove.REQUEUE,
-        {"trail": trail, "next_ns": next_ns, "boot_id": None},
+        {"trail": trail, "next_ns": _sooner(db, job, next_ns), "boot_id": None},
     )
 
 
@@ -230,6 +233,8 @@ def polled(
     """What was found when somebody looked; also of a file that was not there yet."""
     if not 0 <= progress <= 100 or upstream_state not in ("", "queued", "running"):
         raise IllegalMove(f"{progress}, {upstream_state!r} is no news of {job.id}")
+    if job.state is JobState.RUNNING:
+        next_ns = _sooner(db, job, next_ns)
     return _advance(
         db,
         job,
@@ -352,6 +357,15 @@ def _check_text(job_id: str, name: str, text: str, chars_max: int) -> None:
 def _find(db: Ledgerbase, job_id: str) -> Job | None:
     rows = db.sql(sql.FIND_JOB, (job_id,))
     return job_record(rows[0]) if rows else None
+
+
+def _sooner(db: Ledgerbase, job: Job, next_ns: int) -> int:
+    """When to look at a job again: at once, if its owner wished it cancelled after the
+    caller read it."""
+    found = _find(db, job.id)
+    if found is None or found.cancel_ns is None or job.cancel_ns is not None:
+        return next_ns
+    return min(next_ns, found.cancel_ns)
 
 
 def _advance(

@@ -449,6 +449,35 @@ def test_who_runs_a_job_learns_that_it_should_not(runner, teller, caller, state)
     assert money(teller, caller)[1] in (NANO, 0)
 
 
+@pytest.mark.parametrize(
+    ("state", "move", "next_ns"),
+    [
+        (JobState.SUBMITTING, JobMove.ACCEPT, 77),
+        (JobState.SUBMITTING, JobMove.REQUEUE, 77),
+        (JobState.RUNNING, JobMove.POLL, 77),
+        # It cannot be stopped any more, so nobody is in a hurry.
+        (JobState.STORING, JobMove.POLL, 10**12),
+    ],
+)
+def test_news_that_come_after_a_wish_do_not_put_it_off(
+    runner, teller, caller, state, move, next_ns
+):
+    news = {
+        JobMove.ACCEPT: lambda: runner.accept(job, next_ns=10**12),
+        JobMove.REQUEUE: lambda: runner.requeue(job, next_ns=10**12),
+        JobMove.POLL: lambda: runner.poll(job, next_ns=10**12),
+    }[move]
+    job = runner.at(state, caller)
+    teller.do(delete, job.id, caller.account_id, 77)
+    told = news()
+    assert (told.cancel_ns, told.next_ns) == (77, next_ns)
+    # Repeated after a fault it finds its own work.
+    assert news() == told
+    if move is JobMove.POLL:
+        # Whoever knows of the wish has acted upon it.
+        assert runner.poll(told, next_ns=10**12).next_ns == 10**12
+
+
 @pytest.mark.parametrize("state", JobState)
 def test_nobody_deletes_the_job_of_another(runner, teller, caller, state):
     bob = teller.caller(email="bob@example.com")
