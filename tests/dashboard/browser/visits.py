@@ -10,7 +10,7 @@ CHROMIUM = shutil.which("chromium")
 EMAIL = "browser@example.com"
 PASSWORD = "correct horse"
 PHONE = {"width": 390, "height": 844}
-VIEWS = ("overview", "keys", "topup", "transactions")
+VIEWS = ("overview", "keys", "topup", "transactions", "usage")
 
 IN_A_BROWSER = [
     pytest.mark.browser,
