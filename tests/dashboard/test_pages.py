@@ -12,11 +12,16 @@ from dashboard.pages import FOLDER, TYPES, read_pages
 PAGES = read_pages()
 HTML = [name for name in PAGES if name.endswith(".html")]
 SCRIPTS = [name for name in PAGES if name.endswith(".js") and "vendor/" not in name]
+# The words of every page, and those that only some pages speak.
+GLOSSARIES = [name for name in SCRIPTS if name.endswith("words.js")]
+# The customer's own code, the same for every reader.
+VERBATIM = ["js/samples.js"]
 WORDS = re.compile(r'^  "([\w.]+)": \[', re.MULTILINE)
 NAMED = re.compile(r'data-word(?:-label)?="([\w.]+)"')
 SPOKEN = re.compile(r'\bword\(\s*"([\w.]+)"|\["([a-z]+\.[a-z_]+)",')
+CAPTION = re.compile(r'data-caption="([\w.]+)"')
 ENTRY = re.compile(r'<script type="module" src="/public/([\w/.]+)"')
-IMPORTED = re.compile(r'^(?:import|\}) .*from "\./([\w.]+)"', re.MULTILINE)
+IMPORTED = re.compile(r'^(?:import|\}) (?:.*from )?"\./([\w.]+)"', re.MULTILINE)
 # What is fetched later, but shown at first.
 FIRST_VIEWS = {"dashboard.html": ["js/overview.js"]}
 CHINESE_LETTER = re.compile("[\u4e00-\u9fff]")
@@ -128,21 +133,24 @@ def needed_by(script: str) -> set[str]:
 
 
 def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
-    spelled = WORDS.findall(text("js/words.js"))
+    spelled = [word for name in GLOSSARIES for word in WORDS.findall(text(name))]
     assert len(spelled) == len(set(spelled))
     named = {word for name in HTML for word in NAMED.findall(text(name))}
-    code = "".join(text(name) for name in SCRIPTS if name != "js/words.js")
+    code = "".join(text(name) for name in SCRIPTS if name not in GLOSSARIES)
     spoken = {one or two for one, two in SPOKEN.findall(code)}
     assert named | spoken <= set(spelled)
-    groups = set(re.findall(r"`(\w+)\.\$\{", code)) | {"meter", "evidence"}
-    unused = set(spelled) - named - set(re.findall(r'"([a-z]+\.\w+)"', code))
+    groups = set(re.findall(r"`(\w+)\.\$\{", code)) | {"meter", "evidence", "about"}
+    captions = {word for name in HTML for word in CAPTION.findall(text(name))}
+    used = named | captions | set(re.findall(r'"([a-z]+\.\w+)"', code))
+    unused = set(spelled) - used
     assert {word for word in unused if word.partition(".")[0] not in groups} == set()
 
 
-def test_every_word_has_both_languages() -> None:
-    source = text("js/words.js")
-    body = source[source.index("{") : source.index("\n};") + 2]
-    joined = re.sub(r'"\s*\+\s*"', "", body)
+@pytest.mark.parametrize("name", GLOSSARIES)
+def test_every_word_has_both_languages(name: str) -> None:
+    source = re.sub("^ *//.*", "", text(name), flags=re.MULTILINE)
+    body = source[source.index("\n  \"") : source.index("\n}")]
+    joined = re.sub(r'"\s*\+\s*"', "", f"{{{body}}}")
     plain = re.sub(r",(\s*[\]}])", r"\1", joined)
     for word, pair in json.loads(plain).items():
         assert len(pair) == 2, word
@@ -151,7 +159,7 @@ def test_every_word_has_both_languages() -> None:
 
 @pytest.mark.parametrize("name", [*HTML, *SCRIPTS])
 def test_only_the_glossary_spells_words(name: str) -> None:
-    if name == "js/words.js":
+    if name in GLOSSARIES or name in VERBATIM:
         return
     source = re.sub(r"<noscript>.*?</noscript>|//.*|'\{\"model.*", "", text(name))
     assert not CHINESE_LETTER.search(source)

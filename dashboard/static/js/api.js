@@ -3,7 +3,8 @@
 
 import { language, word } from "./words.js";
 
-const PATHS = { auth: "/api/auth.php", user: "/api/user.php" };
+const PATHS = { auth: "/api/auth.php", user: "/api/user.php", admin: "/api/admin.php" };
+const MEMBER = "autolist.member";
 let csrfToken = null;
 
 export class Failure extends Error {
@@ -15,6 +16,26 @@ export class Failure extends Error {
 
 export function useToken(token) {
   csrfToken = token;
+  member(true);
+}
+
+// Whether this browser was signed in when it last asked. The cookie cannot be seen from
+// here, and a page for everybody does not ask on behalf of those who never were.
+export function isMember() {
+  try {
+    return localStorage.getItem(MEMBER) !== null;
+  } catch {
+    return true;
+  }
+}
+
+export function member(signedIn) {
+  try {
+    if (signedIn) localStorage.setItem(MEMBER, "1");
+    else localStorage.removeItem(MEMBER);
+  } catch {
+    // Storage may be forbidden: then each page asks.
+  }
 }
 
 export function read(place, action, query = {}) {
@@ -48,6 +69,7 @@ async function readAnswer(response) {
     throw new Failure(word("error.answer", { status: response.status }), response.status);
   }
   if (answer.success !== true) {
+    if (response.status === 401) member(false);
     throw new Failure(answer.message, response.status, requestId);
   }
   return answer.data;

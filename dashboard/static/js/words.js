@@ -40,6 +40,7 @@ const WORDS = {
     "The address may be mistyped, or the page has moved.",
   ],
   "lost.back": ["返回用户面板", "Back to the dashboard"],
+  "lost.docs": ["查看文档", "Read the docs"],
 
   "dashboard.title": ["用户面板 · AutoList Token", "Dashboard · AutoList Token"],
   "error.heading": ["暂时无法显示", "This cannot be shown right now"],
@@ -166,6 +167,12 @@ const WORDS = {
   "playground.name": ["试用", "Playground"],
 
   "settings.name": ["设置", "Settings"],
+
+  // Pages outside of the dashboard.
+  "site.docs": ["文档", "Docs"],
+  "site.models": ["模型", "Models"],
+  "site.dashboard": ["用户面板", "Dashboard"],
+  "card.empty": ["暂无内容", "Nothing here yet"],
 };
 
 const LANGUAGES = ["zh", "en"];
@@ -182,6 +189,18 @@ export function word(name, values = {}) {
   if (!pair) return name;
   const text = pair[LANGUAGES.indexOf(current)];
   return text.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+}
+
+// Each page brings the words that only it speaks.
+export function addWords(more) {
+  Object.assign(WORDS, more);
+}
+
+// Text of the shipped configuration is Chinese: what the glossary knows of it is said in
+// the language of the page, the operator's own words stay as they are.
+export function translated(text) {
+  const pair = Object.values(WORDS).find(([chinese]) => chinese === text);
+  return pair ? pair[LANGUAGES.indexOf(current)] : text;
 }
 
 export function known(name) {
