@@ -103,7 +103,10 @@ def register(page: Page) -> None:
 
 
 def open_view(page: Page, name: str) -> None:
-    page.locator(f".rail a[href='#{name}']").click()
+    link = page.locator(f".rail a[href='#{name}']")
+    if not link.is_visible():
+        page.locator("#more").click()
+    link.click()
     expect(page.locator(f"#{name}")).to_be_visible()
 
 
@@ -284,19 +287,33 @@ def test_on_a_phone_what_is_pressed_is_large_enough(signed_in: Page) -> None:
     for name in VIEWS:
         open_view(signed_in, name)
         # A row of the list is one target as a whole, not only its button.
-        pressed = "button:visible:not(.open-entry), .rail a, tr.entry-row:visible"
+        pressed = (
+            "button:visible:not(.open-entry), .rail a:visible, tr.entry-row:visible"
+        )
         for target in signed_in.locator(pressed).all():
             box = target.bounding_box()
             assert box is not None and box["height"] >= 44, target.inner_text()
 
 
 def test_when_the_server_is_gone_the_page_says_so_and_recovers(signed_in: Page) -> None:
+    open_view(signed_in, "transactions")
+    open_view(signed_in, "overview")
     signed_in.context.set_offline(True)
     open_view(signed_in, "transactions")
     alert = signed_in.locator("#transactions-list [data-error]")
     expect(alert).to_contain_text("无法连接服务器")
     signed_in.context.set_offline(False)
     signed_in.locator("#transactions-list [data-retry]").click()
+    expect(signed_in.locator("tr.entry-row")).to_have_count(1)
+
+
+def test_a_view_that_cannot_be_fetched_says_so_and_recovers(signed_in: Page) -> None:
+    signed_in.context.set_offline(True)
+    signed_in.locator(".rail a[href='#transactions']").click()
+    expect(signed_in.locator("#account [data-error]")).to_contain_text("没有加载成功")
+    expect(signed_in.locator("#transactions")).to_be_hidden()
+    signed_in.context.set_offline(False)
+    signed_in.locator("#account [data-retry]").click()
     expect(signed_in.locator("tr.entry-row")).to_have_count(1)
 
 

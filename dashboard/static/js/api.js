@@ -29,7 +29,7 @@ export function change(place, action, fields = {}) {
 
 async function call(place, query, options) {
   const address = `${PATHS[place]}?${new URLSearchParams(query)}`;
-  const headers = { ...options.headers, "Accept-Language": language() };
+  const headers = { ...options.headers, "X-AutoList-Language": language() };
   let response;
   try {
     response = await fetch(address, { ...options, headers, credentials: "include" });

@@ -6,7 +6,8 @@ import { change, read, useToken } from "./api.js";
 import { find, findAll, make } from "./dom.js";
 import { cents, count, full } from "./money.js";
 import { copyFrom, openPage } from "./page.js";
-import { openViews } from "./views.js";
+import { openRail } from "./rail.js";
+import { Views } from "./views.js";
 import { word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
@@ -19,7 +20,10 @@ const account = {
   keyChanged,
   key: null,
 };
-const views = openViews(account);
+const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
+const views = new Views(account);
+const rail = openRail();
+let shown = null;
 
 openPage(redraw);
 addEventListener("hashchange", () => {
@@ -40,17 +44,24 @@ async function load() {
   const state = find("#account");
   state.dataset.state = "loading";
   try {
-    useToken((await read("auth", "me")).csrf_token);
+    const me = await read("auth", "me");
+    useToken(me.csrf_token);
+    find("#operator").hidden = me.role !== "operator";
     account.profile = await read("user", "profile");
     state.dataset.state = "filled";
     redraw();
     show();
   } catch (failure) {
     if (failure.status === 401) return leave();
-    find("[data-error]", state).textContent = failure.message;
-    state.dataset.state = "error";
-    for (const name of views.keys()) find(`#${name}`).hidden = true;
+    fail(failure.message);
   }
+}
+
+function fail(message) {
+  const state = find("#account");
+  find("[data-error]", state).textContent = message;
+  state.dataset.state = "error";
+  for (const section of sections.values()) section.hidden = true;
 }
 
 // Calls are charged while the page is open: look again when somebody looks. A failure
@@ -74,7 +85,10 @@ function redraw() {
   drawBalance(user.balance_exact);
   drawLimits(limits);
   drawCurl();
-  for (const view of views.values()) view.redraw?.();
+  for (const element of findAll("[data-mask]")) {
+    element.textContent = user.api_key ?? word("keys.none");
+  }
+  views.redraw();
 }
 
 function drawBalance(exact) {
@@ -114,18 +128,30 @@ function curl(key) {
   ].join("\n");
 }
 
-function show() {
+// Another query of the view that is shown is the view's own affair: nothing jumps.
+async function show() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
-  const name = views.has(asked) ? asked : "overview";
-  for (const other of views.keys()) find(`#${other}`).hidden = other !== name;
-  for (const link of findAll(".rail a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  const name = sections.has(asked) ? asked : "overview";
+  for (const [other, section] of sections) section.hidden = other !== name;
+  rail.mark(name);
+  if (name !== shown) {
+    views.closeAllBut(name);
+    scrollTo(0, 0);
+    if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
   }
-  for (const [other, view] of views) if (other !== name) view.close?.();
-  scrollTo(0, 0);
-  if (asked) find("h1", find(`#${name}`)).focus({ preventScroll: true });
-  if (account.profile) views.get(name).open?.(new URLSearchParams(query));
+  shown = name;
+  if (!account.profile) return;
+  find("#account").dataset.state = "filled";
+  await openView(name, query);
+}
+
+async function openView(name, query) {
+  try {
+    const view = await views.view(name);
+    if (name === shown) view.open?.(new URLSearchParams(query));
+  } catch {
+    if (name === shown) fail(word("error.view"));
+  }
 }
 
 function balanceChanged(exact) {

@@ -2,7 +2,7 @@
 // The plain key lives in this object only, and only until the view is left.
 
 import { change } from "./api.js";
-import { find, findAll, tell, whileBusy } from "./dom.js";
+import { find, tell, whileBusy } from "./dom.js";
 import { copyFrom } from "./page.js";
 import { word } from "./words.js";
 
@@ -24,10 +24,7 @@ export class Keys {
 
   redraw() {
     const masked = this.account.profile.user.api_key;
-    for (const element of findAll("[data-mask]")) {
-      element.textContent = masked ?? word("keys.none");
-    }
-    if (this.plain) this.text.textContent = this.plain;
+    this.text.textContent = this.plain ?? masked ?? word("keys.none");
     this.copy.hidden = !this.plain;
     find("#key-hide").hidden = !this.plain;
     find("#key-reveal").hidden = Boolean(this.plain) || !masked;

@@ -5,6 +5,10 @@ const WORDS = {
   "language.other": ["English", "中文"],
   "theme.switch": ["切换深浅色", "Switch light or dark"],
   "nav.name": ["主导航", "Main navigation"],
+  "nav.more": ["更多", "More"],
+  "nav.models": ["模型", "Models"],
+  "nav.docs": ["文档", "Documentation"],
+  "nav.operator": ["运营", "Operator"],
   "demo.badge": ["演示", "Demo"],
 
   "field.email": ["邮箱", "E-mail"],
@@ -39,6 +43,10 @@ const WORDS = {
 
   "dashboard.title": ["用户面板 · AutoList Token", "Dashboard · AutoList Token"],
   "error.heading": ["暂时无法显示", "This cannot be shown right now"],
+  "error.view": [
+    "这一页没有加载成功。请检查网络后重试。",
+    "This view could not be loaded. Check your connection and try again.",
+  ],
   "error.retry": ["重试", "Try again"],
   "error.offline": [
     "无法连接服务器。请检查网络后重试。",
@@ -152,6 +160,12 @@ const WORDS = {
   "evidence.partial": ["按已送达部分计数", "Counted from what was delivered"],
   "evidence.invalid": ["上游用量无效，按文本计数", "Provider's usage was invalid; counted"],
   "evidence.none": ["未计量", "Not metered"],
+
+  "usage.name": ["用量", "Usage"],
+
+  "playground.name": ["试用", "Playground"],
+
+  "settings.name": ["设置", "Settings"],
 };
 
 const LANGUAGES = ["zh", "en"];
