@@ -159,11 +159,14 @@ def test_an_order_is_shown_to_its_owner_only(
 
 
 def test_ones_own_orders_are_listed_page_by_page(
-    user: Visitor, visitor: Callable[[], Visitor]
+    user: Visitor, visitor: Callable[[], Visitor], clock: FakeClock
 ) -> None:
     other = visitor()
     other.register("other@example.com")
-    made = [order(user, "epay")["order_id"] for _ in range(3)]
+    made = []
+    for _ in range(3):
+        clock.advance(seconds=1)
+        made.append(order(user, "epay")["order_id"])
     order(other, "epay")
     first = user.get("user", "orders", limit="2").get_json()["data"]
     assert [one["order_id"] for one in first["orders"]] == [made[2], made[1]]

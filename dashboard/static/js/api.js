@@ -21,8 +21,10 @@ export function read(place, action, query = {}) {
   return call(place, { action, ...query }, { method: "GET" });
 }
 
-export function change(place, action, fields = {}) {
+// `once` names a change that must not happen twice, however often it is sent.
+export function change(place, action, fields = {}, { once = null } = {}) {
   const headers = { "Content-Type": "application/json" };
+  if (once) headers["Idempotency-Key"] = once;
   if (csrfToken) headers["X-CSRF-Token"] = csrfToken;
   return call(place, { action }, { method: "POST", headers, body: JSON.stringify(fields) });
 }
