@@ -70,12 +70,11 @@ export class Chat {
     try {
       await this.run(turn, key);
       this.end(turn);
+      this.busy(null);
     } catch (error) {
       await this.broken(turn, error);
-    } finally {
-      this.busy(null);
-      this.play.account.refresh();
     }
+    this.play.account.refresh();
   }
 
   begin(text) {
@@ -160,6 +159,7 @@ export class Chat {
   }
 
   async broken(turn, error) {
+    this.busy(null);
     const stopped = error.name === "AbortError";
     if (!stopped) {
       this.play.heed(error);

@@ -8,10 +8,10 @@ import { word } from "./words.js";
 const KIND = { active: "good", expired: "warn", revoked: "" };
 
 export function rowOf(key, does) {
-  const name = make("td", { class: "key-name" });
-  if (key.label) name.append(make("strong", {}, key.label));
-  name.append(make("code", {}, key.mask));
-  const row = make("tr", { class: key.status === "revoked" ? "gone" : "" }, name,
+  const name = make("div", {}, make("code", {}, key.mask));
+  if (key.label) name.prepend(make("strong", {}, key.label));
+  const row = make("tr", { class: key.status === "revoked" ? "gone" : "" },
+    make("td", { class: "key-name" }, name),
     cell("keys.created", when(key.created_at, day)),
     cell("keys.used", key.used_on ?? "—"),
     cell("keys.spent", spentOf(key)),

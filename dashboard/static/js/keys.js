@@ -92,6 +92,7 @@ export class Keys {
     this.copy.hidden = !this.plain;
     find("#key-hide").hidden = !this.plain;
     find("#key-reveal").hidden = Boolean(this.plain) || !masked;
+    tell(find("#keys-notice"), "");
     tell(this.notice, this.fresh ? word("keys.fresh") : "", "good");
     if (this.keys) this.draw();
   }
