@@ -1,0 +1,42 @@
+"""What people do on the pages, again and again."""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import Page, expect
+
+CHROMIUM = shutil.which("chromium")
+EMAIL = "browser@example.com"
+PASSWORD = "correct horse"
+PHONE = {"width": 390, "height": 844}
+VIEWS = ("overview", "keys", "topup", "transactions")
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and "CI" not in os.environ,
+        reason="no chromium on the path: apt-get install chromium",
+    ),
+]
+"""The marks of a module that drives a real one."""
+
+
+def register(page: Page) -> None:
+    page.goto("/public/register.html")
+    page.get_by_label("邮箱").fill(EMAIL)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="注册").click()
+    expect(page.locator("#overview .balance")).to_have_text("$10.00")
+
+
+def open_view(page: Page, name: str) -> None:
+    link = page.locator(f".rail a[href='#{name}']")
+    if not link.is_visible():
+        page.locator("#more").click()
+    link.click()
+    expect(page.locator(f"#{name}")).to_be_visible()
+
+
+def copied(page: Page) -> str:
+    return str(page.evaluate("navigator.clipboard.readText()"))
