@@ -8,7 +8,7 @@ import { cents, count, full } from "./money.js";
 import { copyFrom, openPage, useLanguageOf } from "./page.js";
 import { openRail } from "./rail.js";
 import { Views } from "./views.js";
-import { languageChosen, word } from "./words.js";
+import { language, languageChosen, word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
 
@@ -36,6 +36,7 @@ addEventListener("hashchange", () => {
   refresh();
 });
 addEventListener("focus", refresh);
+find("#language").addEventListener("click", keepLanguage);
 find("#logout").addEventListener("click", signOut);
 find("[data-retry]", find("#account")).addEventListener("click", load);
 for (const button of findAll("[data-copy-curl]")) {
@@ -71,6 +72,19 @@ async function load() {
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
+  }
+}
+
+// The switch in the bar is the one in the settings: it counts for this account's other
+// browsers too. If that cannot be said now, it counts here.
+async function keepLanguage() {
+  if (!account.profile) return;
+  account.language = language();
+  views.redraw();
+  try {
+    await change("user", "set_language", { language: language() });
+  } catch (failure) {
+    if (failure.status === 401) leave();
   }
 }
 
