@@ -12,11 +12,12 @@ from dashboard.pages import FOLDER, TYPES, read_pages
 PAGES = read_pages()
 HTML = [name for name in PAGES if name.endswith(".html")]
 SCRIPTS = [name for name in PAGES if name.endswith(".js") and "vendor/" not in name]
+GLOSSARIES = [name for name in SCRIPTS if name.startswith("js/words")]
 WORDS = re.compile(r'^  "([\w.]+)": \[', re.MULTILINE)
 NAMED = re.compile(r'data-word(?:-label)?="([\w.]+)"')
 SPOKEN = re.compile(r'\bword\(\s*"([\w.]+)"|\["([a-z]+\.[a-z_]+)",')
 ENTRY = re.compile(r'<script type="module" src="/public/([\w/.]+)"')
-IMPORTED = re.compile(r'^(?:import|\}) .*from "\./([\w.]+)"', re.MULTILINE)
+IMPORTED = re.compile(r'^(?:import|\}) .*from "\./([\w./]+)"', re.MULTILINE)
 # What is fetched later, but shown at first.
 FIRST_VIEWS = {"dashboard.html": ["js/overview.js"]}
 CHINESE_LETTER = re.compile("[\u4e00-\u9fff]")
@@ -128,19 +129,22 @@ def needed_by(script: str) -> set[str]:
 
 
 def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
-    spelled = WORDS.findall(text("js/words.js"))
+    spelled = [word for name in GLOSSARIES for word in WORDS.findall(text(name))]
     assert len(spelled) == len(set(spelled))
     named = {word for name in HTML for word in NAMED.findall(text(name))}
-    code = "".join(text(name) for name in SCRIPTS if name != "js/words.js")
+    code = "".join(text(name) for name in SCRIPTS if name not in GLOSSARIES)
     spoken = {one or two for one, two in SPOKEN.findall(code)}
     assert named | spoken <= set(spelled)
-    groups = set(re.findall(r"`(\w+)\.\$\{", code)) | {"meter", "evidence"}
+    groups = set(re.findall(r"`(\w+)\.\$\{|\bterm\(\"(\w+)\"", code))
+    groups = {one or two for one, two in groups}
     unused = set(spelled) - named - set(re.findall(r'"([a-z]+\.\w+)"', code))
     assert {word for word in unused if word.partition(".")[0] not in groups} == set()
 
 
-def test_every_word_has_both_languages() -> None:
-    source = text("js/words.js")
+@pytest.mark.parametrize("name", GLOSSARIES)
+def test_every_word_has_both_languages(name: str) -> None:
+    source = text(name)
+    source = source[source.index("const WORDS = ") :]
     body = source[source.index("{") : source.index("\n};") + 2]
     joined = re.sub(r'"\s*\+\s*"', "", body)
     plain = re.sub(r",(\s*[\]}])", r"\1", joined)
@@ -151,7 +155,7 @@ def test_every_word_has_both_languages() -> None:
 
 @pytest.mark.parametrize("name", [*HTML, *SCRIPTS])
 def test_only_the_glossary_spells_words(name: str) -> None:
-    if name == "js/words.js":
+    if name in GLOSSARIES:
         return
     source = re.sub(r"<noscript>.*?</noscript>|//.*|'\{\"model.*", "", text(name))
     assert not CHINESE_LETTER.search(source)

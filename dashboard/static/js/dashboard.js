@@ -3,14 +3,15 @@
 // the view: #transactions?type=usage.
 
 import { change, read, useToken } from "./api.js";
-import { find, findAll, make } from "./dom.js";
-import { cents, count, full } from "./money.js";
+import { find, findAll } from "./dom.js";
+import { cents, full } from "./money.js";
 import { copyFrom, openPage, useLanguageOf } from "./page.js";
 import { openRail } from "./rail.js";
 import { Views } from "./views.js";
 import { language, languageChosen, word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
+const EXAMPLE_MODEL = "gpt-4o";
 
 const account = {
   drawCurl,
@@ -24,6 +25,7 @@ const account = {
   key: null,
   playKey: null,
   language: "",
+  model: EXAMPLE_MODEL,
 };
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
 const views = new Views(account);
@@ -39,10 +41,10 @@ addEventListener("focus", refresh);
 find("#language").addEventListener("click", keepLanguage);
 find("#logout").addEventListener("click", signOut);
 find("[data-retry]", find("#account")).addEventListener("click", load);
-for (const button of findAll("[data-copy-curl]")) {
-  button.addEventListener("click", () => copyFrom(button, curl(account.key)));
-}
-drawLimits({});
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-copy-curl]");
+  if (button) copyFrom(button, curl(account.key));
+});
 arrive();
 show();
 load();
@@ -69,6 +71,7 @@ async function load() {
     if (me.language && !languageChosen()) useLanguageOf(me.language);
     else redraw();
     show();
+    chooseModel();
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
@@ -95,6 +98,19 @@ async function renewToken() {
   return me;
 }
 
+// The example calls a model that answers here: the documentation's, else the first.
+async function chooseModel() {
+  try {
+    const { models } = await read("user", "models");
+    const able = models.filter((model) => model.kind === "chat" && model.available);
+    const named = able.find((model) => model.id === EXAMPLE_MODEL) ?? able[0];
+    if (named) account.model = named.id;
+    drawCurl();
+  } catch {
+    // The documentation's example is still a good one.
+  }
+}
+
 function fail(message) {
   const state = find("#account");
   find("[data-error]", state).textContent = message;
@@ -115,13 +131,11 @@ async function refresh() {
 
 function redraw() {
   if (!account.profile) return;
-  const { user, limits, demo } = account.profile;
+  const { user, demo } = account.profile;
   find("#email").textContent = user.email;
   find("#email").title = user.email;
-  find("#reveal-email").value = user.email;
   find("#demo").hidden = !demo;
   drawBalance(user.balance_exact);
-  drawLimits(limits);
   drawCurl();
   for (const element of findAll("[data-mask]")) {
     element.textContent = user.api_key ?? word("keys.none");
@@ -136,28 +150,13 @@ function drawBalance(exact) {
   }
 }
 
-function drawLimits(limits) {
-  for (const list of findAll("[data-limits]")) {
-    const facts = ["rpm", "tpm", "concurrency"].map((name) =>
-      make("div", {}, make("dt", {}, word(`limits.${name}`)), make("dd", {}, told(limits[name]))),
-    );
-    list.replaceChildren(...facts);
-  }
-}
-
-// null is no limit; undefined is not known yet.
-function told(limit) {
-  if (limit === undefined) return "—";
-  return limit === null ? word("limits.none") : count(limit);
-}
-
 function drawCurl() {
   for (const block of findAll("[data-curl]")) block.textContent = curl(account.key);
 }
 
 // The example of the documentation, with the key in it while the key is shown.
 function curl(key) {
-  const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
+  const body = `{"model": "${account.model}", "messages": [{"role": "user", "content": "${word("steps.hello")}"}]}`;
   return [
     `curl -X POST ${location.origin}/api/v1/chat/completions \\`,
     `  -H "Authorization: Bearer ${key ?? KEY_PLACEHOLDER}" \\`,
@@ -174,10 +173,13 @@ async function show() {
   rail.mark(name);
   if (name !== shown) {
     views.closeAllBut(name);
+    for (const dialog of findAll("dialog[open]")) dialog.close();
     scrollTo(0, 0);
-    if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
+    if (asked) focusHeading(name);
   }
   shown = name;
+  // Until its module is there nothing in it would answer.
+  sections.get(name).inert = !views.has(name);
   if (!account.profile) return;
   find("#account").dataset.state = "filled";
   await openView(name, query);
@@ -186,10 +188,19 @@ async function show() {
 async function openView(name, query) {
   try {
     const view = await views.view(name);
-    if (name === shown) view.open?.(new URLSearchParams(query));
+    const section = sections.get(name);
+    const waited = section.inert;
+    section.inert = false;
+    if (name !== shown) return;
+    if (waited && location.hash) focusHeading(name);
+    view.open?.(new URLSearchParams(query));
   } catch {
     if (name === shown) fail(word("error.view"));
   }
+}
+
+function focusHeading(name) {
+  find("h1", sections.get(name)).focus({ preventScroll: true });
 }
 
 function balanceChanged(exact) {

@@ -31,6 +31,14 @@ def register(page: Page, email: str = EMAIL) -> None:
     expect(page.locator("#overview .balance")).to_have_text("$10.00")
 
 
+def sign_in(page: Page) -> None:
+    page.goto("/public/login.html")
+    page.get_by_label("邮箱").fill(EMAIL)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator("#overview .balance")).to_contain_text("$")
+
+
 def open_view(page: Page, name: str) -> None:
     link = page.locator(f".rail a[href='#{name}']")
     if not link.is_visible():
