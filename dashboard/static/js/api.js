@@ -1,9 +1,10 @@
 // Calls to the web endpoints. An answer is its data; anything else is a Failure whose
 // message can be shown as it is.
 
-import { language, word } from "./words.js";
+import { language, word } from "./language.js";
 
-const PATHS = { auth: "/api/auth.php", user: "/api/user.php" };
+const PATHS = { auth: "/api/auth.php", user: "/api/user.php", admin: "/api/admin.php" };
+const MEMBER = "autolist.member";
 let csrfToken = null;
 
 export class Failure extends Error {
@@ -15,14 +16,36 @@ export class Failure extends Error {
 
 export function useToken(token) {
   csrfToken = token;
+  member(true);
+}
+
+// Whether this browser was signed in when it last asked. The cookie cannot be seen from
+// here, and a page for everybody does not ask on behalf of those who never were.
+export function isMember() {
+  try {
+    return localStorage.getItem(MEMBER) !== null;
+  } catch {
+    return true;
+  }
+}
+
+export function member(signedIn) {
+  try {
+    if (signedIn) localStorage.setItem(MEMBER, "1");
+    else localStorage.removeItem(MEMBER);
+  } catch {
+    // Storage may be forbidden: then each page asks.
+  }
 }
 
 export function read(place, action, query = {}) {
   return call(place, { action, ...query }, { method: "GET" });
 }
 
-export function change(place, action, fields = {}) {
+// `once` names a change that must not happen twice, however often it is sent.
+export function change(place, action, fields = {}, { once = null } = {}) {
   const headers = { "Content-Type": "application/json" };
+  if (once) headers["Idempotency-Key"] = once;
   if (csrfToken) headers["X-CSRF-Token"] = csrfToken;
   return call(place, { action }, { method: "POST", headers, body: JSON.stringify(fields) });
 }
@@ -48,6 +71,7 @@ async function readAnswer(response) {
     throw new Failure(word("error.answer", { status: response.status }), response.status);
   }
   if (answer.success !== true) {
+    if (response.status === 401) member(false);
     throw new Failure(answer.message, response.status, requestId);
   }
   return answer.data;

@@ -3,12 +3,12 @@
 // the view: #transactions?type=usage.
 
 import { change, read, useToken } from "./api.js";
-import { find, findAll, make } from "./dom.js";
-import { cents, count, full } from "./money.js";
-import { copyFrom, openPage } from "./page.js";
+import { find, findAll } from "./dom.js";
+import { cents, full } from "./money.js";
+import { copyFrom, openPage, useLanguageOf } from "./page.js";
 import { openRail } from "./rail.js";
 import { Views } from "./views.js";
-import { word } from "./words.js";
+import { language, languageChosen, word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
 const EXAMPLE_MODEL = "gpt-4o";
@@ -19,7 +19,12 @@ const account = {
   leave,
   balanceChanged,
   keyChanged,
+  refresh,
+  renewToken,
+  // The default key while it is shown, and while the playground calls with it.
   key: null,
+  playKey: null,
+  language: "",
   model: EXAMPLE_MODEL,
 };
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
@@ -33,31 +38,64 @@ addEventListener("hashchange", () => {
   refresh();
 });
 addEventListener("focus", refresh);
+find("#language").addEventListener("click", keepLanguage);
 find("#logout").addEventListener("click", signOut);
 find("[data-retry]", find("#account")).addEventListener("click", load);
-for (const button of findAll("[data-copy-curl]")) {
-  button.addEventListener("click", () => copyFrom(button, curl(account.key)));
-}
-drawLimits({});
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-copy-curl]");
+  if (button) copyFrom(button, curl(account.key));
+});
+arrive();
 show();
 load();
+
+// Whoever paid elsewhere comes back with the order in the query, as providers will not
+// keep a fragment; from here on it is an address of ours.
+function arrive() {
+  const order = new URLSearchParams(location.search).get("order");
+  if (!order) return;
+  const hash = `#topup?${new URLSearchParams({ order })}`;
+  history.replaceState(null, "", location.pathname + hash);
+}
 
 async function load() {
   const state = find("#account");
   state.dataset.state = "loading";
   try {
-    const me = await read("auth", "me");
-    useToken(me.csrf_token);
+    const me = await renewToken();
     find("#operator").hidden = me.role !== "operator";
     account.profile = await read("user", "profile");
+    account.language = me.language;
     state.dataset.state = "filled";
-    redraw();
+    // What was chosen in this browser counts here, also where it differs.
+    if (me.language && !languageChosen()) useLanguageOf(me.language);
+    else redraw();
     show();
     chooseModel();
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
   }
+}
+
+// The switch in the bar is the one in the settings: it counts for this account's other
+// browsers too. If that cannot be said now, it counts here.
+async function keepLanguage() {
+  if (!account.profile) return;
+  account.language = language();
+  views.redraw();
+  try {
+    await change("user", "set_language", { language: language() });
+  } catch (failure) {
+    if (failure.status === 401) leave();
+  }
+}
+
+// The token goes with the session, and a new password begins a new one.
+async function renewToken() {
+  const me = await read("auth", "me");
+  useToken(me.csrf_token);
+  return me;
 }
 
 // The example calls a model that answers here: the documentation's, else the first.
@@ -93,13 +131,11 @@ async function refresh() {
 
 function redraw() {
   if (!account.profile) return;
-  const { user, limits, demo } = account.profile;
+  const { user, demo } = account.profile;
   find("#email").textContent = user.email;
   find("#email").title = user.email;
-  find("#reveal-email").value = user.email;
   find("#demo").hidden = !demo;
   drawBalance(user.balance_exact);
-  drawLimits(limits);
   drawCurl();
   for (const element of findAll("[data-mask]")) {
     element.textContent = user.api_key ?? word("keys.none");
@@ -112,21 +148,6 @@ function drawBalance(exact) {
     element.textContent = cents(exact);
     element.title = full(exact);
   }
-}
-
-function drawLimits(limits) {
-  for (const list of findAll("[data-limits]")) {
-    const facts = ["rpm", "tpm", "concurrency"].map((name) =>
-      make("div", {}, make("dt", {}, word(`limits.${name}`)), make("dd", {}, told(limits[name]))),
-    );
-    list.replaceChildren(...facts);
-  }
-}
-
-// null is no limit; undefined is not known yet.
-function told(limit) {
-  if (limit === undefined) return "—";
-  return limit === null ? word("limits.none") : count(limit);
 }
 
 function drawCurl() {
@@ -152,10 +173,13 @@ async function show() {
   rail.mark(name);
   if (name !== shown) {
     views.closeAllBut(name);
+    for (const dialog of findAll("dialog[open]")) dialog.close();
     scrollTo(0, 0);
-    if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
+    if (asked) focusHeading(name);
   }
   shown = name;
+  // Until its module is there nothing in it would answer.
+  sections.get(name).inert = !views.has(name);
   if (!account.profile) return;
   find("#account").dataset.state = "filled";
   await openView(name, query);
@@ -164,10 +188,19 @@ async function show() {
 async function openView(name, query) {
   try {
     const view = await views.view(name);
-    if (name === shown) view.open?.(new URLSearchParams(query));
+    const section = sections.get(name);
+    const waited = section.inert;
+    section.inert = false;
+    if (name !== shown) return;
+    if (waited && location.hash) focusHeading(name);
+    view.open?.(new URLSearchParams(query));
   } catch {
     if (name === shown) fail(word("error.view"));
   }
+}
+
+function focusHeading(name) {
+  find("h1", sections.get(name)).focus({ preventScroll: true });
 }
 
 function balanceChanged(exact) {

@@ -1,11 +1,16 @@
-// Sign in and register: the same form twice. The view asked for before the sign-in is
-// kept in the fragment and opened afterwards; a fragment cannot lead to another site.
+// Sign in and register: the same form twice. The page asked for before the sign-in is
+// opened afterwards: its name is one of a table and its view is the fragment, so that
+// neither can lead to another site.
 
-import { change } from "./api.js";
+import { change, member } from "./api.js";
 import { find, tell, whileBusy } from "./dom.js";
+import { word } from "./language.js";
 import { openPage } from "./page.js";
-import { word } from "./words.js";
 
+const PAGES = { docs: "/public/docs.html", admin: "/public/admin.html" };
+const DASHBOARD = "/public/dashboard.html";
+const asked = new URLSearchParams(location.search).get("to");
+const next = Object.hasOwn(PAGES, asked) ? PAGES[asked] : DASHBOARD;
 const form = find("#entry");
 const notice = find("#notice");
 const email = find("#email");
@@ -13,6 +18,7 @@ const password = find("#password");
 const see = find("#see");
 
 openPage(showSee);
+find("#other").search = location.search;
 find("#other").hash = location.hash;
 form.addEventListener("submit", enter);
 see.addEventListener("click", () => {
@@ -28,7 +34,8 @@ async function enter(event) {
   await whileBusy(find("[type=submit]", form), async () => {
     try {
       await change("auth", form.dataset.action, fields);
-      location.replace(`/public/dashboard.html${location.hash}`);
+      member(true);
+      location.replace(`${next}${location.hash}`);
     } catch (failure) {
       tell(notice, failure.message);
       mark(failure.status);

@@ -1,7 +1,7 @@
 // What every page does: fill in the words, switch language and theme, copy.
 
 import { find, findAll, make } from "./dom.js";
-import { language, useOtherLanguage, word } from "./words.js";
+import { language, useLanguage, useOtherLanguage, word } from "./language.js";
 
 const THEME = "autolist.theme";
 const COPIED_MS = 1600;
@@ -16,19 +16,29 @@ export function openPage(redraw = () => {}) {
   fillWords();
   find("#language")?.addEventListener("click", () => {
     useOtherLanguage();
-    fillWords();
-    for (const listener of listeners) listener();
+    refill();
   });
   find("#theme")?.addEventListener("click", switchTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tellOfTheme);
 }
 
-function fillWords() {
+// "zh", "en", or nothing for whichever the browser asks for.
+export function useLanguageOf(wish) {
+  useLanguage(wish);
+  refill();
+}
+
+function refill() {
+  fillWords();
+  for (const listener of listeners) listener();
+}
+
+export function fillWords(within = document) {
   document.documentElement.lang = language() === "zh" ? "zh-CN" : "en";
-  for (const element of findAll("[data-word]")) {
+  for (const element of findAll("[data-word]", within)) {
     element.textContent = word(element.dataset.word);
   }
-  for (const element of findAll("[data-word-label]")) {
+  for (const element of findAll("[data-word-label]", within)) {
     element.setAttribute("aria-label", word(element.dataset.wordLabel));
   }
 }
@@ -45,13 +55,23 @@ function useStoredTheme() {
 }
 
 function switchTheme() {
-  const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const shown = root.dataset.theme ?? (dark ? "dark" : "light");
-  root.dataset.theme = shown === "dark" ? "light" : "dark";
+  const shown = chosenTheme() || (dark ? "dark" : "light");
+  useTheme(shown === "dark" ? "light" : "dark");
+}
+
+// "light", "dark", or nothing for the system's.
+export function chosenTheme() {
+  return document.documentElement.dataset.theme ?? "";
+}
+
+export function useTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
   tellOfTheme();
   try {
-    localStorage.setItem(THEME, root.dataset.theme);
+    if (theme) localStorage.setItem(THEME, theme);
+    else localStorage.removeItem(THEME);
   } catch {
     // As above: the choice lasts as long as the page.
   }

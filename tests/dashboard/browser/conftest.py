@@ -19,6 +19,8 @@ from storage import Storage
 from tests.dashboard.browser.visits import CHROMIUM, register, sign_in
 from tests.dashboard.history import live
 from tests.fakes.clock import FakeClock
+from tests.fakes.openai_server import FakeOpenAI
+from tests.scenarios.harness import Gateway, environ_of
 
 FLAGS = (
     "--headless",
@@ -48,6 +50,24 @@ def address(app: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    provider: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A whole gateway, for stories in which models are called. OpenAI's models are the
+    fake's; the others are the demo's. What was charged adds up in the end."""
+    data = tmp_path_factory.mktemp("data")
+    with Gateway(data, environ_of(provider), demo=True) as gateway:
+        yield gateway
+        gateway.prove()
 
 
 @pytest.fixture(scope="module")
