@@ -109,6 +109,8 @@ TABLE = (
         PROVIDERS | VOCABULARY | {"addons.upstream", "config", "storage.clock"},
         frozenset({"aiohttp", "mitmproxy"}),
     ),
+    # What takes the credential of a leg out of what its provider says.
+    Package("addons.upstream.veil", PROVIDERS | VOCABULARY),
     Package(
         "addons.gateway",
         PROVIDERS | VOCABULARY | {"config", "addons.upstream"},

@@ -43,6 +43,7 @@ from addons.upstream.transport import (
     read_whole,
     request_id,
 )
+from addons.upstream.veil import veil
 from addons.upstream.watch import Watch
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import (
@@ -200,6 +201,7 @@ class Upstream:
             try:
                 await self.attempt(call, exchange, leg)
             except ApiError as error:
+                veil(error, leg)
                 self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
                 self.aside.failed(leg, error, now_seconds())
@@ -305,6 +307,7 @@ class Upstream:
             raise without_retry(outcome.error) if outcome.begun else outcome.error
         for one in results:
             if one.error is not None:
+                veil(one.error, leg)
                 note(exchange, leg, one.error)
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.answer = ImageAnswer(outcome.made[: ask.n])
