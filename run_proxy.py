@@ -35,6 +35,7 @@ from addons.logs.logs import set_up
 from addons.metrics.registry import bury, share
 from addons.rendering import Render
 from addons.routing import routes_of
+from addons.tracing.otlp import TracingUnavailable, check_tracing
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
 from config.gateway import WORKERS_MAX
@@ -150,6 +151,7 @@ def serve(
     try:
         settings = load(config_dir, os.environ).with_overrides(host, port, workers)
         set_up(settings.log, sys.stderr)
+        check_tracing(settings.tracing)
         routes = routes_of(settings, demo)
         storage = open_storage(
             data,
@@ -158,7 +160,13 @@ def serve(
             prices=settings.prices,
             url=settings.storage,
         )
-    except (ConfigError, UnknownDialect, StorageError, OSError) as error:
+    except (
+        ConfigError,
+        UnknownDialect,
+        TracingUnavailable,
+        StorageError,
+        OSError,
+    ) as error:
         raise Refused(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)

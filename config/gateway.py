@@ -267,6 +267,16 @@ LOG: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """Where spans are sent by OTLP over HTTP; nowhere if there is no address."""
+
+    otlp: str | None = None
+
+
+TRACING: Table = {"otlp": ("otlp", optional(address))}
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
@@ -282,6 +292,7 @@ class Gateway:
     payments: Payments = field(default_factory=Payments)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
 
 GATEWAY: Table = {
@@ -297,6 +308,7 @@ GATEWAY: Table = {
     "payments": ("payments", record(Payments, PAYMENTS)),
     "metrics": ("metrics", record(MetricsSettings, METRICS)),
     "log": ("log", record(LogSettings, LOG)),
+    "tracing": ("tracing", record(TracingSettings, TRACING)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -20,6 +20,7 @@ from config.gateway import (
     MetricsSettings,
     Policies,
     Retries,
+    TracingSettings,
     VideoSettings,
     read_gateway,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Provider",
     "Retries",
     "Settings",
+    "TracingSettings",
     "VideoRules",
     "VideoSettings",
     "load",
@@ -85,6 +87,7 @@ class Settings:
     payments: Payments = field(default_factory=Payments)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
     def with_overrides(
         self,
@@ -123,6 +126,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         payments=gateway.payments,
         metrics=gateway.metrics,
         log=gateway.log,
+        tracing=gateway.tracing,
     )
 
 

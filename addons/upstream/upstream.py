@@ -22,6 +22,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Attempt, Exchange, Leg, Quote
 from addons.providers.base import NOTHING, UpstreamRequest
+from addons.traces import TRACEPARENT
 from addons.upstream.aside import Aside
 from addons.upstream.call import Call
 from addons.upstream.drawing import (
@@ -295,7 +296,8 @@ class Upstream:
         exchange.ask_upstream(self.clock.monotonic_ns())
         try:
             results = await draw_all(
-                [authorised(request, leg) for request in requests], easel
+                [authorised(traced(request, exchange), leg) for request in requests],
+                easel,
             )
         finally:
             self.drawing -= 1
@@ -372,7 +374,16 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
         ask, leg.candidate.model, quote.output_tokens, end_user(exchange)
     )
     exchange.dropped = ask.dropped + request.dropped
-    return authorised(request, leg)
+    return authorised(traced(request, exchange), leg)
+
+
+def traced(request: UpstreamRequest, exchange: Exchange) -> UpstreamRequest:
+    """With the trace that its attempt belongs to, if it belongs to one."""
+    if exchange.trace is None:
+        return request
+    return request.with_headers(
+        {TRACEPARENT: exchange.trace.parent_of(exchange.attempts)}
+    )
 
 
 def authorised(request: UpstreamRequest, leg: Leg) -> UpstreamRequest:

@@ -15,6 +15,7 @@ from config.gateway import (
     MEDIA,
     METRICS,
     POLICIES,
+    TRACING,
     VIDEOS,
     Accounts,
     Gateway,
@@ -25,6 +26,7 @@ from config.gateway import (
     MediaSettings,
     MetricsSettings,
     Policies,
+    TracingSettings,
     VideoSettings,
     read_gateway,
 )
@@ -42,6 +44,7 @@ RECORDS = [
     (Payments, PAYMENTS),
     (MetricsSettings, METRICS),
     (LogSettings, LOG),
+    (TracingSettings, TRACING),
     (Gateway, GATEWAY),
 ]
 
@@ -81,6 +84,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("payments", PAYMENTS),
         ("metrics", METRICS),
         ("log", LOG),
+        ("tracing", TRACING),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):
