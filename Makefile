@@ -29,7 +29,8 @@ lint: setup
 lock:
 	$$(.ci/python) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
-	build/lock/bin/uv pip compile setup.cfg --extra postgres --extra test --quiet \
+	build/lock/bin/uv pip compile setup.cfg --quiet \
+	    --extra postgres --extra otel --extra test \
 	    --universal --python-version 3.12 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make lock' --output-file .ci/requirements.lock \

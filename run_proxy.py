@@ -42,6 +42,7 @@ from addons.logs.logs import set_up
 from addons.metrics.registry import bury, share
 from addons.rendering import Render
 from addons.routing import routes_of
+from addons.tracing.otlp import TracingUnavailable, check_tracing
 from config import ConfigError, Settings, load
 from config.commands import config_group, prices_group
 from config.epilog import PROGRAM, REFUSED, epilog
@@ -190,6 +191,7 @@ def serve(
         if web:
             settings = settings.with_inspector(web_port, demo)
         set_up(settings.log, sys.stderr)
+        check_tracing(settings.tracing)
         routes = routes_of(settings, demo)
         storage = open_storage(
             data,
@@ -198,7 +200,13 @@ def serve(
             prices=settings.prices,
             url=settings.storage,
         )
-    except (ConfigError, UnknownDialect, StorageError, OSError) as error:
+    except (
+        ConfigError,
+        UnknownDialect,
+        TracingUnavailable,
+        StorageError,
+        OSError,
+    ) as error:
         raise Refused(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)

@@ -47,6 +47,8 @@ from addons.recovering import Recovering
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
+from addons.tracing.otlp import open_exporter
+from addons.tracing.tracing import Tracing
 from addons.upstream.upstream import Upstream
 from addons.videos import Videos
 from config import Settings
@@ -100,6 +102,8 @@ def chain(
     )
     return (
         admission,  # is this a request at all, and is there room
+        # which trace it belongs to
+        Tracing(storage.ids, clock, open_exporter(settings.tracing)),
         Keys(storage.directory, clock),  # who is asking
         Limits(settings.limits),  # how often they may
         Asking(catalogue),  # what is asked

@@ -17,6 +17,7 @@ from addons.endpoints import Endpoint
 from addons.files import FileAnswer
 from addons.paging import PageAnswer
 from addons.providers.base import Answer, Dialect
+from addons.traces import Trace
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import ApiError, InternalError
 from addons.wire.images import ImageAnswer, ImageAsk
@@ -181,6 +182,7 @@ class Told:
 class Exchange:
     """A request's life, stage by stage. Times are monotonic nanoseconds.
 
+    `trace` is what the caller's own traces and its provider's are joined by.
     `address` is the client's and `secure` whether it came over TLS, both as trusted
     proxies tell them. `page` is the answer of the web side that is sent in pieces.
     `held` is true while money is reserved and not yet settled or voided. A job owns the
@@ -196,6 +198,7 @@ class Exchange:
     started_ns: int
     address: str = ""
     secure: bool = False
+    trace: Trace | None = None
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None
     ask: ChatAsk | ImageAsk | VideoAsk | None = None

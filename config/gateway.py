@@ -270,6 +270,16 @@ LOG: Table = {
 
 
 @dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """Where spans are sent by OTLP over HTTP; nowhere if there is no address."""
+
+    otlp: str | None = None
+
+
+TRACING: Table = {"otlp": ("otlp", optional(address))}
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """All of gateway.yaml. Where `storage` is empty the ledger is a SQLite file."""
 
@@ -286,6 +296,7 @@ class Gateway:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     inspector: InspectorSettings = field(default_factory=InspectorSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
 
 GATEWAY: Table = {
@@ -302,6 +313,7 @@ GATEWAY: Table = {
     "metrics": ("metrics", record(MetricsSettings, METRICS)),
     "log": ("log", record(LogSettings, LOG)),
     "inspector": ("inspector", record(InspectorSettings, INSPECTOR)),
+    "tracing": ("tracing", record(TracingSettings, TRACING)),
 }
 
 _gateway = record(Gateway, GATEWAY)

@@ -20,6 +20,7 @@ from config.gateway import (
     MetricsSettings,
     Policies,
     Retries,
+    TracingSettings,
     VideoSettings,
     read_gateway,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Provider",
     "Retries",
     "Settings",
+    "TracingSettings",
     "VideoRules",
     "VideoSettings",
     "load",
@@ -90,6 +92,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     inspector: InspectorSettings = field(default_factory=InspectorSettings)
     inspected: bool = False
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
     def with_overrides(
         self,
@@ -138,6 +141,7 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
         metrics=gateway.metrics,
         log=gateway.log,
         inspector=gateway.inspector,
+        tracing=gateway.tracing,
     )
 
 

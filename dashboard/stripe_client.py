@@ -76,7 +76,8 @@ class StripeClient:
                     continue
                 if status == 200:
                     return answer
-                log.warning("stripe answered %d %s", status, code_of(answer))
+                code = code_of(answer, self.settings.key.secret)
+                log.warning("stripe answered %d %s", status, code)
                 if status not in (409, 429) and status < 500:
                     raise PaymentFailed()
         raise Unavailable()
@@ -135,8 +136,11 @@ def text_of(value: object, chars_max: int) -> str:
     return value
 
 
-def code_of(answer: object) -> str:
-    """What Stripe calls an error; its message may quote what was sent."""
+def code_of(answer: object, secret: str) -> str:
+    """What Stripe calls an error, unless it gives our key back by it; its message may
+    quote what was sent."""
     error = answer.get("error") if isinstance(answer, dict) else None
     code = error.get("code") or error.get("type") if isinstance(error, dict) else None
-    return str(code)[:60] if isinstance(code, str) and code.isprintable() else "?"
+    if not isinstance(code, str) or not code.isprintable() or secret in code:
+        return "?"
+    return code[:60]

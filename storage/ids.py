@@ -38,6 +38,10 @@ class Ids:
         """A version 4 UUID, the form in which the API shows users."""
         return str(uuid.UUID(bytes=self._entropy(16), version=4))
 
+    def hexadecimal(self, byte_count: int) -> str:
+        """Chance alone, in the form in which traces and spans are named."""
+        return self._entropy(byte_count).hex()
+
 
 def first_id(prefix: str, wall_ns: int) -> str:
     """What sorts before every id that is made from that moment on."""

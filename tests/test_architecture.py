@@ -36,6 +36,7 @@ SHARED = frozenset(
         "addons.paging",
         "addons.quoting",
         "addons.rendering",
+        "addons.traces",
         "addons.trails",
     }
 )
@@ -106,9 +107,13 @@ TABLE = (
     # The addon of the chain that drives it. It knows time, but no money.
     Package(
         "addons.upstream.upstream",
-        PROVIDERS | VOCABULARY | {"addons.upstream", "config", "storage.clock"},
+        PROVIDERS
+        | VOCABULARY
+        | {"addons.traces", "addons.upstream", "config", "storage.clock"},
         frozenset({"aiohttp", "mitmproxy"}),
     ),
+    # What takes the credential of a leg out of what its provider says.
+    Package("addons.upstream.veil", PROVIDERS | VOCABULARY),
     Package(
         "addons.gateway",
         PROVIDERS | VOCABULARY | {"config", "addons.upstream"},
@@ -139,6 +144,17 @@ TABLE = (
         "addons.logs",
         PROVIDERS | VOCABULARY | SHARED | {"addons.logs", "config", "storage"},
         frozenset({"mitmproxy", "orjson"}),
+    ),
+    Package(
+        "addons.tracing",
+        PROVIDERS | VOCABULARY | SHARED | {"addons.tracing", "config", "storage"},
+        frozenset({"mitmproxy"}),
+    ),
+    # Nobody who sends no spans needs the extra.
+    Package(
+        "addons.tracing.otlp",
+        frozenset({"addons.tracing", "config"}),
+        frozenset({"opentelemetry"}),
     ),
     # What the addon that runs jobs is made of.
     Package(

@@ -288,10 +288,14 @@ def test_the_demo_greets_with_all_that_is_needed(tmp_path: Path, runs) -> None:
         assert answer.status == 200
     code, complaints = run.end()
     assert code == 0
-    # Each model that the shipped prices sell below cost has its line, and no more.
+    # Each model that the shipped prices sell below cost has its line, so has each
+    # request, and there are no more.
     below = ("dall-e-3", "stable-diffusion", "qwen-vl", "gen-2", "pika-1.0")
-    lines = [line.split(":")[:2] for line in complaints.splitlines()]
+    *warnings, request = complaints.splitlines()
+    lines = [line.split(":")[:2] for line in warnings]
     assert lines == [["warning", f" {model} sells below cost"] for model in below]
+    told = json.loads(request)
+    assert (told["endpoint"], told["status"]) == ("health", 200)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from addons.exchange import Leg
 from addons.providers.base import UpstreamRequest
 from addons.upstream.transport import Reply, Transport, open_transport, read_whole
+from addons.upstream.veil import veiled
 from addons.upstream.watch import Watch
 from addons.wire.errors import ApiError
 from config.settings import Provider
@@ -62,7 +63,7 @@ class Calls:
 
         async with self._transport(leg.provider).open(request, sent) as reply:
             called.status, called.headers = reply.status, reply.headers
-            called.body = await self._body(leg, reply, watch)
+            called.body = veiled(await self._body(leg, reply, watch), leg)
 
     async def _body(self, leg: Leg, reply: Reply, watch: Watch) -> bytes:
         try:

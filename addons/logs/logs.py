@@ -58,6 +58,8 @@ def fields_of(flow: HTTPFlow, exchange: Exchange, now_ns: int) -> dict[str, Any]
     }
     if code := code_of(exchange):
         fields["code"] = code
+    if exchange.trace is not None:
+        fields["trace_id"] = exchange.trace.trace_id
     if exchange.caller is not None:
         fields["user_id"] = exchange.caller.user_id
         fields["key_id"] = exchange.caller.id

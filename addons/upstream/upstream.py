@@ -22,6 +22,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Attempt, Exchange, Leg, Quote
 from addons.providers.base import NOTHING, UpstreamRequest
+from addons.traces import TRACEPARENT
 from addons.upstream.aside import Aside
 from addons.upstream.call import Call
 from addons.upstream.drawing import (
@@ -43,6 +44,7 @@ from addons.upstream.transport import (
     read_whole,
     request_id,
 )
+from addons.upstream.veil import veil
 from addons.upstream.watch import Watch
 from addons.wire.chat_stream import ChatStream
 from addons.wire.errors import (
@@ -200,6 +202,7 @@ class Upstream:
             try:
                 await self.attempt(call, exchange, leg)
             except ApiError as error:
+                veil(error, leg)
                 self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
                 self.aside.failed(leg, error, now_seconds())
@@ -300,7 +303,8 @@ class Upstream:
         exchange.ask_upstream(self.clock.monotonic_ns())
         try:
             results = await draw_all(
-                [authorised(request, leg) for request in requests], easel
+                [authorised(traced(request, exchange), leg) for request in requests],
+                easel,
             )
         finally:
             self.drawing -= 1
@@ -312,6 +316,7 @@ class Upstream:
             raise without_retry(outcome.error) if outcome.begun else outcome.error
         for one in results:
             if one.error is not None:
+                veil(one.error, leg)
                 note(exchange, leg, one.error)
         exchange.first_byte_ns = self.clock.monotonic_ns()
         exchange.answer = ImageAnswer(outcome.made[: ask.n])
@@ -376,7 +381,16 @@ def translate(exchange: Exchange, leg: Leg) -> UpstreamRequest:
         ask, leg.candidate.model, quote.output_tokens, end_user(exchange)
     )
     exchange.dropped = ask.dropped + request.dropped
-    return authorised(request, leg)
+    return authorised(traced(request, exchange), leg)
+
+
+def traced(request: UpstreamRequest, exchange: Exchange) -> UpstreamRequest:
+    """With the trace that its attempt belongs to, if it belongs to one."""
+    if exchange.trace is None:
+        return request
+    return request.with_headers(
+        {TRACEPARENT: exchange.trace.parent_of(exchange.attempts)}
+    )
 
 
 def authorised(request: UpstreamRequest, leg: Leg) -> UpstreamRequest:

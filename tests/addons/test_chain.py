@@ -20,6 +20,7 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
     chain = addons.chain(load(CONFIG, {}), storage, {}, app)
     assert [type(addon).__name__.lower() for addon in chain] == [
         "admission",
+        "tracing",
         "keys",
         "limits",
         "asking",

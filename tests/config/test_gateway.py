@@ -15,6 +15,7 @@ from config.gateway import (
     MEDIA,
     METRICS,
     POLICIES,
+    TRACING,
     VIDEOS,
     Accounts,
     Gateway,
@@ -25,6 +26,7 @@ from config.gateway import (
     MediaSettings,
     MetricsSettings,
     Policies,
+    TracingSettings,
     VideoSettings,
     read_gateway,
 )
@@ -44,6 +46,7 @@ RECORDS = [
     (MetricsSettings, METRICS),
     (LogSettings, LOG),
     (InspectorSettings, INSPECTOR),
+    (TracingSettings, TRACING),
     (Gateway, GATEWAY),
 ]
 
@@ -83,6 +86,7 @@ def test_the_shipped_file_has_the_defaults(shipped):
         ("payments", PAYMENTS),
         ("metrics", METRICS),
         ("log", LOG),
+        ("tracing", TRACING),
     ],
 )
 def test_the_shipped_file_shows_every_key(shipped, section, table):

@@ -97,10 +97,10 @@ def test_only_so_many_wait_for_stripe(fake: FakeStripe) -> None:
 
 
 def test_an_error_has_a_code_or_none() -> None:
-    assert code_of({"error": {"code": "x", "message": "secret"}}) == "x"
-    assert code_of({"error": {"type": "api_error"}}) == "api_error"
+    assert code_of({"error": {"code": "x", "message": "secret"}}, "sk_1") == "x"
+    assert code_of({"error": {"type": "api_error"}}, "sk_1") == "api_error"
     for odd in (None, [], {}, {"error": 7}, {"error": {"code": "\n"}}):
-        assert code_of(odd) == "?"
+        assert code_of(odd, "sk_1") == "?"
 
 
 def test_a_page_is_read() -> None:

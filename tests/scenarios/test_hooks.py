@@ -30,6 +30,7 @@ EARLY = [
     ("Limits", "requestheaders"),
     ("Replays", "requestheaders"),
     ("Metrics", "requestheaders"),
+    ("Tracing", "requestheaders"),
     ("Asking", "request"),
     ("Quotes", "request"),
     ("Standing", "request"),

@@ -50,3 +50,10 @@ def test_the_first_id_of_a_moment_sorts_before_all_of_it(clock):
     assert first <= Ids(clock, entropy=bytes).make("req")
     assert first_id("req", clock.wall_ns() - 10**6) < first
     assert first_id("req", -5) == "req_" + "0" * 26
+
+
+def test_traces_and_spans_are_chance_alone():
+    ids = Ids(entropy=lambda count: bytes(range(count)))
+    assert ids.hexadecimal(8) == "0001020304050607"
+    assert len(Ids().hexadecimal(16)) == 32
+    assert Ids().hexadecimal(16) != Ids().hexadecimal(16)

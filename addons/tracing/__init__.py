@@ -1,0 +1,1 @@
+"""Tracing: which trace a request belongs to, and what of it is told a collector."""
