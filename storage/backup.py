@@ -23,11 +23,16 @@ PAGES_A_STEP = 1000
 Progress = Callable[[int, int], None]
 
 
+def unseen(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
 def backup(
     source: Path,
     target: Path,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unseen,
     step: int = PAGES_A_STEP,
+    proving: Progress = unseen,
 ) -> list[Finding]:
     """Copy, check, name. The findings are the audit's; FileExistsError if it is there.
 
@@ -40,7 +45,7 @@ def backup(
     try:
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(source, partial, progress, step)
-        findings = _examine(partial)
+        findings = _examine(partial, progress=proving)
         # A link never replaces a file that appeared meanwhile, as a rename would.
         os.link(partial, target)
         _sync_directory(target.parent)
@@ -53,7 +58,14 @@ def backup(
     return findings
 
 
-def restore(source: Path, data: Path, name: str, now_ns: int) -> list[Finding]:
+def restore(
+    source: Path,
+    data: Path,
+    name: str,
+    now_ns: int,
+    progress: Progress = unseen,
+    proving: Progress = unseen,
+) -> list[Finding]:
     """Copy, bring up to date, prove, name. With findings nothing is restored."""
     target = data / name
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,8 +76,8 @@ def restore(source: Path, data: Path, name: str, now_ns: int) -> list[Finding]:
     partial.unlink(missing_ok=True)
     try:
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        _copy(source, partial, lambda done, total: None, PAGES_A_STEP)
-        findings = _examine(partial, now_ns)
+        _copy(source, partial, progress, PAGES_A_STEP)
+        findings = _examine(partial, now_ns, proving)
         if not findings:
             give(partial)
             # A proof of another ledger says nothing about this one.
@@ -103,7 +115,9 @@ def _copy(source: Path, target: Path, progress: Progress, step: int) -> None:
         os.fsync(file.fileno())
 
 
-def _examine(path: Path, now_ns: int | None = None) -> list[Finding]:
+def _examine(
+    path: Path, now_ns: int | None = None, progress: Progress = unseen
+) -> list[Finding]:
     # Not read-only: SQLite forgets a table's CHECKs there and would check none.
     connection = apsw.Connection(str(path))
     try:
@@ -115,7 +129,7 @@ def _examine(path: Path, now_ns: int | None = None) -> list[Finding]:
     finally:
         connection.close()
     try:
-        return prove(SqliteEngine(path).snapshot)[0]
+        return prove(SqliteEngine(path).snapshot, progress=progress)[0]
     except LedgerUnavailable as error:
         # Nobody else has the file: what cannot be read, such as a sum of amounts that
         # is no amount any more, is wrong with the ledger in it.

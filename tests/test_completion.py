@@ -63,6 +63,7 @@ def test_the_program_prints_what_a_shell_needs(shell: str) -> None:
     assert PROGRAM in said and VARIABLE in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_the_program_in_this_directory() -> None:
     script = PRESS.format(

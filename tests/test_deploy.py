@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -45,7 +46,9 @@ def known_variables() -> set[str]:
 )
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for name in UNITS:
-        here = text_of(name).replace("/opt/autolist", str(ROOT))
+        python = "/opt/autolist/.venv/bin/python"
+        here = text_of(name).replace(python, sys.executable)
+        here = here.replace("/opt/autolist", str(ROOT))
         (tmp_path / name).write_text(here, "utf-8")
     done = subprocess.run(
         ["systemd-analyze", "verify", *UNITS],

@@ -45,19 +45,39 @@ COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     help="Folder of the secret, and of the ledger unless that is in PostgreSQL.",
 )
 @click.option(
+    "--host",
+    envvar="AUTOLIST_HOST",
+    show_envvar=True,
+    help="Address that the gateway listens on.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    envvar="AUTOLIST_PORT",
+    show_envvar=True,
+    help="Port that the gateway listens on.",
+)
+@click.option(
     "--probe",
     is_flag=True,
     help="Ask each provider something that costs nothing, and compare clocks.",
 )
 @json_option
-def doctor(config: Path, data: Path, probe: bool, as_json: bool) -> None:
+def doctor(
+    config: Path,
+    data: Path,
+    host: str | None,
+    port: int | None,
+    probe: bool,
+    as_json: bool,
+) -> None:
     """Check machine, files, ledger and settings, line by line.
 
     It changes nothing and may run beside a gateway. Give it the environment that the
     gateway has: credentials are told by the names of their variables only.
     """
     found = []
-    for name, finding in diagnose(patient_at(config, data), probe):
+    for name, finding in diagnose(patient_at(config, data, host, port), probe):
         found.append((name, finding))
         if not as_json:
             click.echo(line(name, finding))
@@ -67,10 +87,12 @@ def doctor(config: Path, data: Path, probe: bool, as_json: bool) -> None:
     sys.exit(BROKEN if failed else DONE)
 
 
-def patient_at(config: Path, data: Path) -> Patient:
+def patient_at(
+    config: Path, data: Path, host: str | None, port: int | None
+) -> Patient:
     settings, mistake = None, ""
     try:
-        settings = load(config, os.environ)
+        settings = load(config, os.environ).with_overrides(host, port)
     except ConfigError as error:
         mistake = str(error)
     return Patient(config, data, SystemClock(), settings, mistake)

@@ -13,6 +13,7 @@ from storage.clock import SystemClock
 from storage.commands.opening import database_of, require_file
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
+from storage.commands.progress import Progress
 from storage.errors import StorageError
 from storage.secrets import Secrets
 
@@ -40,16 +41,14 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
     the copy cannot be recognised. A ledger in PostgreSQL is copied by pg_dump.
     """
     source = database_of(data)
+    progress = Progress(quiet=as_json)
     try:
-        with click.progressbar(
-            length=1, label="copying", file=sys.stderr, hidden=as_json
-        ) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.length = total
-                bar.update(done - bar.pos)
-
-            findings = write_backup(source, file, progress)
+        findings = write_backup(
+            source,
+            file,
+            progress=progress.stage("copying"),
+            proving=progress.stage("proving"),
+        )
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     shown = {"file": str(file), "proved": not findings}
@@ -73,8 +72,16 @@ def restore(file: Path, data: Path, as_json: bool) -> None:
     ledger in PostgreSQL is restored by pg_restore, and proved by `verify`.
     """
     require_file("pg_restore")
+    progress = Progress(quiet=as_json)
     try:
-        findings = read_backup(file, data, DATABASE, SystemClock().wall_ns())
+        findings = read_backup(
+            file,
+            data,
+            DATABASE,
+            SystemClock().wall_ns(),
+            progress=progress.stage("copying"),
+            proving=progress.stage("proving"),
+        )
     except (StorageError, OSError) as error:
         raise Refused(str(error)) from error
     shown = {"data": str(data), "restored": not findings, "secret": Secrets.made(data)}

@@ -14,6 +14,7 @@ from storage.checkpoint import Checkpoint
 from storage.commands.opening import engine_of
 from storage.commands.options import data_option, json_option
 from storage.commands.output import Refused, show
+from storage.commands.progress import Progress
 from storage.engine import Engine, Lives
 from storage.errors import StorageError
 from storage.secrets import Secrets
@@ -101,20 +102,8 @@ def _remember(data: Path, verdict: Verdict) -> None:
 def _examine(
     engine: Engine, boots: Lives, since: Checkpoint, quiet: bool
 ) -> Verdict:
-    with click.progressbar(
-        length=1,
-        label="proving",
-        show_pos=True,
-        update_min_steps=1,
-        file=sys.stderr,
-        hidden=quiet or not sys.stderr.isatty(),
-    ) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = max(total, 1)
-            bar.update(done - bar.pos)
-
-        findings, reached = prove(engine.snapshot, since, progress)
+    proving = Progress(quiet).stage("proving")
+    findings, reached = prove(engine.snapshot, since, proving)
     with engine.snapshot() as snapshot:
         held = list(snapshot.rows(OPEN_HOLDS_BY_BOOT))
     return Verdict(

@@ -5,6 +5,7 @@ gateway on SQLite has its ledger to itself, so the next one starts when the one 
 has ended; who connects in between waits in the kernel's queue.
 """
 
+import shutil
 import socket
 import threading
 import time
@@ -14,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import DATABASE
-from storage.sqlite import open_reader
+from storage import engine_at
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.child import Child, prove
@@ -37,9 +37,15 @@ class Activated(Child):
     """A gateway whose listening socket somebody else holds."""
 
     def __init__(
-        self, held: socket.socket, data: Path, fake: FakeOpenAI, workers: int
+        self,
+        held: socket.socket,
+        data: Path,
+        fake: FakeOpenAI,
+        workers: int = 1,
+        storage: str = "",
     ) -> None:
-        super().__init__(data, environ_of(fake), "--workers", str(workers))
+        environ = {**environ_of(fake), "AUTOLIST_STORAGE": storage}
+        super().__init__(data, environ, "--workers", str(workers))
         self.shares = (held.fileno(),)
 
     @property
@@ -119,23 +125,48 @@ def test_nobody_is_refused_while_it_is_restarted(
                 gateway = stack.enter_context(Activated(held, data, fake, workers))
             callers.until_more(ANSWERS_BETWEEN)
         assert gateway.stop() == 0
-    served = callers.outcomes.count((200, ""))
-    # Who was accepted in the very last moment is told to come again in a second.
-    assert set(callers.outcomes) <= {(200, ""), DRAINING}, callers.outcomes
-    assert callers.outcomes.count(DRAINING) <= RESTARTS * CALLERS
-    assert charged(data) == served
-    prove(data)
+    check(callers, data)
 
 
-def charged(data: Path) -> int:
-    connection = open_reader(data / DATABASE)
-    try:
-        ((count,),) = connection.execute(
+def check(callers: Callers, data: Path, storage: str = "") -> None:
+    """Everybody was served and charged once, or told to come again.
+
+    That is who was accepted in the very last moment: one of each caller at most.
+    """
+    outcomes = callers.outcomes
+    assert set(outcomes) <= {(200, ""), DRAINING}, outcomes
+    assert outcomes.count(DRAINING) <= RESTARTS * CALLERS
+    assert charged(data, storage) == outcomes.count((200, ""))
+    prove(data, storage)
+
+
+def charged(data: Path, storage: str) -> int:
+    with engine_at(data, storage).snapshot() as snapshot:
+        ((count,),) = snapshot.rows(
             "SELECT count(*) FROM usage WHERE outcome = 'complete'"
-        ).fetchall()
+        )
         return int(count)
-    finally:
-        connection.close()
+
+
+def test_gateways_on_one_server_take_over_from_each_other_while_both_run(
+    held: socket.socket, fake: FakeOpenAI, tmp_path: Path, postgres_url: str
+) -> None:
+    """With the ledger in PostgreSQL the next one is there before the other goes."""
+    data, next_data = tmp_path / "data", tmp_path / "next"
+    with ExitStack() as stack:
+        old = stack.enter_context(Activated(held, data, fake, storage=postgres_url))
+        next_data.mkdir(mode=0o700)
+        shutil.copy2(data / "secret", next_data)
+        callers = Callers(old.port, old.register("user@example.com"))
+        with callers:
+            callers.until_more(ANSWERS_BETWEEN)
+            new = Activated(held, next_data, fake, storage=postgres_url)
+            stack.enter_context(new)
+            callers.until_more(ANSWERS_BETWEEN)
+            assert old.stop() == 0
+            callers.until_more(ANSWERS_BETWEEN)
+        assert new.stop() == 0
+    check(callers, data, postgres_url)
 
 
 def test_a_stream_ends_well_while_others_wait_for_the_next_gateway(
@@ -144,7 +175,7 @@ def test_a_stream_ends_well_while_others_wait_for_the_next_gateway(
     data, port = tmp_path / "data", held.getsockname()[1]
     gate = Gate()
     with ExitStack() as stack:
-        gateway = stack.enter_context(Activated(held, data, fake, 1))
+        gateway = stack.enter_context(Activated(held, data, fake))
         key = gateway.register("user@example.com")
         fake.script(Answer(edits=[after(3, gate)]))
         streaming = stack.enter_context(Dial(port))
@@ -160,7 +191,7 @@ def test_a_stream_ends_well_while_others_wait_for_the_next_gateway(
         gate.open()
         assert events(body + streaming.pieces())[-1] == "[DONE]"
         assert (status, gateway.wait()) == (200, 0)
-        stack.enter_context(Activated(held, data, fake, 1))
+        stack.enter_context(Activated(held, data, fake))
         waiting.socket.settimeout(WAIT_SECONDS)
         assert waiting.reply().status == 200
     prove(data)

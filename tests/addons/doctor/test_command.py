@@ -1,6 +1,7 @@
 """`doctor` as an operator runs it: a line for each finding, and its exit code."""
 
 import json
+import socket
 from pathlib import Path
 from shutil import copytree
 
@@ -49,6 +50,15 @@ def test_a_mistake_in_the_files_is_a_finding_too(config: Path) -> None:
     result = run(config)
     assert result.exit_code == 1
     assert "gateway.yaml:1: listen.port" in result.stdout
+
+
+def test_the_port_is_the_one_that_the_gateway_is_told(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        taken.settimeout(0)
+        result = run(config, AUTOLIST_PORT=number)
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{number}" in result.stdout
 
 
 def test_programs_get_the_same_as_json(config: Path) -> None:
