@@ -100,9 +100,8 @@ async def test_what_a_client_left_is_counted_as_far_as_it_was_delivered() -> Non
     found = await result(left, call(cut, "cancelled"))
     assert found.evidence == "partial"
     assert found.quantities is not None and found.quantities["output"] == 2
-    again = request(
-        facts={**facts, "paid_nano": found.computed_nano, "cost_nano": found.computed_nano}
-    )
+    nano = found.computed_nano
+    again = request(facts={**facts, "paid_nano": nano, "cost_nano": nano})
     assert (await result(again, call(cut, "cancelled"))).verdict is Verdict.SAME
 
 

@@ -73,7 +73,7 @@ def test_json_stays_json(redaction: Redaction, text: str, ascii_only: bool) -> N
 
 @pytest.mark.parametrize(
     "text",
-    [KEY, OURS, BARE, QUOTED, "a@b.cc", "a%40b.cc", "a\\u0040b.cc", "sig=abcdefghij"],
+    [KEY, OURS, BARE, QUOTED, "a@b.cc", "a%40b.cc", "a\\u0040b.cc", "sig=abcdefgh"],
 )
 def test_what_is_not_clean_is_never_taken_for_it(redaction: Redaction, text: str) -> None:
     raw = text.encode()
