@@ -239,8 +239,9 @@ def inspector() -> None:
         raise Refused(str(error)) from error
     logging.basicConfig(level=logging.WARNING, format=LOG_OF_INSPECTOR)
     # Nobody else needs a web server of mitmproxy's.
-    from addons.inspector.web.serving import serve
+    from addons.inspector.web.serving import be_nice, serve
 
+    be_nice()
     asyncio.run(serve(brief, sys.stdin.fileno()))
 
 

@@ -95,7 +95,13 @@ EVENT_STREAM = "text/event-stream"
 # A few characters that every match of a pattern has: looking for them is much cheaper.
 _EMAIL_HINTS = (b"@", b"u0040", b"%40")
 _SIGNED_HINTS = (b"ignature=", b"sig=")
-_KEY_HINTS = (b"tk_", b"sk-", b"earer ")
+_KEY_HINTS = (b"tk_", b"sk-")
+_GATES = (
+    (b"@", (b"@",)),
+    (b"\\", (b"u0040",)),
+    (b"%", (b"%40",)),
+    (b"=", _SIGNED_HINTS),
+)
 # Not into the middle of one of JSON's escapes, which would leave half of it behind.
 _EMAIL = re.compile(
     rb"(?<!\\)(?<!\\u)(?<!\\u.)(?<!\\u..)(?<!\\u...)"
@@ -104,7 +110,6 @@ _EMAIL = re.compile(
 )
 _KEY = re.compile(
     rb"(?:tk_|sk-)[A-Za-z0-9_-]{12,}"
-    rb"|[Bb]earer [A-Za-z0-9._~+/=-]{8,}"
 )
 # What lets whoever has an address see what is there.
 _SIGNED = re.compile(
@@ -121,15 +126,16 @@ class Redaction:
     def __init__(self, secrets: Iterable[str], prompts: bool) -> None:
         self.secrets = written(secrets)
         self.prompts = prompts
-        # Most texts have none of these, and are clean. A secret that has a hint in it
-        # is found by that.
-        hints = (*_EMAIL_HINTS, *_SIGNED_HINTS, *_KEY_HINTS)
-        bare = [one for one in self.secrets if not any(hint in one for hint in hints)]
-        self.needles = (*hints, *bare)
+        # A secret that has a hint in it is found by that.
+        bare = [one for one in self.secrets if not any(h in one for h in _KEY_HINTS)]
+        self.needles = (*_KEY_HINTS, *bare)
 
     def is_clean(self, raw: bytes) -> bool:
-        """Whether nothing in a text has to be looked at; several may be looked at in
-        one piece."""
+        """Whether there is nothing in a text that has to be looked at."""
+        # A single character is looked for ten times as fast as a word with it.
+        for character, words in _GATES:
+            if character in raw and any(word in raw for word in words):
+                return False
         for needle in self.needles:
             if needle in raw:
                 return False

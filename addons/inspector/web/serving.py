@@ -30,8 +30,6 @@ async def serve(
     brief: WebBrief, stdin: int, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Show what comes until it is told to stop, or nobody is there to tell it."""
-    with suppress(PermissionError):
-        os.nice(NICENESS)
     data = Path(brief.data)
     listening = socket.socket(fileno=brief.listening)
     door = Door(brief.password_hash, time.monotonic)
@@ -48,6 +46,12 @@ async def serve(
         await master.run()
     finally:
         await receiving.stop()
+
+
+def be_nice() -> None:
+    """Whatever there is to do, production is first."""
+    with suppress(PermissionError):
+        os.nice(NICENESS)
 
 
 def watch(

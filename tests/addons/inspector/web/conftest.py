@@ -1,0 +1,60 @@
+"""An inspector's pages, served to this test alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from addons.inspector.keeping import listen
+from addons.inspector.passwords import hashed
+from addons.inspector.web.door import Door
+from addons.inspector.web.shelf import Shelf
+from addons.inspector.web.web_master import InspectorMaster
+from tests.addons.inspector.web.entries import frame
+
+PASSWORD = "correct horse"
+HASH = hashed(PASSWORD)
+
+
+@dataclass
+class Pages:
+    """The master, an address, and a browser that has logged in."""
+
+    master: InspectorMaster
+    url: str
+    browser: aiohttp.ClientSession
+    flow_id: str
+
+
+@pytest.fixture
+async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
+    with listen(0) as listening:
+        door = Door(HASH, asyncio.get_running_loop().time)
+        ready = asyncio.Event()
+        master = InspectorMaster(tmp_path, listening, door, ready.set)
+        Shelf(master.view, 10, 10**9).show(frame())
+        task = asyncio.create_task(master.run())
+        await ready.wait()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(url, cookie_jar=jar) as browser:
+            await log_in(browser)
+            (flow,) = master.view
+            yield Pages(master, url, browser, flow.id)
+        master.pages.stop()
+        master.shutdown()
+        await task
+
+
+async def log_in(browser: aiohttp.ClientSession, password: str = PASSWORD) -> int:
+    """As somebody fills in the form."""
+    async with browser.get("/") as form:
+        assert form.status == 403
+        text = await form.text()
+    token = text.partition('name="_xsrf" value="')[2].partition('"')[0]
+    data = {"_xsrf": token, "token": password}
+    async with browser.post("/", data=data) as answer:
+        return answer.status
