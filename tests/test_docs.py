@@ -179,6 +179,9 @@ def chain_in_code() -> list[str]:
 
 
 def name_of(node: ast.expr) -> str:
+    if isinstance(node, ast.Starred):
+        # It is there only where it is asked for.
+        return name_of(node.value)
     if isinstance(node, ast.Call):
         return name_of(node.func)
     assert isinstance(node, ast.Name)

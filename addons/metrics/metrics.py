@@ -20,7 +20,7 @@ from addons.metrics.gauges import Gauges
 from addons.metrics.registry import CONTENT_TYPE, Registry
 from addons.metrics.tally import Tally
 from addons.rendering import json_response
-from addons.wire.errors import ApiError, LedgerDown, UnknownKey, UnknownRoute
+from addons.wire.errors import ApiError, LedgerDown, UnknownRoute, UnknownToken
 from storage.errors import LedgerUnavailable
 from storage.keys import plain_address
 
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 # What a proxy adds to a request that it passes on.
 FORWARDING = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-NO_TOKEN = "The metrics need their token: 'Authorization: Bearer …'."
 
 
 class Metrics:
@@ -86,7 +85,7 @@ class Metrics:
     def objection(self, flow: HTTPFlow, presented: str) -> ApiError | None:
         """Why this request may not see the metrics; None if it may."""
         if self.token:
-            return None if fits(presented, self.token) else no_token()
+            return None if fits(presented, self.token) else UnknownToken()
         if is_local(flow, Exchange.of(flow).address):
             return None
         return UnknownRoute(flow.request.method, "/metrics")
@@ -104,12 +103,6 @@ class Metrics:
                 # If this ended, the gauges would stand still for ever.
                 logger.exception("the gauges could not be set")
             await asyncio.sleep(self.look_seconds)
-
-
-def no_token() -> ApiError:
-    error = UnknownKey(NO_TOKEN, code="invalid_token")
-    error.headers = (("WWW-Authenticate", "Bearer"),)
-    return error
 
 
 def fits(presented: str, token: str) -> bool:

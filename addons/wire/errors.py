@@ -8,6 +8,7 @@ ApiError                        never raised itself
 │   ├── UpstreamRefused         a provider judged the request, in the provider's words
 │   └── ContentRefused          a provider's content policy
 ├── UnknownKey              401 no key and a wrong key alike
+│   ├── UnknownToken            of those who read metrics
 │   └── KeyExpired              its time is over
 ├── InsufficientBalance     402 with what is needed and what is there
 │   └── KeyBudgetExceeded       of the key's own cap
@@ -157,6 +158,12 @@ class UnknownKey(ApiError):
         "No valid API key. "
         "Send it as 'Authorization: Bearer tk_…' or as 'X-API-Key: tk_…'."
     )
+
+
+class UnknownToken(UnknownKey):
+    code = "invalid_token"
+    text = "The metrics need their token: 'Authorization: Bearer …'."
+    headers = (("WWW-Authenticate", "Bearer"),)
 
 
 class KeyExpired(UnknownKey):
@@ -508,6 +515,7 @@ class LedgerDown(Unavailable):
 
 
 class VideoUncertain(LedgerDown):
+    code = "video_uncertain"
     should_retry = False
     retry_after = None
 

@@ -374,7 +374,7 @@ async def test_who_cannot_be_told_does_not_order_again(
     job = studio.finish(job_of(studio, call))
     await task
     refusal = Exchange.of(call.flow).refusal
-    assert (call.inlet.status, refusal.code) == (503, "ledger_unavailable")
+    assert (call.inlet.status, refusal.code) == (503, "video_uncertain")
     assert error_headers(refusal) == [("x-should-retry", "false")]
     assert error_object(refusal)["video_id"] == job.id
 
@@ -389,7 +389,7 @@ async def test_an_order_that_may_have_been_written_is_not_to_be_sent_again(
     await till.request(flow)
     order, refusal = Exchange.of(flow).order, Exchange.of(flow).refusal
     assert order is not None and refusal is not None
-    assert (refusal.status, refusal.code) == (503, "ledger_unavailable")
+    assert (refusal.status, refusal.code) == (503, "video_uncertain")
     assert error_headers(refusal) == [("x-should-retry", "false")]
     assert error_object(refusal)["video_id"] == order.job.id
     assert f"/api/v1/videos/{order.job.id}" in refusal.message

@@ -44,6 +44,7 @@ EXPECTED = {
     "UpstreamRefused": (400, INVALID, "upstream_refused"),
     "ContentRefused": (400, INVALID, "content_policy_violation"),
     "UnknownKey": (401, INVALID, "invalid_api_key"),
+    "UnknownToken": (401, INVALID, "invalid_token"),
     "KeyExpired": (401, INVALID, "key_expired"),
     "InsufficientBalance": (402, "insufficient_quota", "insufficient_balance"),
     "KeyBudgetExceeded": (402, "insufficient_quota", "key_budget_exceeded"),
@@ -86,7 +87,7 @@ EXPECTED = {
     "Draining": (503, SERVER, "draining"),
     "MediaDown": (503, SERVER, "media_unavailable"),
     "LedgerDown": (503, SERVER, "ledger_unavailable"),
-    "VideoUncertain": (503, SERVER, "ledger_unavailable"),
+    "VideoUncertain": (503, SERVER, "video_uncertain"),
     "PriceUnknown": (503, SERVER, "price_unknown"),
     "ModelUnavailable": (503, SERVER, "model_unavailable"),
 }
