@@ -34,6 +34,7 @@ def test_a_new_account_is_led_to_its_first_charge(
     # The page looks by itself: nothing is pressed.
     request_id = call(storage, settings, user.account_id, Call.small())
     expect(steps).to_have_count(3, timeout=15_000)
+    expect(signed_in.locator("#step-charge")).to_contain_text("$0.0030")
     signed_in.locator("#step-link").click()
     expect(signed_in.locator("#receipt")).to_contain_text(request_id)
     open_view(signed_in, "overview")
@@ -81,6 +82,8 @@ def test_the_days_of_the_chart_stand_in_the_address(lived: Page) -> None:
 
 def test_a_bar_leads_to_its_charges(lived: Page) -> None:
     lived.goto("/public/dashboard.html#overview?days=7")
+    days = lived.locator("#overview-chart [data-twin] tbody tr")
+    expect(days).to_have_count(7)
     bars = lived.locator("#overview-chart .u-over")
     box = bars.bounding_box()
     assert box is not None
