@@ -38,6 +38,18 @@ RECENT_REQUESTS = 2_000
 RECENT_SECONDS = 7 * 86_400
 SPEND_DAYS = 30
 ANSWERED = "ok"
+# What is shown of the configuration as it stands, besides providers and models.
+SECTIONS = (
+    "listen",
+    "ledger",
+    "limits",
+    "policies",
+    "retries",
+    "accounts",
+    "payments",
+    "media",
+    "videos",
+)
 
 type Place = tuple[str, str, str]
 """Model, provider and upstream model."""
@@ -276,7 +288,7 @@ def shown_settings(settings: Settings) -> dict[str, Any]:
         "storage": shown_storage(settings.storage),
         **{
             name: shown(getattr(settings, name))
-            for name in ("listen", "ledger", "limits", "policies", "accounts", "media")
+            for name in SECTIONS
         },
         "providers": {
             name: {

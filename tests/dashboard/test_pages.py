@@ -134,7 +134,7 @@ def needed_by(script: str) -> set[str]:
 
 def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
     spelled = [word for name in GLOSSARIES for word in WORDS.findall(text(name))]
-    assert len(spelled) == len(set(spelled))
+    assert sorted(spelled) == sorted(every_word())
     named = {word for name in HTML for word in NAMED.findall(text(name))}
     code = "".join(text(name) for name in SCRIPTS if name not in GLOSSARIES)
     spoken = {one or two for one, two in SPOKEN.findall(code)}
@@ -144,6 +144,38 @@ def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
     used = named | captions | set(re.findall(r'"([a-z]+\.\w+)"', code))
     unused = set(spelled) - used
     assert {word for word in unused if word.partition(".")[0] not in groups} == set()
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_a_page_brings_all_the_words_it_says(name: str) -> None:
+    scripts = [one for entry in ENTRY.findall(text(name)) for one in reached_by(entry)]
+    brought = {
+        word
+        for one in scripts
+        if one in GLOSSARIES
+        for word in WORDS.findall(text(one))
+    }
+    code = "".join(text(one) for one in scripts if one not in GLOSSARIES)
+    said = {one or two for one, two in SPOKEN.findall(code)}
+    quoted = set(re.findall(r'"([a-z]+\.\w+)"', code)) & every_word()
+    assert {*NAMED.findall(text(name)), *said, *quoted} - brought == set()
+    for group in re.findall(r"word\(`(\w+)\.\$\{", code):
+        assert any(word.startswith(f"{group}.") for word in brought), group
+
+
+def reached_by(script: str) -> set[str]:
+    """The module with all that it imports, at first or later."""
+    found, left = set(), {script}
+    while left:
+        one = left.pop()
+        found.add(one)
+        later = re.findall(r'import\("\./([\w.]+)"\)', text(one))
+        left |= {f"js/{name}" for name in IMPORTED.findall(text(one)) + later} - found
+    return found
+
+
+def every_word() -> set[str]:
+    return {word for name in GLOSSARIES for word in WORDS.findall(text(name))}
 
 
 @pytest.mark.parametrize("name", GLOSSARIES)

@@ -3,11 +3,13 @@
 // only as long as the page.
 
 import "./docwords.js";
+import "./offerwords.js";
 
 import { change } from "./api.js";
 import { Card } from "./card.js";
 import { Example, redrawExamples } from "./code.js";
-import { find, findAll, make, tell, whileBusy } from "./dom.js";
+import { ask } from "./dialogs.js";
+import { find, findAll, make } from "./dom.js";
 import { copyFrom } from "./page.js";
 import { isRate, rate, summary } from "./prices.js";
 import { KEY_PLACEHOLDER, sampleOf, sdkOf } from "./samples.js";
@@ -37,7 +39,7 @@ for (const button of findAll("[data-block] [data-copy]")) {
 for (const link of findAll("[data-address]")) {
   link.textContent = `${DEFAULT_ADDRESS}${link.dataset.address}`;
 }
-wireDialog();
+wireFill();
 for (const list of lists) list.load();
 openSite(redraw).then(redraw);
 redraw();
@@ -75,35 +77,22 @@ function showFill() {
   }
 }
 
-function wireDialog() {
-  const form = find("form", dialog);
-  const notice = find("[data-notice]", dialog);
+function wireFill() {
+  const open = ask(dialog, reveal);
   find("#fill").addEventListener("click", () => {
-    tell(notice, "");
     find("#fill-email").value = site.user.email;
-    dialog.showModal();
+    open();
   });
   find("#unfill").addEventListener("click", () => {
     plain = null;
     redraw();
     find("#fill").focus();
   });
-  find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => form.reset());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    await whileBusy(find("[type=submit]", dialog), () => reveal(notice));
-  });
 }
 
-async function reveal(notice) {
+async function reveal() {
   const password = find("#fill-secret").value;
-  try {
-    plain = (await change("user", "reveal_key", { password })).api_key;
-  } catch (failure) {
-    return tell(notice, failure.message);
-  }
-  dialog.close();
+  plain = (await change("user", "reveal_key", { password })).api_key;
   redraw();
   find("#unfill").focus();
 }

@@ -1,17 +1,19 @@
 // 模型: every model with what it costs, what can be asked of it, and the code that asks.
 // The filter is in the address, and so is the model that is open.
 
-import "./docwords.js";
+import "./modelwords.js";
+import "./offerwords.js";
 
 import { Card } from "./card.js";
 import { Example } from "./code.js";
 import { find, findAll, make } from "./dom.js";
 import { count } from "./money.js";
 import { copyFrom } from "./page.js";
-import { metersOf, rate, summary, unitOf, whenOf } from "./prices.js";
+import { metersOf, rate, summary, unitOf } from "./prices.js";
 import { sampleOf } from "./samples.js";
 import { sheet } from "./sheet.js";
 import { openSite, readModels } from "./site.js";
+import { whenOf } from "./situations.js";
 import { translated, word } from "./words.js";
 
 const LIMITS = [

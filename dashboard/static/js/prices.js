@@ -1,7 +1,6 @@
 // Prices as people read them. They arrive as exact decimal text and are shown as such.
 
-import { count } from "./money.js";
-import { known, word } from "./words.js";
+import { word } from "./words.js";
 
 const TOKEN_METERS = ["input", "output", "cache_read", "cache_write", "cache_write_1h"];
 const UNITS = ["image", "generation", "second"];
@@ -31,23 +30,4 @@ export function summary(rates) {
   const unit = unitOf(rates);
   const values = { input: rate(rates.input), output: rate(rates.output), rate: rate(rates[unit]) };
   return word(`price.${unit}`, values);
-}
-
-// When other rates apply, in words; what this page does not know yet it says as the
-// server did.
-export function whenOf(entry) {
-  const said = Object.entries(entry.conditions ?? {}).map(([name, value]) => {
-    if (name === "thinking") return word(value ? "when.thinking" : "when.plain");
-    if (name === "input_above") return word("when.input_above", { count: count(value) });
-    if (name === "hours") return word("when.hours", { hours: value.map(hours).join(", ") });
-    const key = `when.${name}`;
-    return known(key) ? word(key, { value: [value].flat().join(" / ") }) : null;
-  });
-  return said.length === 0 || said.includes(null) ? entry.when : said.join(" · ");
-}
-
-// "Mon-Fri 01:00-04:00"
-function hours(text) {
-  const named = text.replace(/[A-Z][a-z]{2}/g, (day) => word(`day.${day.toLowerCase()}`));
-  return named.replaceAll("-", "–");
 }

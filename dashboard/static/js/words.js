@@ -170,7 +170,6 @@ const WORDS = {
 
   // Pages outside of the dashboard.
   "site.docs": ["文档", "Docs"],
-  "site.models": ["模型", "Models"],
   "site.dashboard": ["用户面板", "Dashboard"],
   "card.empty": ["暂无内容", "Nothing here yet"],
 };
