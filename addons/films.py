@@ -73,11 +73,12 @@ def status_of(job: Job) -> str:
     return STATUS.get(job.state, at_provider)
 
 
-def ordered_film(job_id: str, order: Order) -> Film:
+def ordered_film(job_id: str, request_id: str, order: Order) -> Film:
     """A job as it is told before anybody worked on it."""
     ask = order.ask
     return Film(
         id=job_id,
+        request_id=request_id,
         status=QUEUED,
         model=ask.model,
         prompt=ask.prompt,
@@ -99,7 +100,7 @@ def film_of(
     if job.error_code is not None:
         error = job.error_code, job.error_message or ""
     return replace(
-        ordered_film(job.id, order),
+        ordered_film(job.id, job.request_id, order),
         status=status_of(job),
         progress=WHOLE_PERCENT if done else job.progress,
         completed=seconds(job.ended_ns) if done and job.ended_ns else None,
@@ -110,9 +111,9 @@ def film_of(
     )
 
 
-def ordered_answer(job_id: str, order: Order) -> KeptAnswer:
+def ordered_answer(job_id: str, request_id: str, order: Order) -> KeptAnswer:
     """What a request gets at once whose caller does not wait for the video."""
-    film = ordered_film(job_id, order)
+    film = ordered_film(job_id, request_id, order)
     if order.ask.surface == GENERATIONS:
         return KeptAnswer(ACCEPTED, JSON, generation_body(film))
     return KeptAnswer(OK, JSON, video_body(film))

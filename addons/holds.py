@@ -54,6 +54,7 @@ from addons.wire.errors import (
     TokensOverLimit,
     TooManyVideos,
     UnknownKey,
+    VideoUncertain,
 )
 from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
@@ -129,7 +130,7 @@ class Holds:
                 self.write_later(ledger.void, exchange.id, "ledger_unavailable", None)
             else:
                 self.write_later(take_back, *self.taken_back(exchange, exchange.order))
-            exchange.refuse(LedgerDown())
+            exchange.refuse(unwritten(exchange))
 
     async def done(self) -> None:
         """Wait for what could not be written yet."""
@@ -353,6 +354,15 @@ class Holds:
         if exchange.held:
             await self.void(exchange, None)
         await self.withdraw(exchange)
+
+
+def unwritten(exchange: Exchange) -> ApiError:
+    """The refusal of an ask whose commit failed, and may have happened. What was held
+    for nothing is given back; a video may be begun before it is taken back. Only a name
+    makes sure that a request that is sent again has no second one made."""
+    if exchange.order is None or exchange.replay is not None:
+        return LedgerDown()
+    return VideoUncertain(exchange.order.job.id)
 
 
 def left_nano(first: Quote, answer: Short) -> int:

@@ -1,9 +1,11 @@
 """Records: answers what was.
 
 A caller asks for the receipt of a request of its own, or for the same facts in
-OpenRouter's words. Somebody else's request, one that never was, one that was refused
-before any money was held and one that still runs get the same answer, so that guessing
-teaches nothing. The ledger is read in a thread: reading blocks.
+OpenRouter's words. Who has a video asks by the video's id, as long as that is known;
+that its owner deleted the video changes nothing about what it cost. Somebody else's
+request, one that never was, one that was refused before any money was held and one that
+still runs get the same answer, so that guessing teaches nothing. The ledger is read in
+a thread: reading blocks.
 """
 
 import asyncio
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 NO_RECEIPT = "There is no receipt with this id; a request that runs has none yet."
 QUERY_FIELDS_MAX = 16
 _REQUEST_ID = re.compile(r"req_[0-9a-z]{1,40}", re.ASCII)
+_VIDEO_ID = re.compile(r"video_[0-9a-z]{1,40}", re.ASCII)
 # What OpenRouter's clients expect to find and we know nothing of.
 ABSENT: Mapping[str, None] = dict.fromkeys(
     (
@@ -85,8 +88,8 @@ class Records:
                 body = await self.find(exchange, exchange.endpoint.name, self.receipt)
                 flow.response = json_response(200, body)
             elif kind is Kind.GENERATION:
-                request_id = asked_id(flow.request.path)
-                body = await self.find(exchange, request_id, generation)
+                asked = asked_id(flow.request.path)
+                body = await self.find(exchange, asked, generation)
                 flow.response = json_response(200, body)
         except ApiError as error:
             exchange.refuse(error)
@@ -94,33 +97,43 @@ class Records:
     async def find(
         self,
         exchange: Exchange,
-        request_id: str,
+        asked: str,
         shape: Callable[[ReceiptRecord], dict[str, Any]],
     ) -> bytes:
         """What the caller asked for, in a shape; NotFound if it is not the caller's."""
         if exchange.caller is None:
             raise InternalError()
-        if _REQUEST_ID.fullmatch(request_id) is None:
-            raise NotFound(NO_RECEIPT)
         account_id = exchange.caller.account_id
         try:
-            return await asyncio.to_thread(self.read, request_id, account_id, shape)
+            return await asyncio.to_thread(self.read, asked, account_id, shape)
         except LedgerUnavailable:
             raise LedgerDown() from None
         except LedgerBroken as error:
-            logger.error("no receipt of %s: %s", request_id, error)
+            logger.error("no receipt of %s: %s", asked, error)
             raise InternalError() from None
 
     def read(
         self,
-        request_id: str,
+        asked: str,
         account_id: int,
         shape: Callable[[ReceiptRecord], dict[str, Any]],
     ) -> bytes:
-        found = self.reader.receipt(request_id)
+        found = self.reader.receipt(self.request_of(asked))
         if found is None or found.report.account_id != account_id:
             raise NotFound(NO_RECEIPT)
         return orjson.dumps(shape(found))
+
+    def request_of(self, asked: str) -> str:
+        """The request that is asked about, by its own id or by its video's; NotFound if
+        that is neither. Whose it is is not looked at here."""
+        if _REQUEST_ID.fullmatch(asked) is not None:
+            return asked
+        job = None
+        if _VIDEO_ID.fullmatch(asked) is not None:
+            job = self.reader.jobs.job(asked)
+        if job is None:
+            raise NotFound(NO_RECEIPT)
+        return job.request_id
 
     def receipt(self, found: ReceiptRecord) -> dict[str, Any]:
         return self.signer.signed(receipt_of(found))

@@ -127,7 +127,7 @@ class Videos:
             account_max=self.settings.account_max,
             live_max=self.settings.unfinished_max,
         )
-        answer = None if ask.waits else ordered_answer(job.id, kept)
+        answer = None if ask.waits else ordered_answer(job.id, exchange.id, kept)
         exchange.dropped = ask.dropped
         return Order(job, now_ns, answer)
 

@@ -7,10 +7,12 @@ from dashboard import (
     account,
     auth,
     files,
+    jobs,
     keys,
     operation,
     operator,
     ordering,
+    payments,
     security,
     topup,
     transactions,
@@ -84,6 +86,9 @@ ADMIN: Mapping[str, Action] = {
         "candidates": Action("GET", operation.candidates),
         "spend": Action("GET", operation.spend),
         "vouchers": Action("GET", operator.vouchers),
+        "jobs": Action("GET", jobs.jobs),
+        "orders": Action("GET", payments.orders),
+        "order_events": Action("GET", payments.order_events),
         "acts": Action("GET", operation.acts),
         "config": Action("GET", operation.config),
         "disable_user": Action("POST", operator.disable_user),
@@ -92,6 +97,7 @@ ADMIN: Mapping[str, Action] = {
         "grant": Action("POST", operator.grant),
         "revoke_user_key": Action("POST", operator.revoke_user_key),
         "create_vouchers": Action("POST", operator.create_batch),
+        "resolve_order_event": Action("POST", payments.resolve_order_event),
     }.items()
 }
 

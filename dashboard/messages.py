@@ -199,6 +199,9 @@ GLOSSARY: Mapping[str, Text] = MappingProxyType(
         "unknown_session": Text("没有这个会话", "There is no such session"),
         "unknown_request": Text("没有这条记录", "There is no such request"),
         "unknown_user": Text("没有这个用户", "There is no such user"),
+        "unknown_problem": Text(
+            "没有这条待处理的支付问题", "There is no such problem with a payment"
+        ),
         "too_many_keys": Text(
             "最多可有 {maximum} 个 API Key，请先撤销一个",
             "There are {maximum} API keys already; revoke one first",

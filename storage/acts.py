@@ -35,6 +35,7 @@ WORDS = frozenset(
         "granted",
         "adjusted",
         "vouchers_created",
+        "problem_resolved",
     }
 )
 """All that is logged."""

@@ -22,6 +22,7 @@ from storage.keys import KeyRecord, key_record
 from storage.ledger import CONDITIONS, UsageRecord
 from storage.models import Account, Transfer, Usage, User
 from storage.orders import Order, order_of
+from storage.oversight import Oversight
 from storage.reports import Reports
 from storage.standing import Spending, Standing, spending_of, standing_of
 from storage.trail import attempts_of
@@ -192,6 +193,7 @@ class Reader:
         self._query = self._reads.query
         self.jobs = JobReads(self._reads)
         self.reports = Reports(self._reads)
+        self.oversight = Oversight(self._reads)
 
     def close(self) -> None:
         """Closes the connections of all threads; nobody may be reading any more."""

@@ -10,16 +10,19 @@ of time: neither needs an index of its own for that.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from config.prices import METERS
 from storage import statements as sql
 from storage.accounts import UserRecord, user_record
-from storage.engine import Reads, Row
+from storage.engine import Params, Reads, Row
 from storage.ids import first_id
 from storage.trail import AttemptRecord, attempts_of
+
+type Rows = Callable[[str, Params], list[Row]]
+"""Reads rows, as an engine does."""
 
 PAGE_MAX = 1000
 LOOKED_AT_MAX = 5000
@@ -269,7 +272,7 @@ class Reports:
             # In these words the index of what is rare is recognised.
             where.add("t.code NOT IN ('usage', 'late')")
         narrow = selection.model is not None or (bool(codes) and not rare)
-        floor = self._floor("transfer t", "t.seq", where) if narrow else None
+        floor = floor_of(self._rows, "transfer t", "t.seq", where) if narrow else None
         if floor is not None:
             where.add("t.seq >= ?", floor)
         if codes:
@@ -279,11 +282,11 @@ class Reports:
         rows = self._rows(
             f"""SELECT {_TRANSACTION} FROM transfer t
             LEFT JOIN usage u ON u.request_id = t.hold_id
-            WHERE {where} ORDER BY t.seq DESC LIMIT {where.value(_bounded(limit) + 1)}
+            WHERE {where} ORDER BY t.seq DESC LIMIT {where.value(bounded(limit) + 1)}
             """,
             where.params,
         )
-        return _paged(rows, limit, floor)
+        return paged(rows, limit, floor)
 
     def requests(
         self,
@@ -301,7 +304,9 @@ class Reports:
         if selection.to_ns is not None:
             where.add("u.request_id < ?", first_id(USAGE_PREFIX, selection.to_ns))
         narrow = selection.model is not None or selection.key_id is not None
-        floor = self._floor("usage u", "u.request_id", where) if narrow else None
+        floor = None
+        if narrow:
+            floor = floor_of(self._rows, "usage u", "u.request_id", where)
         if floor is not None:
             where.add("u.request_id >= ?", floor)
         if selection.model is not None:
@@ -310,11 +315,11 @@ class Reports:
             where.add("u.key_id = ?", selection.key_id)
         rows = self._rows(
             f"""SELECT {_REQUEST} FROM usage u WHERE {where}
-            ORDER BY u.request_id DESC LIMIT {where.value(_bounded(limit) + 1)}
+            ORDER BY u.request_id DESC LIMIT {where.value(bounded(limit) + 1)}
             """,
             where.params,
         )
-        page, next_ = _paged(rows, limit, floor)
+        page, next_ = paged(rows, limit, floor)
         return Page([_request(row) for row in page], next_)
 
     def usage(
@@ -370,7 +375,9 @@ class Reports:
             where.add("c.user_id = ?", user_id)
         if before is not None:
             where.add("c.id < ?", before)
-        floor = self._floor("act c", "c.id", where) if what is not None else None
+        floor = None
+        if what is not None:
+            floor = floor_of(self._rows, "act c", "c.id", where)
         if floor is not None:
             where.add("c.id >= ?", floor)
         if what is not None:
@@ -382,10 +389,10 @@ class Reports:
             LEFT JOIN "user" b ON b.id = c.actor_id
             LEFT JOIN "user" u ON u.id = c.user_id
             {f"WHERE {where}" if where.clauses else ""}
-            ORDER BY c.id DESC LIMIT {where.value(_bounded(limit) + 1)}""",
+            ORDER BY c.id DESC LIMIT {where.value(bounded(limit) + 1)}""",
             where.params,
         )
-        page, next_ = _paged(rows, limit, floor)
+        page, next_ = paged(rows, limit, floor)
         acts = [ActRecord(*(*row[:-1], json.loads(row[-1]))) for row in page]
         return Page(acts, next_)
 
@@ -408,12 +415,12 @@ class Reports:
                 u.created_ns, u.language, {sql.AVAILABLE}, a.debits_pending
             FROM "user" u JOIN account a ON a.id = u.account_id
             WHERE {where}
-            ORDER BY u.email LIMIT {where.value(_bounded(limit) + 1)}""",
+            ORDER BY u.email LIMIT {where.value(bounded(limit) + 1)}""",
             where.params,
         )
         entries = [UserEntry(*(user_record(row[:-2]), *row[-2:])) for row in rows]
-        more = len(entries) > _bounded(limit)
-        entries = entries[: _bounded(limit)]
+        more = len(entries) > bounded(limit)
+        entries = entries[: bounded(limit)]
         return Page(entries, entries[-1].user.email if more else None)
 
     def spent_since(self, account_ids: Sequence[int], day: int) -> dict[int, int]:
@@ -428,7 +435,7 @@ class Reports:
         self, before: tuple[int, str] | None = None, limit: int = 50
     ) -> tuple[list[BatchRecord], tuple[int, str] | None]:
         """Batches of vouchers, the newest first; and where the next page begins."""
-        limit = _bounded(limit)
+        limit = bounded(limit)
         created_ns, batch = before or (2**63 - 1, "")
         rows = self._rows(_BATCHES, (created_ns, batch, limit + 1))
         page = [BatchRecord(*row) for row in rows[:limit]]
@@ -457,26 +464,35 @@ class Reports:
                 high = middle
         return low
 
-    def _floor(self, table: str, place: str, where: Conditions) -> Any:
-        """The last place that a page looks at; None if that is beyond the end."""
-        clause = f"WHERE {where}" if where.clauses else ""
-        found = self._rows(
-            f"""SELECT {place} FROM {table} {clause}
-            ORDER BY {place} DESC LIMIT 1 OFFSET {LOOKED_AT_MAX - 1}""",
-            where.params,
-        )
-        return found[0][0] if found else None
+
+def floor_of(
+    rows: Rows,
+    table: str,
+    place: str,
+    where: Conditions,
+    looked_at_max: int = LOOKED_AT_MAX,
+) -> Any:
+    """The last place that a page of a filtered list looks at; None if that is beyond
+    the end. To be asked before the filter is added."""
+    clause = f"WHERE {where}" if where.clauses else ""
+    found = rows(
+        f"""SELECT {place} FROM {table} {clause}
+        ORDER BY {place} DESC LIMIT 1 OFFSET {looked_at_max - 1}""",
+        where.params,
+    )
+    return found[0][0] if found else None
 
 
-def _bounded(limit: int) -> int:
+def bounded(limit: int) -> int:
     return max(1, min(limit, PAGE_MAX))
 
 
-def _paged(
+def paged(
     rows: list[Row], limit: int, floor: int | str | None
 ) -> tuple[list[Row], str | None]:
-    """A page, and the place of its last entry, or the last place it looked at."""
-    limit = _bounded(limit)
+    """A page of rows, of which one more was read, and the place of its last entry, or
+    the last place it looked at. Places are the first column."""
+    limit = bounded(limit)
     if len(rows) > limit:
         return rows[:limit], str(rows[limit - 1][0])
     return rows, None if floor is None else str(floor)

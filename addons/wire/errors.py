@@ -50,6 +50,7 @@ ApiError                        never raised itself
     ├── Draining
     ├── MediaDown               what was made cannot be kept
     ├── LedgerDown
+    │   └── VideoUncertain      it may have been ordered: another would be a second one
     ├── PriceUnknown
     └── ModelUnavailable
 
@@ -502,8 +503,21 @@ class MediaDown(Unavailable):
 
 class LedgerDown(Unavailable):
     code = "ledger_unavailable"
-    retry_after = 1
+    retry_after: int | None = 1
     text = "The ledger cannot be written, so nothing is admitted."
+
+
+class VideoUncertain(LedgerDown):
+    should_retry = False
+    retry_after = None
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(
+            "The ledger cannot be written, so it is not known whether the video was "
+            "ordered. Sent again, the request may have a second one made: look first, "
+            f"at GET /api/v1/videos/{video_id}. A 404 there says that there is none."
+        )
+        self.extra = {"video_id": video_id}
 
 
 class PriceUnknown(Unavailable):

@@ -202,9 +202,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A video as its caller sees it. Moments are in seconds, `cost` in dollars."""
+    """A video as its caller sees it. Moments are in seconds, `cost` in dollars.
+    `request_id` names the receipt of what it cost."""
 
     id: str
+    request_id: str
     status: str
     model: str
     prompt: str
@@ -304,7 +306,8 @@ def order_of(model: str, kept: str) -> Order:
 
 
 def generation_body(film: Film) -> bytes:
-    """The answer of the API document; without a video there is no address yet."""
+    """The answer of the API document, and where its receipt is; without a video there
+    is no address yet."""
     return orjson.dumps(
         {
             "id": film.id,
@@ -413,4 +416,5 @@ def _outcome(film: Film) -> dict[str, Any]:
         "duration": film.seconds,
         "aspect_ratio": film.aspect_ratio,
         "usage": {"cost": orjson.Fragment(film.cost)},
+        "request_id": film.request_id,
     }

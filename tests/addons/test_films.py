@@ -114,6 +114,7 @@ def test_each_state_is_one_of_openais(state, upstream_state, status: str) -> Non
 def test_a_film_says_what_was_asked_and_when() -> None:
     film = film_of(job(state=JobState.RUNNING, progress=40))
     assert (film.id, film.model, film.prompt) == ("video_1", "gen-2", "waves")
+    assert film.request_id == "req_1"
     assert (film.seconds, film.aspect_ratio, film.size) == (10, "16:9", "1920x1080")
     assert (film.created, film.progress) == (START_NS // 10**9, 40)
     assert (film.completed, film.url, film.error) == (None, None, None)
@@ -129,10 +130,11 @@ def test_a_completed_one_has_an_address_and_its_moments() -> None:
 
 
 def test_who_does_not_wait_is_answered_by_its_surface() -> None:
-    first = ordered_answer("video_1", ORDER)
+    first = ordered_answer("video_1", "req_1", ORDER)
     assert (first.status, orjson.loads(first.body)["data"]) == (202, [])
+    assert orjson.loads(first.body)["request_id"] == "req_1"
     other = Order(creation_of({"prompt": "waves"}).within(exchanges.VIDEO_RULES))
-    second = ordered_answer("video_1", other)
+    second = ordered_answer("video_1", "req_1", other)
     assert (second.status, orjson.loads(second.body)["progress"]) == (200, 0)
 
 

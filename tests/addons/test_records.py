@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,14 +12,20 @@ from addons import endpoints
 from addons.exchange import Exchange
 from addons.records import Records, asked_id, generation
 from addons.wire.errors import BadParameter, NotFound, UnknownKey
-from storage import Storage, ledger
+from config import PriceBook
+from config.gateway import MediaSettings
+from storage import Storage, jobs, ledger
 from storage.errors import LedgerBroken, LedgerUnavailable
+from storage.jobs import Job
 from storage.ledger import Admission, Settlement, UsageRecord
+from storage.media import MediaStore
 from storage.reader import ReceiptRecord
+from storage.recovery import register_prices
 from storage.receipt_check import check
 from storage.signing import Signer
 from tests.addons.conftest import Caller
 from tests.fakes import exchanges
+from tests.fakes.studio import Studio
 from tests.storage.charged import REQUEST, charged, voided
 
 USED = UsageRecord(
@@ -72,6 +79,19 @@ def served(storage: Storage, caller: Caller) -> Caller:
     return caller
 
 
+@pytest.fixture
+def studio(storage: Storage, clock, tmp_path: Path) -> Studio:
+    prices = PriceBook([exchanges.VIDEO_PRICE])
+    storage.writer.wait(register_prices, list(prices))
+    store = MediaStore(tmp_path / "media", storage.secrets, clock, MediaSettings())
+    return Studio(storage, store, prices)
+
+
+@pytest.fixture
+def video(studio: Studio, served: Caller) -> Job:
+    return studio.finish(studio.order(served.key, exchanges.video_ask()))
+
+
 async def ask(records: Records, caller: Caller | None, target: str) -> Any:
     """What is answered: the JSON, or the error."""
     exchange = exchanges.exchange(
@@ -97,10 +117,50 @@ async def test_the_owner_gets_it_in_openrouters_words(records, served) -> None:
     assert (answer["data"]["id"], answer["data"]["total_cost"]) == ("req_1", 0.000001)
 
 
+async def test_a_video_leads_to_the_receipt_of_its_request(
+    records, served, video: Job
+) -> None:
+    by_video = await ask(records, served, f"/v1/receipts/{video.id}")
+    assert by_video["id"] == video.request_id
+    assert by_video == await ask(records, served, f"/v1/receipts/{video.request_id}")
+    told = await ask(records, served, f"/v1/generation?id={video.id}")
+    assert (told["data"]["id"], told["data"]["api_type"]) == (by_video["id"], "videos")
+
+
+async def test_a_video_that_was_deleted_cost_what_it_cost(
+    records, served, video: Job, storage: Storage
+) -> None:
+    now_ns = storage.clock.wall_ns()
+    storage.writer.wait(jobs.delete, video.id, served.key.account_id, now_ns)
+    receipt = await ask(records, served, f"/v1/receipts/{video.id}")
+    assert receipt["id"] == video.request_id
+
+
+@pytest.mark.parametrize("address", ["/v1/receipts/", "/v1/generation?id="])
+async def test_somebody_elses_video_leads_nowhere(
+    records, other, video: Job, address: str
+) -> None:
+    mine = await ask(records, other, address + video.id)
+    none = await ask(records, other, f"{address}video_9")
+    assert isinstance(mine, NotFound)
+    assert (mine.message, mine.code) == (none.message, none.code)
+
+
+async def test_a_video_that_is_not_made_has_no_receipt_yet(
+    records, served, studio: Studio
+) -> None:
+    job = studio.order(served.key, exchanges.video_ask())
+    assert isinstance(await ask(records, served, f"/v1/receipts/{job.id}"), NotFound)
+    studio.fail(job, "upstream_error", "The test is over.", 502)
+    receipt = await ask(records, served, f"/v1/receipts/{job.id}")
+    assert (receipt["id"], receipt["state"]) == (job.request_id, "voided")
+
+
 @pytest.mark.parametrize("address", ["/v1/receipts/", "/v1/generation?id="])
 @pytest.mark.parametrize(
     "request_id",
-    ["req_2", "req_3", "req_", "x", "req_1x", "REQ_1", "req_1%20", "..", "req_" * 99],
+    ["req_2", "req_3", "req_", "x", "req_1x", "REQ_1", "req_1%20", "..", "req_" * 99]
+    + ["video_1", "video_", "video_1%20", "VIDEO_1", "video_" * 99],
 )
 async def test_what_is_not_there_is_not_found(
     records, served, address: str, request_id: str

@@ -29,6 +29,7 @@ from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.inlet import RecordingInlet
 from tests.fakes.studio import Studio
+from tests.fakes.writers import FailingWriter
 
 SETTINGS = VideoSettings(wait_seconds=5.0, total_seconds=60.0, account_max=3)
 PRICES = PriceBook([exchanges.VIDEO_PRICE])
@@ -376,6 +377,40 @@ async def test_who_cannot_be_told_does_not_order_again(
     assert (call.inlet.status, refusal.code) == (503, "ledger_unavailable")
     assert error_headers(refusal) == [("x-should-retry", "false")]
     assert error_object(refusal)["video_id"] == job.id
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_an_order_that_may_have_been_written_is_not_to_be_sent_again(
+    videos: Videos, till: Holds, studio: Studio, caller, written: bool
+) -> None:
+    flow = asking(caller)
+    videos.request(flow)
+    till.writer = FailingWriter(till.writer, 1, written=written)
+    await till.request(flow)
+    order, refusal = Exchange.of(flow).order, Exchange.of(flow).refusal
+    assert order is not None and refusal is not None
+    assert (refusal.status, refusal.code) == (503, "ledger_unavailable")
+    assert error_headers(refusal) == [("x-should-retry", "false")]
+    assert error_object(refusal)["video_id"] == order.job.id
+    assert f"/api/v1/videos/{order.job.id}" in refusal.message
+    # It is taken back, whether it was written or not.
+    await asyncio.gather(*till.unwritten)
+    account_id = caller.key.account_id
+    assert studio.storage.reader.jobs.job_of(order.job.id, account_id) is None
+    assert studio.storage.reader.balance(account_id).pending_nano == 0
+
+
+async def test_a_named_order_that_may_have_been_written_may_be_sent_again(
+    videos: Videos, till: Holds, caller
+) -> None:
+    """It would be found by its name, and not ordered twice."""
+    flow = asking(caller, replay=ReplayKey("order-1", b"what was asked"))
+    videos.request(flow)
+    till.writer = FailingWriter(till.writer, 1, written=True)
+    await till.request(flow)
+    refusal = Exchange.of(flow).refusal
+    assert refusal is not None and error_headers(refusal) == [("Retry-After", "1")]
+    await asyncio.gather(*till.unwritten)
 
 
 async def test_who_waits_again_is_looked_after_again(

@@ -29,6 +29,7 @@ RULES = {
     "grant",
     "revoke_user_key",
     "create_vouchers",
+    "resolve_order_event",
 }
 
 

@@ -67,6 +67,7 @@ PARAMETERS = (
     "act",
 )
 FIELDS = (
+    "event",
     "email",
     "password",
     "new_password",

@@ -213,6 +213,7 @@ def test_the_documents_request_gets_the_documents_answer(
             "duration",
             "aspect_ratio",
             "usage",
+            "request_id",
         },
     )
     assert reply.json["id"] == job.id
@@ -248,6 +249,29 @@ def test_the_answer_has_its_receipt_in_headers_and_at_its_id(
     shown = call(gateway, caller, "GET", f"/api/v1/generation?id={id}").json["data"]
     assert (shown["api_type"], shown["num_media_completion"]) == ("videos", 1)
     assert shown["total_cost_exact"] == "0.15"
+
+
+def test_a_video_leads_to_its_receipt_by_either_id(
+    gateway: Gateway, caller: Caller, studio: Studio
+) -> None:
+    told = ask(gateway, caller, **{"async": True})
+    job_id, request_id = told.json["id"], told.json["request_id"]
+    assert request_id == told.headers["x-request-id"]
+    path = f"/api/v1/receipts/{job_id}"
+    assert call(gateway, caller, "GET", path).status == 404
+    studio.finish(ordered(gateway, caller))
+    receipt = call(gateway, caller, "GET", path)
+    assert (receipt.status, receipt.json["id"]) == (200, request_id)
+    assert receipt.json["charge"] == "0.15"
+    assert get(gateway, caller, f"/{job_id}").json["request_id"] == request_id
+    same = call(gateway, caller, "GET", f"/api/v1/receipts/{request_id}")
+    assert same.json == receipt.json
+    shown = call(gateway, caller, "GET", f"/api/v1/generation?id={job_id}").json
+    assert shown["data"]["id"] == request_id
+    other = gateway.caller()
+    assert call(gateway, other, "GET", path).status == 404
+    call(gateway, caller, "DELETE", f"/api/v1/videos/{job_id}")
+    assert call(gateway, caller, "GET", path).json == receipt.json
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from addons.wire.errors import (
     UpstreamFailed,
     UpstreamRefused,
     UpstreamThrottled,
+    VideoUncertain,
     error_body,
     error_frame,
     error_headers,
@@ -85,6 +86,7 @@ EXPECTED = {
     "Draining": (503, SERVER, "draining"),
     "MediaDown": (503, SERVER, "media_unavailable"),
     "LedgerDown": (503, SERVER, "ledger_unavailable"),
+    "VideoUncertain": (503, SERVER, "ledger_unavailable"),
     "PriceUnknown": (503, SERVER, "price_unknown"),
     "ModelUnavailable": (503, SERVER, "model_unavailable"),
 }
@@ -104,6 +106,7 @@ NEVER_RETRIED = {
     "VideoNotReady",
     "VideoCancelled",
     "VideoRunning",
+    "VideoUncertain",
 }
 # Retrying these is the way to the answer.
 ALWAYS_RETRIED = {"IdempotencyKeyInUse"}
@@ -178,6 +181,7 @@ def test_a_lack_of_money_says_how_much_and_is_not_retried() -> None:
             [("Retry-After", "1"), ("x-should-retry", "true")],
         ),
         (AnswerNotKept("req_1", True), [("x-should-retry", "false")]),
+        (VideoUncertain("video_1"), [("x-should-retry", "false")]),
         (IdempotencyKeyReused("req_1"), [("x-should-retry", "false")]),
     ],
     ids=repr,

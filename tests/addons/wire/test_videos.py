@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from addons.wire.errors import BadForm, BadJson, BadParameter
@@ -47,6 +47,7 @@ SHORT = VideoRules(
 )
 FILM = Film(
     id="video_1",
+    request_id="req_1",
     status="completed",
     model="gen-2",
     prompt="海浪",
@@ -276,6 +277,8 @@ def test_a_size_that_a_model_does_not_make_is_refused(size: str) -> None:
     assert caught.value.param == "size"
 
 
+# It is quick, but not on a machine that has much else to do.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -320,12 +323,15 @@ def test_the_answer_of_the_document() -> None:
     assert generation_body(FILM).decode() == (
         '{"id":"video_1","object":"video","status":"completed","model":"gen-2",'
         '"created":1700000000,"data":[{"url":"http://gateway/media/a.mp4"}],'
-        '"duration":10,"aspect_ratio":"16:9","usage":{"cost":0.15}}'
+        '"duration":10,"aspect_ratio":"16:9","usage":{"cost":0.15},'
+        '"request_id":"req_1"}'
     )
 
 
 def test_a_video_that_is_not_ready_has_no_address() -> None:
-    film = Film("video_1", "queued", "gen-2", "海浪", 10, "16:9", "1280x720", 1)
+    film = Film(
+        "video_1", "req_1", "queued", "gen-2", "海浪", 10, "16:9", "1280x720", 1
+    )
     answer = orjson.loads(generation_body(film))
     assert (answer["status"], answer["data"]) == ("queued", [])
     assert answer["usage"] == {"cost": 0}
@@ -351,18 +357,28 @@ def test_openais_resource_has_all_its_keys() -> None:
     }
     assert shown.items() >= required.items()
     assert shown["data"] == [{"url": FILM.url}]
+    assert shown["request_id"] == "req_1"
 
 
 def test_a_failure_has_a_code_and_a_message() -> None:
     film = Film(
-        "video_1", "failed", "m", "p", 5, "1:1", "9x9", 1, error=("code", "Why.")
+        "video_1",
+        "req_1",
+        "failed",
+        "m",
+        "p",
+        5,
+        "1:1",
+        "9x9",
+        1,
+        error=("code", "Why."),
     )
     shown = orjson.loads(video_body(film))
     assert shown["error"] == {"code": "code", "message": "Why."}
 
 
 def test_a_page_names_its_ends() -> None:
-    other = Film("video_0", "failed", "m", "p", 5, "1:1", "9x9", 1)
+    other = Film("video_0", "req_0", "failed", "m", "p", 5, "1:1", "9x9", 1)
     page = orjson.loads(videos_body([FILM, other], True))
     assert [one["id"] for one in page["data"]] == ["video_1", "video_0"]
     assert (page["object"], page["has_more"]) == ("list", True)
