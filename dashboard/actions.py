@@ -65,6 +65,7 @@ USER: Mapping[str, Action] = {
     "usage_csv": Action("GET", files.usage_csv),
     "payment_methods": Action("GET", topup.payment_methods),
     "order": Action("GET", ordering.show_order),
+    "orders": Action("GET", ordering.orders),
     "charge": Action("POST", topup.charge, once=True, bare=True),
     "regenerate_key": Action("POST", keys.regenerate_key),
     "reveal_key": Action("POST", keys.reveal_key),

@@ -12,6 +12,7 @@ from config.money import dollars, minor_text, parse_nano, rate_text
 from config.payments import CENT_NANO, CURRENCIES, Terms
 from dashboard import epay
 from dashboard.fields import amount_field, text_field
+from dashboard.listing import read_id_cursor, read_limit
 from dashboard.messages import say
 from dashboard.refusals import BadInput, Conflict, KeyReused, Refusal, UnknownPlace
 from dashboard.services import Services
@@ -173,6 +174,22 @@ def show_order(services: Services, visit: Visit) -> Answer:
     if order is None:
         raise UnknownPlace("unknown_order")
     return Answer(data=order_shape(order))
+
+
+def orders(services: Services, visit: Visit) -> Answer:
+    """The user's own orders, the newest first, from a cursor on."""
+    limit = read_limit(visit.query.get("limit"))
+    before = read_id_cursor(visit.query.get("before"))
+    account_id = visit.user.account_id
+    found = services.storage.reader.own_orders(account_id, before or "", limit + 1)
+    shown = found[:limit]
+    more = len(found) > limit
+    return Answer(
+        data={
+            "orders": [order_shape(order) for order in shown],
+            "next": shown[-1].id if more else None,
+        }
+    )
 
 
 def order_shape(order: Order) -> dict[str, object]:

@@ -75,6 +75,10 @@ _ORDERS = f"""
     WHERE (?1 = 0 OR account_id = ?1) AND (?2 = '' OR id < ?2)
     ORDER BY id DESC LIMIT ?3
 """
+_OWN_ORDERS = f"""
+    SELECT {sql.ORDER_COLUMNS} FROM payment_order
+    WHERE account_id = ?1 AND (?2 = '' OR id < ?2) ORDER BY id DESC LIMIT ?3
+"""
 _EVENTS = """
     SELECT e.method, e.id, e.type, e.order_id, o.account_id, e.outcome, e.detail,
            e.problem, e.deliveries, e.received_ns, e.resolution, e.resolved_by
@@ -331,6 +335,11 @@ class Reader:
         """The newest first, of one account or (0) of all; beginning before one."""
         params = (account_id, before, _bounded(limit))
         return [order_of(row) for row in self._rows(_ORDERS, params)]
+
+    def own_orders(self, account_id: int, before: str, limit: int) -> list[Order]:
+        """An account's, the newest first, by its index; beginning before one."""
+        params = (account_id, before, _bounded(limit))
+        return [order_of(row) for row in self._rows(_OWN_ORDERS, params)]
 
     def payment_events(
         self,

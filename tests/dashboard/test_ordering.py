@@ -158,6 +158,27 @@ def test_an_order_is_shown_to_its_owner_only(
     assert visitor().get("user", "order", id=made["order_id"]).status_code == 401
 
 
+def test_ones_own_orders_are_listed_page_by_page(
+    user: Visitor, visitor: Callable[[], Visitor], clock: FakeClock
+) -> None:
+    other = visitor()
+    other.register("other@example.com")
+    made = []
+    for _ in range(3):
+        clock.advance(seconds=1)
+        made.append(order(user, "epay")["order_id"])
+    order(other, "epay")
+    first = user.get("user", "orders", limit="2").get_json()["data"]
+    assert [one["order_id"] for one in first["orders"]] == [made[2], made[1]]
+    assert first["orders"][0]["status"] == "open"
+    rest = user.get("user", "orders", limit="2", before=first["next"])
+    assert [one["order_id"] for one in rest.get_json()["data"]["orders"]] == made[:1]
+    assert rest.get_json()["data"]["next"] is None
+    for query in ({"before": "x"}, {"limit": "0"}):
+        assert user.get("user", "orders", **query).status_code == 400
+    assert visitor().get("user", "orders").status_code == 401
+
+
 def test_the_methods_say_what_can_be_paid(user: Visitor) -> None:
     answer = user.get("user", "payment_methods").get_json()
     found = {one.pop("method"): one for one in answer["data"]["methods"]}

@@ -2,12 +2,13 @@
 // Whoever is not an operator is told so; the server shows them nothing in any case.
 
 import "./adminwords.js";
+import "./sitewords.js";
 
 import { change, read, useToken } from "./api.js";
 import { find, findAll } from "./dom.js";
+import { word } from "./language.js";
 import { openPage } from "./page.js";
 import { openRail } from "./rail.js";
-import { word } from "./words.js";
 
 const VIEWS = {
   live: async () => (await import("./adminlive.js")).Live,

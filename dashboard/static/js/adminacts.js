@@ -2,10 +2,10 @@
 
 import { timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
+import { known, word } from "./language.js";
 import { Pages } from "./pages.js";
 import { person } from "./person.js";
 import { sheet } from "./sheet.js";
-import { known, word } from "./words.js";
 
 export class Acts {
   constructor(desk, section) {
@@ -49,7 +49,7 @@ const COLUMNS = [
 ];
 
 function whatOf({ act }) {
-  return known(`act.${act}`) ? word(`act.${act}`) : act;
+  return known(`deed.${act}`) ? word(`deed.${act}`) : act;
 }
 
 // Commands and programs act without an account.

@@ -3,9 +3,9 @@
 import { Card } from "./card.js";
 import { seconds, timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
+import { word } from "./language.js";
 import { count } from "./money.js";
 import { sheet } from "./sheet.js";
-import { word } from "./words.js";
 
 // What serves a model without a credential while the gateway runs as a demo.
 const DEMO = "demo";

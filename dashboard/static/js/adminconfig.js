@@ -3,8 +3,8 @@
 
 import { Card } from "./card.js";
 import { find, make } from "./dom.js";
+import { word } from "./language.js";
 import { sheet } from "./sheet.js";
-import { word } from "./words.js";
 
 export class Config {
   constructor(desk, section) {

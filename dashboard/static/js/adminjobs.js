@@ -2,10 +2,10 @@
 
 import { timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
+import { known, word } from "./language.js";
 import { Pages } from "./pages.js";
 import { person } from "./person.js";
 import { sheet } from "./sheet.js";
-import { known, word } from "./words.js";
 
 const KINDS = { completed: "good", failed: "bad", cancelled: "muted" };
 

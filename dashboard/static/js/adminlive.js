@@ -4,9 +4,9 @@ import { Card } from "./card.js";
 import { daysOf, seconds, shifted, timeOf, today } from "./dates.js";
 import { find, findAll, make } from "./dom.js";
 import { amount, bars, tile } from "./figures.js";
+import { word } from "./language.js";
 import { count } from "./money.js";
 import { sheet } from "./sheet.js";
-import { word } from "./words.js";
 
 const AGAIN_MS = 5000;
 const MONEY = ["sold", "paid", "cost", "margin", "shortfall"];

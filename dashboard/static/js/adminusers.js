@@ -4,11 +4,11 @@ import { Card } from "./card.js";
 import { timeOf } from "./dates.js";
 import { find, make, tell } from "./dom.js";
 import { amount, balance, tile } from "./figures.js";
+import { known, word } from "./language.js";
 import { short } from "./money.js";
 import { Pages } from "./pages.js";
 import { newRef, question } from "./question.js";
 import { sheet } from "./sheet.js";
-import { known, word } from "./words.js";
 
 const PAUSE_MS = 250;
 const REASON = { name: "reason", label: "user.reason", hint: "user.reason_hint" };
@@ -78,7 +78,7 @@ export class Users {
         make("p", { class: "muted small mono wrap" }, user.id),
         make("div", { class: "row" }, ...this.actions(user))),
       make("div", { class: "tiles" },
-        tile("balance.available", balance(user.balance_exact)),
+        tile("user.available", balance(user.balance_exact)),
         tile("user.held", amount(user.held)),
         tile("user.spent", amount(user.spent_month)),
         tile("user.sessions", String(sessions)),
@@ -177,9 +177,9 @@ const KEYS = [
 ];
 const TRANSACTIONS = [
   { head: "list.time", nowrap: true, cell: (entry) => timeOf(entry.created_at) },
-  { head: "transactions.what", cell: (entry) => entry.description },
-  { head: "transactions.amount", number: true, cell: (entry) => amount(entry.amount_exact) },
-  { head: "transactions.after", number: true, cell: (entry) => balance(entry.balance_after_exact) },
+  { head: "list.what", cell: (entry) => entry.description },
+  { head: "list.amount", number: true, cell: (entry) => amount(entry.amount_exact) },
+  { head: "list.after", number: true, cell: (entry) => balance(entry.balance_after_exact) },
 ];
 
 // What the balance did not have is the house's.

@@ -3,11 +3,11 @@
 import { timeOf } from "./dates.js";
 import { find, make, tell, whileBusy } from "./dom.js";
 import { amount } from "./figures.js";
+import { word } from "./language.js";
 import { count, short } from "./money.js";
 import { copyFrom } from "./page.js";
 import { Pages } from "./pages.js";
 import { sheet } from "./sheet.js";
-import { word } from "./words.js";
 
 export class Vouchers {
   constructor(desk, section) {

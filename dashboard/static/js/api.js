@@ -1,7 +1,7 @@
 // Calls to the web endpoints. An answer is its data; anything else is a Failure whose
 // message can be shown as it is.
 
-import { language, word } from "./words.js";
+import { language, word } from "./language.js";
 
 const PATHS = { auth: "/api/auth.php", user: "/api/user.php", admin: "/api/admin.php" };
 const MEMBER = "autolist.member";
@@ -42,8 +42,10 @@ export function read(place, action, query = {}) {
   return call(place, { action, ...query }, { method: "GET" });
 }
 
-export function change(place, action, fields = {}) {
+// `once` names a change that must not happen twice, however often it is sent.
+export function change(place, action, fields = {}, { once = null } = {}) {
   const headers = { "Content-Type": "application/json" };
+  if (once) headers["Idempotency-Key"] = once;
   if (csrfToken) headers["X-CSRF-Token"] = csrfToken;
   return call(place, { action }, { method: "POST", headers, body: JSON.stringify(fields) });
 }

@@ -2,7 +2,7 @@
 // empty with the next step, error with the reason and another try, filled.
 
 import { make } from "./dom.js";
-import { word } from "./words.js";
+import { word } from "./language.js";
 
 export class Card {
   // `fetch` asks; `draw` makes elements of the answer, none if there is nothing to show;

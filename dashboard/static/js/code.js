@@ -2,9 +2,9 @@
 // example of every page.
 
 import { make } from "./dom.js";
+import { word } from "./language.js";
 import { copyFrom } from "./page.js";
 import { DIALECTS } from "./samples.js";
-import { word } from "./words.js";
 
 const STORED = "autolist.code";
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };

@@ -5,10 +5,10 @@
 import { change, read, useToken } from "./api.js";
 import { find, findAll, make } from "./dom.js";
 import { cents, count, full } from "./money.js";
-import { copyFrom, openPage } from "./page.js";
+import { copyFrom, openPage, useLanguageOf } from "./page.js";
 import { openRail } from "./rail.js";
 import { Views } from "./views.js";
-import { word } from "./words.js";
+import { languageChosen, word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
 
@@ -18,7 +18,12 @@ const account = {
   leave,
   balanceChanged,
   keyChanged,
+  refresh,
+  renewToken,
+  // The default key while it is shown, and while the playground calls with it.
   key: null,
+  playKey: null,
+  language: "",
 };
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
 const views = new Views(account);
@@ -37,24 +42,43 @@ for (const button of findAll("[data-copy-curl]")) {
   button.addEventListener("click", () => copyFrom(button, curl(account.key)));
 }
 drawLimits({});
+arrive();
 show();
 load();
+
+// Whoever paid elsewhere comes back with the order in the query, as providers will not
+// keep a fragment; from here on it is an address of ours.
+function arrive() {
+  const order = new URLSearchParams(location.search).get("order");
+  if (!order) return;
+  const hash = `#topup?${new URLSearchParams({ order })}`;
+  history.replaceState(null, "", location.pathname + hash);
+}
 
 async function load() {
   const state = find("#account");
   state.dataset.state = "loading";
   try {
-    const me = await read("auth", "me");
-    useToken(me.csrf_token);
+    const me = await renewToken();
     find("#operator").hidden = me.role !== "operator";
     account.profile = await read("user", "profile");
+    account.language = me.language;
     state.dataset.state = "filled";
-    redraw();
+    // What was chosen in this browser counts here, also where it differs.
+    if (me.language && !languageChosen()) useLanguageOf(me.language);
+    else redraw();
     show();
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
   }
+}
+
+// The token goes with the session, and a new password begins a new one.
+async function renewToken() {
+  const me = await read("auth", "me");
+  useToken(me.csrf_token);
+  return me;
 }
 
 function fail(message) {

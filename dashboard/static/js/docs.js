@@ -4,18 +4,19 @@
 
 import "./docwords.js";
 import "./offerwords.js";
+import "./sitewords.js";
 
 import { change } from "./api.js";
 import { Card } from "./card.js";
 import { Example, redrawExamples } from "./code.js";
 import { ask } from "./dialogs.js";
 import { find, findAll, make } from "./dom.js";
+import { translated, word } from "./language.js";
 import { copyFrom } from "./page.js";
 import { isRate, rate, summary } from "./prices.js";
 import { KEY_PLACEHOLDER, sampleOf, sdkOf } from "./samples.js";
 import { sheet } from "./sheet.js";
 import { openSite, readModels, site } from "./site.js";
-import { translated, word } from "./words.js";
 
 const DEFAULT_ADDRESS = location.origin;
 const dialog = find("#fill-dialog");
@@ -123,11 +124,11 @@ const COLUMNS = {
     ID,
     OWNER,
     ABOUT,
-    priced("rate.million_input", "input"),
-    priced("rate.million_output", "output"),
+    priced("tariff.million_input", "input"),
+    priced("tariff.million_output", "output"),
   ],
-  image: [ID, OWNER, priced("rate.image", "image"), ABOUT],
-  video: [ID, OWNER, priced("rate.generation", "generation"), ABOUT],
+  image: [ID, OWNER, priced("tariff.image", "image"), ABOUT],
+  video: [ID, OWNER, priced("tariff.generation", "generation"), ABOUT],
 };
 
 // Of a model that bills something else than its column says, its own unit is told.

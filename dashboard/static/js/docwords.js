@@ -1,6 +1,6 @@
 // Words of the API document.
 
-import { addWords } from "./words.js";
+import { addWords } from "./language.js";
 
 addWords({
   "docs.parameters": ["请求参数：", "Parameters:"],

@@ -1,8 +1,8 @@
 // Figures of operators: amounts with the exact one in the title, tiles, bars of days.
 
 import { make } from "./dom.js";
+import { word } from "./language.js";
 import { cents, full, short } from "./money.js";
-import { word } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BAR = 6;

@@ -1,25 +1,89 @@
-// 令牌管理: the current key masked, shown after the password, replaced after a question.
-// The plain key lives in this object only, and only until the view is left.
+// 令牌管理: the default key masked, shown after the password, replaced after a question;
+// below it the other keys. The plain key lives in this object only, and only until the
+// view is left.
 
-import { change } from "./api.js";
-import { find, tell, whileBusy } from "./dom.js";
+import { change, read } from "./api.js";
+import { ask } from "./dialogs.js";
+import { find, make, tell } from "./dom.js";
+import { KeyForm } from "./keyform.js";
+import { limitsOf, rowOf, spentOf, traffic } from "./keyrows.js";
 import { copyFrom } from "./page.js";
+import { day, when } from "./when.js";
 import { word } from "./words.js";
 
 export class Keys {
   constructor(account) {
     this.account = account;
     this.plain = null;
+    this.fresh = false;
+    this.keys = null;
+    this.shown = false;
+    this.revoked = null;
     this.text = find("#key-text");
     this.notice = find("#key-notice");
     this.copy = find("#key-copy");
-    this.fresh = false;
+    this.card = find("#keys-list");
     this.copy.addEventListener("click", () => copyFrom(this.copy, this.plain));
     find("#key-hide").addEventListener("click", () => this.conceal());
-    this.askReveal = ask(find("#reveal-dialog"), () => this.reveal());
-    this.askRegenerate = ask(find("#regenerate-dialog"), () => this.regenerate());
-    find("#key-reveal").addEventListener("click", this.askReveal);
-    find("#key-regenerate").addEventListener("click", this.askRegenerate);
+    find("#key-reveal").addEventListener("click",
+      ask(find("#reveal-dialog"), () => this.reveal()));
+    this.wireRegenerate();
+    this.wireRevoke();
+    this.wireList();
+    this.form = new KeyForm(account, () => this.load());
+  }
+
+  wireRegenerate() {
+    const open = ask(find("#regenerate-dialog"), () => this.regenerate());
+    find("#key-regenerate").addEventListener("click", () => {
+      find("#regenerate-traffic").textContent = this.default ? traffic(this.default) : "";
+      open();
+    });
+  }
+
+  wireRevoke() {
+    const dialog = find("#revoke-dialog");
+    this.openRevoke = ask(dialog, () => this.revoke());
+    // The button that opened it went with its key.
+    dialog.addEventListener("close", () => {
+      if (!this.revoked) find("#keys h1").focus({ preventScroll: true });
+    });
+  }
+
+  wireList() {
+    find("[data-retry]", this.card).addEventListener("click", () => this.load());
+    find("#key-limits").addEventListener("click", () => this.form.edit(this.default));
+    for (const button of this.card.querySelectorAll("[data-create]")) {
+      button.addEventListener("click", () => this.form.create());
+    }
+    find("#keys-revoked").addEventListener("click", () => {
+      this.shown = !this.shown;
+      this.draw();
+    });
+  }
+
+  open() {
+    return this.load();
+  }
+
+  close() {
+    this.conceal();
+  }
+
+  async load() {
+    if (!this.keys) this.state("loading");
+    try {
+      this.keys = (await read("user", "keys")).keys;
+      this.draw();
+    } catch (failure) {
+      if (failure.status === 401) return this.account.leave();
+      find("[data-error]", this.card).textContent = failure.message;
+      this.state("error");
+    }
+  }
+
+  get default() {
+    return this.keys?.find((key) => key.default && key.status !== "revoked");
   }
 
   redraw() {
@@ -28,11 +92,47 @@ export class Keys {
     this.copy.hidden = !this.plain;
     find("#key-hide").hidden = !this.plain;
     find("#key-reveal").hidden = Boolean(this.plain) || !masked;
+    tell(find("#keys-notice"), "");
     tell(this.notice, this.fresh ? word("keys.fresh") : "", "good");
+    if (this.keys) this.draw();
   }
 
-  close() {
-    this.conceal();
+  draw() {
+    this.drawDefault();
+    const others = this.keys.filter((key) => !key.default);
+    const revoked = others.filter((key) => key.status === "revoked");
+    const listed = this.shown ? others : others.filter((key) => key.status !== "revoked");
+    find("#keys-rows").replaceChildren(...listed.map((key) => rowOf(key, {
+      edit: () => this.form.edit(key),
+      revoke: () => this.askRevoke(key),
+    })));
+    find("#keys-table").hidden = listed.length === 0;
+    const toggle = find("#keys-revoked");
+    toggle.hidden = revoked.length === 0;
+    toggle.textContent = word(this.shown ? "keys.hide_revoked" : "keys.show_revoked",
+      { count: revoked.length });
+    toggle.setAttribute("aria-expanded", this.shown);
+    this.state(others.length ? "filled" : "empty");
+  }
+
+  drawDefault() {
+    const key = this.default;
+    find("#key-limits").hidden = !key;
+    const facts = key
+      ? [
+          ["keys.created", when(key.created_at, day)],
+          ["keys.used", key.used_on ?? "—"],
+          ["keys.spent", spentOf(key)],
+          ["keys.limits", limitsOf(key)],
+        ]
+      : [];
+    find("#key-facts").replaceChildren(...facts.map(([name, value]) =>
+      make("div", {}, make("dt", {}, word(name)), make("dd", {}, value))));
+  }
+
+  state(name) {
+    this.card.dataset.state = name;
+    this.card.setAttribute("aria-busy", name === "loading");
   }
 
   conceal() {
@@ -43,6 +143,7 @@ export class Keys {
     this.plain = plain;
     this.fresh = fresh;
     this.account.key = plain;
+    if (plain) this.account.playKey = plain;
     this.account.drawCurl();
     this.copy.textContent = word("copy.name");
     if (this.account.profile) this.redraw();
@@ -60,30 +161,22 @@ export class Keys {
     this.show(answer.api_key, true);
     this.account.keyChanged(answer.masked);
     this.copy.focus();
+    this.load();
   }
-}
 
-// Wires a dialog: opens empty, stays open with the reason when the work fails.
-function ask(dialog, work) {
-  const form = find("form", dialog);
-  const notice = find("[data-notice]", dialog);
-  const submit = find("[type=submit]", dialog);
-  find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => form.reset());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    await whileBusy(submit, async () => {
-      try {
-        await work();
-        dialog.close();
-      } catch (failure) {
-        if (failure.status === 401) location.reload();
-        tell(notice, failure.message);
-      }
-    });
-  });
-  return () => {
-    tell(notice, "");
-    dialog.showModal();
-  };
+  askRevoke(key) {
+    this.revoked = key;
+    find("#revoke-heading").textContent =
+      word("revoke.heading", { name: key.label || key.mask });
+    find("#revoke-traffic").textContent = traffic(key);
+    this.openRevoke();
+  }
+
+  async revoke() {
+    const { id, label, mask } = this.revoked;
+    await change("user", "revoke_key", { id });
+    this.revoked = null;
+    tell(find("#keys-notice"), word("revoke.done", { name: label || mask }), "good");
+    await this.load();
+  }
 }

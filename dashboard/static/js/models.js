@@ -3,10 +3,12 @@
 
 import "./modelwords.js";
 import "./offerwords.js";
+import "./sitewords.js";
 
 import { Card } from "./card.js";
 import { Example } from "./code.js";
 import { find, findAll, make } from "./dom.js";
+import { translated, word } from "./language.js";
 import { count } from "./money.js";
 import { copyFrom } from "./page.js";
 import { metersOf, rate, summary, unitOf } from "./prices.js";
@@ -14,7 +16,6 @@ import { sampleOf } from "./samples.js";
 import { sheet } from "./sheet.js";
 import { openSite, readModels } from "./site.js";
 import { whenOf } from "./situations.js";
-import { translated, word } from "./words.js";
 
 const LIMITS = [
   "context_length",
@@ -159,7 +160,7 @@ function pricesOf({ pricing }) {
   const columns = [
     { head: "models.when", cell: (entry) => (entry === pricing ? plain : whenOf(entry)) },
     ...meters.map((meter) => ({
-      head: `rate.${meter}`,
+      head: `tariff.${meter}`,
       number: true,
       cell: (entry) => rate(inForce(pricing, entry, meter)),
     })),

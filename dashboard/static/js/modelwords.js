@@ -1,6 +1,6 @@
 // Words of the catalogue of models.
 
-import { addWords } from "./words.js";
+import { addWords } from "./language.js";
 
 addWords({
   "models.title": ["模型与价格 · AutoList Token", "Models and prices · AutoList Token"],

@@ -1,6 +1,6 @@
 // Words about models and their prices, and what the shipped configuration says of them.
 
-import { addWords } from "./words.js";
+import { addWords } from "./language.js";
 
 addWords({
   "code.languages": ["代码语言", "Language of the code"],
@@ -14,16 +14,16 @@ addWords({
   "price.image": ["{rate} / 张", "{rate} / image"],
   "price.generation": ["{rate} / 次", "{rate} / video"],
   "price.second": ["{rate} / 秒", "{rate} / second"],
-  "rate.input": ["输入", "Input"],
-  "rate.output": ["输出", "Output"],
-  "rate.cache_read": ["缓存命中", "Cached input"],
-  "rate.cache_write": ["缓存写入", "Cache write"],
-  "rate.cache_write_1h": ["缓存写入（1 小时）", "Cache write (1 h)"],
-  "rate.image": ["价格/张", "Price/image"],
-  "rate.generation": ["价格/次", "Price/video"],
-  "rate.second": ["价格/秒", "Price/second"],
-  "rate.million_input": ["输入/百万 token", "Input/1M tokens"],
-  "rate.million_output": ["输出/百万 token", "Output/1M tokens"],
+  "tariff.input": ["输入", "Input"],
+  "tariff.output": ["输出", "Output"],
+  "tariff.cache_read": ["缓存命中", "Cached input"],
+  "tariff.cache_write": ["缓存写入", "Cache write"],
+  "tariff.cache_write_1h": ["缓存写入（1 小时）", "Cache write (1 h)"],
+  "tariff.image": ["价格/张", "Price/image"],
+  "tariff.generation": ["价格/次", "Price/video"],
+  "tariff.second": ["价格/秒", "Price/second"],
+  "tariff.million_input": ["输入/百万 token", "Input/1M tokens"],
+  "tariff.million_output": ["输出/百万 token", "Output/1M tokens"],
   "about.gpt4o": ["最强多模态模型", "The strongest multimodal model"],
   "about.mini": ["轻量级 GPT-4o", "A lightweight GPT-4o"],
   "about.claude": ["编程能力强", "Strong at programming"],

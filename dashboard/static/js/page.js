@@ -1,7 +1,7 @@
 // What every page does: fill in the words, switch language and theme, copy.
 
 import { find, findAll, make } from "./dom.js";
-import { language, useOtherLanguage, word } from "./words.js";
+import { language, useLanguage, useOtherLanguage, word } from "./language.js";
 
 const THEME = "autolist.theme";
 const COPIED_MS = 1600;
@@ -15,10 +15,20 @@ export function openPage(redraw = () => {}) {
   fillWords();
   find("#language")?.addEventListener("click", () => {
     useOtherLanguage();
-    fillWords();
-    for (const listener of listeners) listener();
+    refill();
   });
   find("#theme")?.addEventListener("click", switchTheme);
+}
+
+// "zh", "en", or nothing for whichever the browser asks for.
+export function useLanguageOf(wish) {
+  useLanguage(wish);
+  refill();
+}
+
+function refill() {
+  fillWords();
+  for (const listener of listeners) listener();
 }
 
 function fillWords() {
@@ -43,12 +53,22 @@ function useStoredTheme() {
 }
 
 function switchTheme() {
-  const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const shown = root.dataset.theme ?? (dark ? "dark" : "light");
-  root.dataset.theme = shown === "dark" ? "light" : "dark";
+  const shown = chosenTheme() || (dark ? "dark" : "light");
+  useTheme(shown === "dark" ? "light" : "dark");
+}
+
+// "light", "dark", or nothing for the system's.
+export function chosenTheme() {
+  return document.documentElement.dataset.theme ?? "";
+}
+
+export function useTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
   try {
-    localStorage.setItem(THEME, root.dataset.theme);
+    if (theme) localStorage.setItem(THEME, theme);
+    else localStorage.removeItem(THEME);
   } catch {
     // As above: the choice lasts as long as the page.
   }

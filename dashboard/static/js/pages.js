@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { make, whileBusy } from "./dom.js";
-import { word } from "./words.js";
+import { word } from "./language.js";
 
 export class Pages {
   // `ask(query)` answers a page; `name` is its list there; `cursor` how the next one is

@@ -1,6 +1,6 @@
 // Prices as people read them. They arrive as exact decimal text and are shown as such.
 
-import { word } from "./words.js";
+import { word } from "./language.js";
 
 const TOKEN_METERS = ["input", "output", "cache_read", "cache_write", "cache_write_1h"];
 const UNITS = ["image", "generation", "second"];

@@ -2,7 +2,7 @@
 
 import { ask } from "./dialogs.js";
 import { make } from "./dom.js";
-import { word } from "./words.js";
+import { word } from "./language.js";
 
 const REF_BYTES = 12;
 

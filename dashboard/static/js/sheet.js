@@ -1,7 +1,7 @@
 // Tables: columns are named once, with how a cell of theirs is made.
 
 import { make } from "./dom.js";
-import { word } from "./words.js";
+import { word } from "./language.js";
 
 // A column is { head, cell, number?, code? }: `head` names a word, `cell(row)` gives text
 // or an element. The first one names the row. The table scrolls inside its own frame.

@@ -1,7 +1,7 @@
 // Situations: when other rates than the standard ones apply, in words.
 
+import { known, word } from "./language.js";
 import { count } from "./money.js";
-import { known, word } from "./words.js";
 
 // What this page does not know yet it says as the server did.
 export function whenOf(entry) {

@@ -7,6 +7,8 @@ const VIEWS = {
   keys: async () => (await import("./keys.js")).Keys,
   topup: async () => (await import("./topup.js")).Topup,
   transactions: async () => (await import("./transactions.js")).Transactions,
+  playground: async () => (await import("./playground.js")).Playground,
+  settings: async () => (await import("./settings.js")).Settings,
 };
 
 export class Views {

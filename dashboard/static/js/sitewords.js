@@ -1,0 +1,53 @@
+// The words that pages share, in Chinese and in English.
+
+import { addWords } from "./language.js";
+
+addWords({
+  "language.other": ["English", "中文"],
+  "theme.switch": ["切换深浅色", "Switch light or dark"],
+  "nav.name": ["主导航", "Main navigation"],
+  "nav.more": ["更多", "More"],
+  "nav.models": ["模型", "Models"],
+  "field.email": ["邮箱", "E-mail"],
+  "field.password": ["密码", "Password"],
+  "field.see": ["显示", "Show"],
+  "field.unsee": ["隐藏", "Hide"],
+  "cancel.name": ["取消", "Cancel"],
+  "copy.name": ["复制", "Copy"],
+  "copy.done": ["已复制", "Copied"],
+  "copy.failed": ["请手动复制", "Copy by hand"],
+  "login.title": ["登录 · AutoList Token", "Sign in · AutoList Token"],
+  "login.heading": ["登录", "Sign in"],
+  "login.submit": ["登录", "Sign in"],
+  "login.other": ["还没有账户？", "No account yet?"],
+  "login.other_link": ["注册", "Register"],
+  "register.title": ["注册 · AutoList Token", "Register · AutoList Token"],
+  "register.heading": ["注册", "Create an account"],
+  "register.submit": ["注册", "Create account"],
+  "register.rule": ["至少 6 位", "At least 6 characters"],
+  "register.other": ["已有账户？", "Already have an account?"],
+  "register.other_link": ["登录", "Sign in"],
+  "logout.name": ["退出", "Sign out"],
+  "lost.title": ["页面不存在 · AutoList Token", "Not found · AutoList Token"],
+  "lost.heading": ["页面不存在", "There is nothing here"],
+  "lost.text": [
+    "地址可能有误，或页面已被移走。",
+    "The address may be mistyped, or the page has moved.",
+  ],
+  "lost.back": ["返回用户面板", "Back to the dashboard"],
+  "lost.docs": ["查看文档", "Read the docs"],
+  "error.heading": ["暂时无法显示", "This cannot be shown right now"],
+  "error.retry": ["重试", "Try again"],
+  "error.offline": [
+    "无法连接服务器。请检查网络后重试。",
+    "The server cannot be reached. Check your connection and try again.",
+  ],
+  "error.answer": [
+    "服务器的回答无法识别（状态 {status}）。请稍后重试。",
+    "The server's answer made no sense (status {status}). Try again later.",
+  ],
+  "error.request": ["请求编号 {id}", "Request {id}"],
+  "site.docs": ["文档", "Docs"],
+  "site.dashboard": ["用户面板", "Dashboard"],
+  "card.empty": ["暂无内容", "Nothing here yet"],
+});
