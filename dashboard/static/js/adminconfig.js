@@ -43,7 +43,7 @@ const COLUMNS = [
 ];
 
 function group(name, settings, open) {
-  const details = make("details", { class: "twin" },
+  const details = make("details", { class: "fold" },
     make("summary", {}, `${name} (${settings.length})`),
     sheet("admin.config", COLUMNS, settings),
   );

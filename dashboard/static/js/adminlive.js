@@ -105,7 +105,7 @@ function drawSpend({ from, to, days, models, total }) {
     make("div", { class: "tiles" }, ...tiles),
     make("h3", { class: "card-title" }, word("spend.by_model")),
     sheet("spend.by_model", [MODEL, ...SUMS], models),
-    make("details", { class: "twin" },
+    make("details", { class: "fold" },
       make("summary", {}, word("spend.by_day")),
       sheet("spend.by_day", [DAY, ...SUMS], newest)),
   ];

@@ -102,7 +102,7 @@ function openAsked() {
 }
 
 function rowOf(model) {
-  const row = make("details", { class: "model", name: "model" }, summaryOf(model));
+  const row = make("details", { class: "offer", name: "model" }, summaryOf(model));
   row.addEventListener("toggle", () => {
     if (!row.open || row.dataset.filled) return;
     row.dataset.filled = "yes";
@@ -114,11 +114,11 @@ function rowOf(model) {
 function summaryOf(model) {
   const state = model.available ? "good" : "bad";
   return make("summary", {},
-    make("span", { class: "model-name" },
+    make("span", { class: "offer-name" },
       make("code", {}, model.id),
       make("span", { class: "muted" }, translated(model.description))),
-    make("span", { class: "model-owner muted" }, translated(model.owned_by)),
-    make("span", { class: "model-price number" },
+    make("span", { class: "offer-owner muted" }, translated(model.owned_by)),
+    make("span", { class: "offer-price number" },
       model.pricing ? summary(model.pricing) : word("models.no_price")),
     make("span", { class: `status ${state}` },
       word(model.available ? "models.available" : "models.unavailable")),
@@ -139,7 +139,7 @@ function detailOf(model) {
   const write = (dialect) => sampleOf(dialect, model.kind, place);
   shown.get(model.id).example = new Example(sample, write);
   const why = model.available ? [] : [make("p", { class: "notice warn" }, word("models.why"))];
-  return make("div", { class: "model-detail" },
+  return make("div", { class: "offer-detail" },
     ...why,
     make("div", { class: "row" },
       copy,
@@ -182,7 +182,7 @@ function inForce(pricing, entry, meter) {
 }
 
 function limitsOf(model) {
-  const facts = make("dl", { class: "pairs" });
+  const facts = make("dl", { class: "terms" });
   for (const name of LIMITS) {
     // Of videos they follow from ratio and resolution.
     if (name === "sizes" && model.kind === "video") continue;

@@ -17,7 +17,7 @@ export function sheet(caption, columns, rows) {
     make("thead", {}, make("tr", {}, ...head)),
     make("tbody", {}, ...body),
   );
-  const frame = { class: "scroll", tabindex: "0", role: "group", "aria-label": word(caption) };
+  const frame = { class: "frame", tabindex: "0", role: "group", "aria-label": word(caption) };
   return make("div", frame, table);
 }
 

@@ -295,23 +295,33 @@ def test_the_configuration_is_searched(operator: Page) -> None:
 
 
 def test_words_of_users_are_never_markup(
-    operator: Page, storage: Storage, price_id: str
+    operator: Page, storage: Storage, customer: UserRecord
 ) -> None:
-    evil = somebody(storage, EVIL)
     till = Till(SimpleNamespace(do=storage.writer.wait, storage=storage))
     order_id = storage.ids.make("order")
-    till.place(new_order(evil, order_id))
+    till.place(new_order(customer, order_id))
     till.hear(paid(order_id, minor=1, currency=EVIL[:8]))
+    # No such address can be registered; what is in the database is text all the same.
+    operator.route("**/api/admin.php?*", lambda route: call_everybody(route, EVIL))
     card = open_user(operator, EVIL)
     card.get_by_role("button", name="赠送").click()
     expect(operator.get_by_role("dialog")).to_contain_text(EVIL)
     answer(operator, "赠送", amount="1", reason=EVIL)
     expect(operator.locator("#users [data-done]")).to_contain_text("$1.00")
-    for name in ("orders", "acts"):
+    for name in ("orders", "acts", "vouchers"):
         open_view(operator, name)
-        expect(operator.locator(f"#{name} tbody").first).to_contain_text(EVIL)
+        operator.wait_for_load_state("networkidle")
+    expect(operator.locator("#orders [data-problems]")).to_contain_text(EVIL)
+    expect(operator.locator("#acts tbody")).to_contain_text(EVIL)
     assert operator.locator("main img").count() == 0
     assert operator.title() != "owned"
+
+
+def call_everybody(route: Any, name: str) -> None:
+    """The server's answer, with every customer of this name."""
+    told = route.fetch()
+    text = told.text().replace("ada@example.com", name)
+    route.fulfill(response=told, body=text)
 
 
 def test_a_list_that_cannot_be_loaded_can_be_asked_for_again(operator: Page) -> None:

@@ -45,7 +45,7 @@ def app(
 
 def row(page: Page, name: str) -> Locator:
     code = page.get_by_text(name, exact=True)
-    return page.locator("details.model", has=code)
+    return page.locator("details.offer", has=code)
 
 
 def answer_with(page: Page, *changes: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def test_every_model_is_listed_without_signing_in(
     page: Page, settings: Settings
 ) -> None:
     page.goto("/public/models.html")
-    expect(page.locator("details.model")).to_have_count(len(settings.models))
+    expect(page.locator("details.offer")).to_have_count(len(settings.models))
     expect(row(page, "gpt-4o")).to_contain_text("输入 $2.50 · 输出 $10.00")
     expect(row(page, "dall-e-3")).to_contain_text("$0.04 / 张")
     expect(row(page, "gen-2")).to_contain_text("$0.15 / 次")
@@ -76,9 +76,9 @@ def test_the_filter_is_in_the_address(page: Page) -> None:
     page.get_by_text("图片", exact=True).click()
     expect(page.locator("#found")).to_have_text("4 个模型")
     page.get_by_label("搜索模型").fill("阿里")
-    expect(page.locator("details.model:visible")).to_have_count(1)
+    expect(page.locator("details.offer:visible")).to_have_count(1)
     page.reload()
-    expect(page.locator("details.model:visible")).to_have_count(1)
+    expect(page.locator("details.offer:visible")).to_have_count(1)
     expect(row(page, "qwen-vl")).to_be_visible()
     expect(page.get_by_label("搜索模型")).to_have_value("阿里")
 
@@ -101,7 +101,7 @@ def test_a_model_opens_by_keyboard_into_prices_and_code(
 def test_the_address_opens_a_model(page: Page) -> None:
     page.goto("/public/models.html#pika-1.0")
     opened = row(page, "pika-1.0")
-    expect(opened.locator(".model-detail")).to_be_visible()
+    expect(opened.locator(".offer-detail")).to_be_visible()
     expect(opened.locator("summary")).to_be_focused()
     expect(opened.locator("pre")).to_contain_text("/api/v1/videos/generations")
 
@@ -138,10 +138,10 @@ def test_text_of_the_configuration_is_never_markup(page: Page) -> None:
 
 def test_what_is_open_stays_open_in_the_other_language(page: Page) -> None:
     page.goto("/public/models.html#qwen-vl")
-    expect(row(page, "qwen-vl").locator(".model-detail")).to_be_visible()
+    expect(row(page, "qwen-vl").locator(".offer-detail")).to_be_visible()
     page.get_by_role("button", name="English").click()
     opened = row(page, "qwen-vl")
-    expect(opened.locator(".model-detail")).to_contain_text("Sizes")
+    expect(opened.locator(".offer-detail")).to_contain_text("Sizes")
     expect(opened).to_contain_text("Alibaba Cloud")
 
 
