@@ -271,7 +271,11 @@ class Reports:
         if rare:
             # In these words the index of what is rare is recognised.
             where.add("t.code NOT IN ('usage', 'late')")
-        narrow = selection.model is not None or (bool(codes) and not rare)
+        narrow = (
+            selection.model is not None
+            or selection.key_id is not None
+            or (bool(codes) and not rare)
+        )
         floor = floor_of(self._rows, "transfer t", "t.seq", where) if narrow else None
         if floor is not None:
             where.add("t.seq >= ?", floor)
@@ -279,6 +283,8 @@ class Reports:
             where.add(f"t.code IN ({', '.join('?' * len(codes))})", *codes)
         if selection.model is not None:
             where.add("u.model = ?", selection.model)
+        if selection.key_id is not None:
+            where.add("u.key_id = ?", selection.key_id)
         rows = self._rows(
             f"""SELECT {_TRANSACTION} FROM transfer t
             LEFT JOIN usage u ON u.request_id = t.hold_id

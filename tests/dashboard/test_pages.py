@@ -11,17 +11,20 @@ from dashboard.pages import FOLDER, TYPES, read_pages
 
 PAGES = read_pages()
 HTML = [name for name in PAGES if name.endswith(".html")]
+# What is not part of another one.
+WHOLE = [name for name in HTML if not name.startswith("views/")]
 SCRIPTS = [name for name in PAGES if name.endswith(".js") and "vendor/" not in name]
-# The words of every page, and those that only some pages speak.
-GLOSSARIES = [name for name in SCRIPTS if name.endswith("words.js")]
+GLOSSARIES = [name for name in SCRIPTS if name.startswith("js/words")]
 # The customer's own code, the same for every reader.
 VERBATIM = ["js/samples.js"]
 WORDS = re.compile(r'^  "([\w.]+)": \[', re.MULTILINE)
 NAMED = re.compile(r'data-word(?:-label)?="([\w.]+)"')
 SPOKEN = re.compile(r'\bword\(\s*"([\w.]+)"|\["([a-z]+\.[a-z_]+)",')
+STYLES = re.compile(r'<link rel="stylesheet" href="/public/([\w.]+)"')
+GROUP = re.compile(r"`(\w+)\.\$\{|\bterm\(\"(\w+)\"")
 CAPTION = re.compile(r'data-caption="([\w.]+)"')
 ENTRY = re.compile(r'<script type="module" src="/public/([\w/.]+)"')
-IMPORTED = re.compile(r'^(?:import|\}) (?:.*from )?"\./([\w.]+)"', re.MULTILINE)
+IMPORTED = re.compile(r'^(?:import|\}|export \*) .*from "\./([\w./]+)"', re.MULTILINE)
 # What is fetched later, but shown at first.
 FIRST_VIEWS = {"dashboard.html": ["js/overview.js"]}
 CHINESE_LETTER = re.compile("[\u4e00-\u9fff]")
@@ -117,7 +120,8 @@ def test_pages_are_only_read(client: FlaskClient, method: str, path: str) -> Non
 @pytest.mark.parametrize("name", HTML)
 def test_the_first_view_is_small(name: str) -> None:
     entries = ENTRY.findall(text(name)) + FIRST_VIEWS.get(name, [])
-    needed = {name, "style.css"}.union(*(needed_by(entry) for entry in entries))
+    styles = STYLES.findall(text(name))
+    needed = {name, *styles}.union(*(needed_by(entry) for entry in entries))
     size = sum(len(PAGES[one].body) for one in needed)
     assert size < FIRST_VIEW_BYTES_MAX
 
@@ -139,14 +143,14 @@ def test_every_named_word_is_spelled_and_every_spelled_one_is_used() -> None:
     code = "".join(text(name) for name in SCRIPTS if name not in GLOSSARIES)
     spoken = {one or two for one, two in SPOKEN.findall(code)}
     assert named | spoken <= set(spelled)
-    groups = set(re.findall(r"`(\w+)\.\$\{", code)) | {"meter", "evidence", "about"}
+    groups = {one or two for one, two in GROUP.findall(code)} | {"about"}
     captions = {word for name in HTML for word in CAPTION.findall(text(name))}
     used = named | captions | set(re.findall(r'"([a-z]+\.\w+)"', code))
     unused = set(spelled) - used
     assert {word for word in unused if word.partition(".")[0] not in groups} == set()
 
 
-@pytest.mark.parametrize("name", HTML)
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_page_brings_all_the_words_it_says(name: str) -> None:
     scripts = [one for entry in ENTRY.findall(text(name)) for one in reached_by(entry)]
     brought = {
@@ -158,8 +162,11 @@ def test_a_page_brings_all_the_words_it_says(name: str) -> None:
     code = "".join(text(one) for one in scripts if one not in GLOSSARIES)
     said = {one or two for one, two in SPOKEN.findall(code)}
     quoted = set(re.findall(r'"([a-z]+\.\w+)"', code)) & every_word()
-    assert {*NAMED.findall(text(name)), *said, *quoted} - brought == set()
-    for group in re.findall(r"word\(`(\w+)\.\$\{", code):
+    parts = [one for one in HTML if one not in WHOLE and name == "dashboard.html"]
+    named = {word for one in [name, *parts] for word in NAMED.findall(text(one))}
+    assert {*named, *said, *quoted} - brought == set()
+    spelled = re.findall(r"word\(`(\w+)\.\$\{|\bterm\(\"(\w+)\"", code)
+    for group in (one or two for one, two in spelled):
         assert any(word.startswith(f"{group}.") for word in brought), group
 
 
@@ -169,7 +176,7 @@ def reached_by(script: str) -> set[str]:
     while left:
         one = left.pop()
         found.add(one)
-        later = re.findall(r'import\("\./([\w.]+)"\)', text(one))
+        later = re.findall(r'import\("\./([\w./]+)"\)', text(one))
         left |= {f"js/{name}" for name in IMPORTED.findall(text(one)) + later} - found
     return found
 
@@ -181,8 +188,9 @@ def every_word() -> set[str]:
 @pytest.mark.parametrize("name", GLOSSARIES)
 def test_every_word_has_both_languages(name: str) -> None:
     source = re.sub("^ *//.*", "", text(name), flags=re.MULTILINE)
-    body = source[source.index("\n  \"") : source.index("\n}")]
-    joined = re.sub(r'"\s*\+\s*"', "", f"{{{body}}}")
+    source = source[source.index("const WORDS = ") :]
+    body = source[source.index("{") : source.index("\n};") + 2]
+    joined = re.sub(r'"\s*\+\s*"', "", body)
     plain = re.sub(r",(\s*[\]}])", r"\1", joined)
     for word, pair in json.loads(plain).items():
         assert len(pair) == 2, word

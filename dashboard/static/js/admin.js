@@ -1,14 +1,14 @@
 // The operator's pages: one view at a time, each the section and the module of its name.
 // Whoever is not an operator is told so; the server shows them nothing in any case.
 
-import "./adminwords.js";
-import "./sitewords.js";
-
 import { change, read, useToken } from "./api.js";
 import { find, findAll } from "./dom.js";
-import { word } from "./language.js";
+import { learn, word } from "./language.js";
 import { openPage } from "./page.js";
 import { openRail } from "./rail.js";
+import { WORDS as ADMIN } from "./words/admin.js";
+
+learn(ADMIN);
 
 const VIEWS = {
   live: async () => (await import("./adminlive.js")).Live,

@@ -2,7 +2,7 @@
 
 import { timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
-import { known, word } from "./language.js";
+import { term, word } from "./language.js";
 import { Pages } from "./pages.js";
 import { person } from "./person.js";
 import { sheet } from "./sheet.js";
@@ -49,7 +49,7 @@ const COLUMNS = [
 ];
 
 function whatOf({ act }) {
-  return known(`deed.${act}`) ? word(`deed.${act}`) : act;
+  return term("deed", act);
 }
 
 // Commands and programs act without an account.

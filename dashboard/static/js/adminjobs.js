@@ -2,7 +2,7 @@
 
 import { timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
-import { known, word } from "./language.js";
+import { term, word } from "./language.js";
 import { Pages } from "./pages.js";
 import { person } from "./person.js";
 import { sheet } from "./sheet.js";
@@ -49,7 +49,7 @@ function modelOf({ model, provider, upstream_model: upstream }) {
 }
 
 function stateOf({ status, progress, error }) {
-  const name = known(`job.${status}`) ? word(`job.${status}`) : status;
+  const name = term("job", status);
   const far = status === "running" && progress ? ` ${progress} %` : "";
   const state = make("span", { class: `status ${KINDS[status] ?? "warn"}` }, `${name}${far}`);
   if (!error) return state;

@@ -3,14 +3,14 @@
 import { timeOf } from "./dates.js";
 import { find, make, tell } from "./dom.js";
 import { amount } from "./figures.js";
-import { known, word } from "./language.js";
+import { term, word } from "./language.js";
 import { Pages } from "./pages.js";
 import { person } from "./person.js";
 import { question } from "./question.js";
 import { sheet } from "./sheet.js";
 
 const KINDS = { paid: "good", open: "warn" };
-const REASON = { name: "reason", label: "bill.resolution", hint: "bill.resolution_hint" };
+const REASON = { name: "reason", label: "invoice.resolution", hint: "invoice.resolution_hint" };
 
 export class Orders {
   constructor(desk, section) {
@@ -21,14 +21,14 @@ export class Orders {
     this.problems = new Pages(find("[data-problems]", section), {
       ask: (query) => desk.get("order_events", { status: "problem", ...query }),
       name: "events",
-      empty: "bill.no_problems",
-      draw: (events) => [sheet("bill.problems", this.eventColumns(), events)],
+      empty: "invoice.no_problems",
+      draw: (events) => [sheet("invoice.problems", this.eventColumns(), events)],
       failed,
     });
     this.list = new Pages(find("[data-list]", section), {
       ask: (query) => desk.get("orders", { ...this.filter(), ...query }),
       name: "orders",
-      empty: "bill.none",
+      empty: "invoice.none",
       draw: (orders) => [sheet("admin.orders", COLUMNS, orders)],
       failed,
     });
@@ -52,7 +52,7 @@ export class Orders {
 
   eventColumns() {
     const cell = (event) => {
-      const button = make("button", { class: "button", type: "button" }, word("bill.resolve"));
+      const button = make("button", { class: "button", type: "button" }, word("invoice.resolve"));
       button.addEventListener("click", () => this.resolve(event));
       return button;
     };
@@ -61,13 +61,13 @@ export class Orders {
 
   resolve(event) {
     question({
-      heading: word("bill.resolve"),
-      text: word("bill.resolve_text", { event: event.event }),
-      submit: word("bill.resolve"),
+      heading: word("invoice.resolve"),
+      text: word("invoice.resolve_text", { event: event.event }),
+      submit: word("invoice.resolve"),
       fields: [REASON],
       work: async (values) => {
         await this.desk.act("resolve_order_event", { event: event.event, ...values });
-        tell(this.notice, word("bill.resolved"), "good");
+        tell(this.notice, word("invoice.resolved"), "good");
         this.problems.load();
         this.list.load();
       },
@@ -76,24 +76,24 @@ export class Orders {
 }
 
 const EVENTS = [
-  { head: "bill.event", cell: (one) => [code(one.event), second(one.type)] },
-  { head: "bill.outcome", cell: (one) => [one.outcome, second(one.detail)] },
-  { head: "bill.id", cell: (one) => (one.order_id ? code(one.order_id) : "—") },
+  { head: "invoice.event", cell: (one) => [code(one.event), second(one.type)] },
+  { head: "invoice.outcome", cell: (one) => [one.outcome, second(one.detail)] },
+  { head: "invoice.id", cell: (one) => (one.order_id ? code(one.order_id) : "—") },
   { head: "list.user", cell: (one) => person(one.user) },
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.received_at) },
 ];
 const COLUMNS = [
-  { head: "bill.id", code: true, cell: (one) => one.order_id },
+  { head: "invoice.id", code: true, cell: (one) => one.order_id },
   { head: "list.user", cell: (one) => person(one.user) },
-  { head: "bill.method", cell: methodOf },
-  { head: "bill.amount", number: true, cell: (one) => amount(one.amount) },
-  { head: "bill.charged", number: true, cell: chargedOf },
+  { head: "invoice.method", cell: methodOf },
+  { head: "invoice.amount", number: true, cell: (one) => amount(one.amount) },
+  { head: "invoice.charged", number: true, cell: chargedOf },
   { head: "list.status", cell: stateOf },
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.created_at) },
 ];
 
 function methodOf({ method }) {
-  return known(`pay.${method}`) ? word(`pay.${method}`) : method;
+  return term("pay", method);
 }
 
 function chargedOf({ charged, currency }) {
@@ -101,10 +101,10 @@ function chargedOf({ charged, currency }) {
 }
 
 function stateOf({ status, problems }) {
-  const name = known(`bill.${status}`) ? word(`bill.${status}`) : status;
+  const name = term("invoice", status);
   const state = make("span", { class: `status ${KINDS[status] ?? "muted"}` }, name);
   if (!problems) return state;
-  return [state, " ", make("span", { class: "badge" }, word("bill.waiting", { count: problems }))];
+  return [state, " ", make("span", { class: "badge" }, word("invoice.waiting", { count: problems }))];
 }
 
 function code(text) {

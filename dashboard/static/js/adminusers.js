@@ -4,7 +4,7 @@ import { Card } from "./card.js";
 import { timeOf } from "./dates.js";
 import { find, make, tell } from "./dom.js";
 import { amount, balance, tile } from "./figures.js";
-import { known, word } from "./language.js";
+import { term, word } from "./language.js";
 import { short } from "./money.js";
 import { Pages } from "./pages.js";
 import { newRef, question } from "./question.js";
@@ -199,7 +199,7 @@ function roleOf(user) {
 }
 
 function statusOf(status) {
-  const name = known(`state.${status}`) ? word(`state.${status}`) : status;
+  const name = term("state", status);
   return make("span", { class: `status ${status === "active" ? "good" : "bad"}` }, name);
 }
 

@@ -94,7 +94,8 @@ export class Chat {
     const input = guessTokens(body.messages.map(({ content }) => content).join(""));
     const turn = {
       body, text, said, meta, answer, asked, input, pricing: this.play.model.pricing,
-      began: performance.now(), first: null, usage: null, requestId: null, finish: null,
+      began: performance.now(), first: null, ended: null, usage: null, requestId: null,
+      finish: null,
     };
     this.live(turn);
     this.busy(new AbortController());
@@ -152,13 +153,15 @@ export class Chat {
     const spent = make("span", { title: full(cost) }, short(cost));
     const facts = [word("play.tokens", { input: count(input), output: count(output) }), spent];
     if (turn.first) facts.push(word("play.first", { seconds: seconds(turn.began, turn.first) }));
-    facts.push(word("play.took", { seconds: seconds(turn.began, performance.now()) }));
+    facts.push(word("play.took",
+      { seconds: seconds(turn.began, turn.ended ?? performance.now()) }));
     if (note) facts.push(note);
     facts.push(receiptLink(turn.requestId));
     turn.meta.replaceChildren(...facts.flatMap((fact, at) => (at ? [" · ", fact] : [fact])));
   }
 
   async broken(turn, error) {
+    turn.ended = performance.now();
     this.busy(null);
     const stopped = error.name === "AbortError";
     if (!stopped) {

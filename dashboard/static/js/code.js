@@ -24,7 +24,7 @@ export class Example {
     const block = make("div", { class: "code with-copy" }, this.code, this.copy);
     place.replaceChildren(this.list, block);
     examples.add(this);
-    this.draw();
+    this.redraw();
   }
 
   tab(dialect) {
@@ -44,7 +44,7 @@ export class Example {
     this.tabs.get(chosen).focus();
   }
 
-  draw() {
+  redraw() {
     this.list.setAttribute("aria-label", word("code.languages"));
     for (const [dialect, tab] of this.tabs) {
       tab.setAttribute("aria-selected", dialect === chosen);
@@ -61,10 +61,6 @@ export class Example {
   }
 }
 
-export function redrawExamples() {
-  for (const example of examples) example.draw();
-}
-
 function choose(dialect) {
   chosen = dialect;
   try {
@@ -72,7 +68,7 @@ function choose(dialect) {
   } catch {
     // Storage may be forbidden; the choice then lasts as long as the page.
   }
-  redrawExamples();
+  for (const example of examples) example.redraw();
 }
 
 function stored() {

@@ -3,14 +3,15 @@
 // the view: #transactions?type=usage.
 
 import { change, read, useToken } from "./api.js";
-import { find, findAll, make } from "./dom.js";
-import { cents, count, full } from "./money.js";
+import { find, findAll } from "./dom.js";
+import { cents, full } from "./money.js";
 import { copyFrom, openPage, useLanguageOf } from "./page.js";
 import { openRail } from "./rail.js";
 import { Views } from "./views.js";
-import { languageChosen, word } from "./words.js";
+import { language, languageChosen, word } from "./words.js";
 
 const KEY_PLACEHOLDER = "YOUR_API_KEY";
+const EXAMPLE_MODEL = "gpt-4o";
 
 const account = {
   drawCurl,
@@ -24,6 +25,7 @@ const account = {
   key: null,
   playKey: null,
   language: "",
+  model: EXAMPLE_MODEL,
 };
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
 const views = new Views(account);
@@ -36,12 +38,13 @@ addEventListener("hashchange", () => {
   refresh();
 });
 addEventListener("focus", refresh);
+find("#language").addEventListener("click", keepLanguage);
 find("#logout").addEventListener("click", signOut);
 find("[data-retry]", find("#account")).addEventListener("click", load);
-for (const button of findAll("[data-copy-curl]")) {
-  button.addEventListener("click", () => copyFrom(button, curl(account.key)));
-}
-drawLimits({});
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-copy-curl]");
+  if (button) copyFrom(button, curl(account.key));
+});
 arrive();
 show();
 load();
@@ -68,9 +71,23 @@ async function load() {
     if (me.language && !languageChosen()) useLanguageOf(me.language);
     else redraw();
     show();
+    chooseModel();
   } catch (failure) {
     if (failure.status === 401) return leave();
     fail(failure.message);
+  }
+}
+
+// The switch in the bar is the one in the settings: it counts for this account's other
+// browsers too. If that cannot be said now, it counts here.
+async function keepLanguage() {
+  if (!account.profile) return;
+  account.language = language();
+  views.redraw();
+  try {
+    await change("user", "set_language", { language: language() });
+  } catch (failure) {
+    if (failure.status === 401) leave();
   }
 }
 
@@ -79,6 +96,19 @@ async function renewToken() {
   const me = await read("auth", "me");
   useToken(me.csrf_token);
   return me;
+}
+
+// The example calls a model that answers here: the documentation's, else the first.
+async function chooseModel() {
+  try {
+    const { models } = await read("user", "models");
+    const able = models.filter((model) => model.kind === "chat" && model.available);
+    const named = able.find((model) => model.id === EXAMPLE_MODEL) ?? able[0];
+    if (named) account.model = named.id;
+    drawCurl();
+  } catch {
+    // The documentation's example is still a good one.
+  }
 }
 
 function fail(message) {
@@ -101,13 +131,11 @@ async function refresh() {
 
 function redraw() {
   if (!account.profile) return;
-  const { user, limits, demo } = account.profile;
+  const { user, demo } = account.profile;
   find("#email").textContent = user.email;
   find("#email").title = user.email;
-  find("#reveal-email").value = user.email;
   find("#demo").hidden = !demo;
   drawBalance(user.balance_exact);
-  drawLimits(limits);
   drawCurl();
   for (const element of findAll("[data-mask]")) {
     element.textContent = user.api_key ?? word("keys.none");
@@ -122,28 +150,13 @@ function drawBalance(exact) {
   }
 }
 
-function drawLimits(limits) {
-  for (const list of findAll("[data-limits]")) {
-    const facts = ["rpm", "tpm", "concurrency"].map((name) =>
-      make("div", {}, make("dt", {}, word(`limits.${name}`)), make("dd", {}, told(limits[name]))),
-    );
-    list.replaceChildren(...facts);
-  }
-}
-
-// null is no limit; undefined is not known yet.
-function told(limit) {
-  if (limit === undefined) return "—";
-  return limit === null ? word("limits.none") : count(limit);
-}
-
 function drawCurl() {
   for (const block of findAll("[data-curl]")) block.textContent = curl(account.key);
 }
 
 // The example of the documentation, with the key in it while the key is shown.
 function curl(key) {
-  const body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "你好"}]}';
+  const body = `{"model": "${account.model}", "messages": [{"role": "user", "content": "${word("steps.hello")}"}]}`;
   return [
     `curl -X POST ${location.origin}/api/v1/chat/completions \\`,
     `  -H "Authorization: Bearer ${key ?? KEY_PLACEHOLDER}" \\`,
@@ -160,10 +173,13 @@ async function show() {
   rail.mark(name);
   if (name !== shown) {
     views.closeAllBut(name);
+    for (const dialog of findAll("dialog[open]")) dialog.close();
     scrollTo(0, 0);
-    if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
+    if (asked) focusHeading(name);
   }
   shown = name;
+  // Until its module is there nothing in it would answer.
+  sections.get(name).inert = !views.has(name);
   if (!account.profile) return;
   find("#account").dataset.state = "filled";
   await openView(name, query);
@@ -172,10 +188,19 @@ async function show() {
 async function openView(name, query) {
   try {
     const view = await views.view(name);
-    if (name === shown) view.open?.(new URLSearchParams(query));
+    const section = sections.get(name);
+    const waited = section.inert;
+    section.inert = false;
+    if (name !== shown) return;
+    if (waited && location.hash) focusHeading(name);
+    view.open?.(new URLSearchParams(query));
   } catch {
     if (name === shown) fail(word("error.view"));
   }
+}
+
+function focusHeading(name) {
+  find("h1", sections.get(name)).focus({ preventScroll: true });
 }
 
 function balanceChanged(exact) {

@@ -2,8 +2,6 @@
 // opened afterwards: its name is one of a table and its view is the fragment, so that
 // neither can lead to another site.
 
-import "./sitewords.js";
-
 import { change, member } from "./api.js";
 import { find, tell, whileBusy } from "./dom.js";
 import { word } from "./language.js";

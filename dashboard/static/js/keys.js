@@ -9,7 +9,10 @@ import { KeyForm } from "./keyform.js";
 import { limitsOf, rowOf, spentOf, traffic } from "./keyrows.js";
 import { copyFrom } from "./page.js";
 import { day, when } from "./when.js";
-import { word } from "./words.js";
+import { WORDS } from "./words/keys.js";
+import { learn, word } from "./words.js";
+
+learn(WORDS);
 
 export class Keys {
   constructor(account) {
@@ -87,12 +90,14 @@ export class Keys {
   }
 
   redraw() {
-    const masked = this.account.profile.user.api_key;
+    const { api_key: masked, email } = this.account.profile.user;
+    find("#reveal-email").value = email;
     this.text.textContent = this.plain ?? masked ?? word("keys.none");
     this.copy.hidden = !this.plain;
     find("#key-hide").hidden = !this.plain;
     find("#key-reveal").hidden = Boolean(this.plain) || !masked;
     tell(find("#keys-notice"), "");
+    this.account.drawCurl();
     tell(this.notice, this.fresh ? word("keys.fresh") : "", "good");
     if (this.keys) this.draw();
   }

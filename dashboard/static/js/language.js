@@ -1,7 +1,9 @@
-// Words: which language is spoken, and what a name reads in it. Markup and modules name
-// words, only the glossaries spell them; each page brings those that it says.
+// Language: which one is spoken, and how a word reads in it. Every page has the words that
+// all share; a page or a view teaches those that only it says.
 
-const WORDS = {};
+import { WORDS as SHARED } from "./words/site.js";
+
+const WORDS = { ...SHARED };
 
 const LANGUAGES = ["zh", "en"];
 const STORED = "autolist.language";
@@ -19,20 +21,26 @@ export function word(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 }
 
-// Each page brings the words that only it speaks.
-export function addWords(more) {
-  Object.assign(WORDS, more);
+export function known(name) {
+  return name in WORDS;
 }
 
-// Text of the shipped configuration is Chinese: what the glossary knows of it is said in
+// A word of the server's, in ours; one we do not know stands for itself.
+export function term(group, name) {
+  const key = `${group}.${name}`;
+  return key in WORDS ? word(key) : name;
+}
+
+// Takes in the words of a part of the pages that comes later.
+export function learn(words) {
+  Object.assign(WORDS, words);
+}
+
+// Text of the shipped configuration is Chinese: what the glossaries know of it is said in
 // the language of the page, the operator's own words stay as they are.
 export function translated(text) {
   const pair = Object.values(WORDS).find(([chinese]) => chinese === text);
   return pair ? pair[LANGUAGES.indexOf(current)] : text;
-}
-
-export function known(name) {
-  return name in WORDS;
 }
 
 export function useOtherLanguage() {

@@ -1,14 +1,10 @@
 // 模型: every model with what it costs, what can be asked of it, and the code that asks.
 // The filter is in the address, and so is the model that is open.
 
-import "./modelwords.js";
-import "./offerwords.js";
-import "./sitewords.js";
-
 import { Card } from "./card.js";
 import { Example } from "./code.js";
 import { find, findAll, make } from "./dom.js";
-import { translated, word } from "./language.js";
+import { learn, translated, word } from "./language.js";
 import { count } from "./money.js";
 import { copyFrom } from "./page.js";
 import { metersOf, rate, summary, unitOf } from "./prices.js";
@@ -16,6 +12,11 @@ import { sampleOf } from "./samples.js";
 import { sheet } from "./sheet.js";
 import { openSite, readModels } from "./site.js";
 import { whenOf } from "./situations.js";
+import { WORDS as MODELS } from "./words/models.js";
+import { WORDS as OFFERS } from "./words/offers.js";
+
+learn(MODELS);
+learn(OFFERS);
 
 const LIMITS = [
   "context_length",

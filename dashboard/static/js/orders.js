@@ -5,7 +5,7 @@ import { read } from "./api.js";
 import { find, make, tell, whileBusy } from "./dom.js";
 import { full, short } from "./money.js";
 import { when } from "./when.js";
-import { known, word } from "./words.js";
+import { term, word } from "./words.js";
 
 const PAGE = 10;
 const FIRST_MS = 1000;
@@ -146,10 +146,9 @@ export class Orders {
 
 function rowOf(order) {
   const { status, method } = order;
-  const name = known(`topup.${method}`) ? word(`topup.${method}`) : method;
   return make("tr", {},
     make("td", { "data-label": word("orders.time") }, when(order.created_at)),
-    make("td", { "data-label": word("orders.method") }, name),
+    make("td", { "data-label": word("orders.method") }, term("topup", method)),
     make("td", { class: "number", "data-label": word("orders.amount"),
       title: full(order.amount_exact) }, short(order.amount_exact)),
     make("td", { class: "number", "data-label": word("orders.price") },

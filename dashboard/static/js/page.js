@@ -8,7 +8,8 @@ const COPIED_MS = 1600;
 const listeners = [];
 
 // Fills the page and keeps the two switches working. `redraw` is called after each
-// change of language, for what a page has written itself.
+// change of language, for what a page has written itself; whoever has painted with the
+// colours of the theme hears `themechange` of the document.
 export function openPage(redraw = () => {}) {
   listeners.push(redraw);
   useStoredTheme();
@@ -18,6 +19,7 @@ export function openPage(redraw = () => {}) {
     refill();
   });
   find("#theme")?.addEventListener("click", switchTheme);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tellOfTheme);
 }
 
 // "zh", "en", or nothing for whichever the browser asks for.
@@ -31,12 +33,12 @@ function refill() {
   for (const listener of listeners) listener();
 }
 
-function fillWords() {
+export function fillWords(within = document) {
   document.documentElement.lang = language() === "zh" ? "zh-CN" : "en";
-  for (const element of findAll("[data-word]")) {
+  for (const element of findAll("[data-word]", within)) {
     element.textContent = word(element.dataset.word);
   }
-  for (const element of findAll("[data-word-label]")) {
+  for (const element of findAll("[data-word-label]", within)) {
     element.setAttribute("aria-label", word(element.dataset.wordLabel));
   }
 }
@@ -66,12 +68,17 @@ export function chosenTheme() {
 export function useTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
+  tellOfTheme();
   try {
     if (theme) localStorage.setItem(THEME, theme);
     else localStorage.removeItem(THEME);
   } catch {
     // As above: the choice lasts as long as the page.
   }
+}
+
+function tellOfTheme() {
+  document.dispatchEvent(new Event("themechange"));
 }
 
 // Copies and says so on the button that was pressed.

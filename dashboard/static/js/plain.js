@@ -1,7 +1,5 @@
 // For pages that only need their words.
 
-import "./sitewords.js";
-
 import { openPage } from "./page.js";
 
 openPage();

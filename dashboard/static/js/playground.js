@@ -12,11 +12,14 @@ import { full } from "./money.js";
 import { copyFrom } from "./page.js";
 import { LANGUAGES, snippet } from "./snippets.js";
 import { Videos } from "./videos.js";
-import { word } from "./words.js";
+import { WORDS } from "./words/playground.js";
+import { learn, word } from "./words.js";
 
 const KINDS = ["chat", "image", "video"];
 const STORED = "autolist.code";
 const LANGUAGE_NAMES = { curl: "cURL", python: "Python", javascript: "JavaScript" };
+
+learn(WORDS);
 
 export class Playground {
   constructor(account) {

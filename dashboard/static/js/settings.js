@@ -5,7 +5,8 @@ import { change, read } from "./api.js";
 import { find, findAll, make, tell, whileBusy } from "./dom.js";
 import { chosenTheme, useLanguageOf, useTheme } from "./page.js";
 import { minute, when } from "./when.js";
-import { known, word } from "./words.js";
+import { WORDS } from "./words/settings.js";
+import { learn, term, word } from "./words.js";
 
 const PAGE = 20;
 const EXPORT_PAGE = 200;
@@ -18,6 +19,8 @@ const BROWSERS = [
   [/Edg\//, "Edge"], [/OPR\//, "Opera"], [/Firefox\//, "Firefox"],
   [/Chrome\//, "Chrome"], [/Safari\//, "Safari"],
 ];
+
+learn(WORDS);
 
 export class Settings {
   constructor(account) {
@@ -235,9 +238,8 @@ async function all(action, name) {
 }
 
 function actRow(act) {
-  const name = known(`act.${act.act}`) ? word(`act.${act.act}`) : act.act;
   const who = act.actor === "self" ? act.address || "—" : word(`actor.${act.actor}`);
-  const what = make("td", {}, name);
+  const what = make("td", {}, term("act", act.act));
   if (act.target) what.append(" ", make("code", { class: "muted" }, act.target));
   return make("tr", {},
     make("td", { "data-label": word("activity.time") }, when(act.at, minute)),

@@ -7,13 +7,16 @@ import { choice } from "./choices.js";
 import { find, findAll, make, tell, whileBusy } from "./dom.js";
 import { cents, full, short } from "./money.js";
 import { Orders, placesOf, priceText } from "./orders.js";
-import { known, word } from "./words.js";
+import { WORDS } from "./words/topup.js";
+import { learn, term, word } from "./words.js";
 
 const PRESETS = ["10.00", "50.00", "100.00"];
 const NAME_BYTES = 16;
 const CENTS = 100n;
 const MILLION = 1_000_000n;
 const AMOUNT = /^(\d{1,9})(?:\.(\d{1,2}))?$/;
+
+learn(WORDS);
 
 export class Topup {
   constructor(account) {
@@ -93,8 +96,7 @@ export class Topup {
     const ways = find("#topup-ways");
     ways.hidden = types.length < 2;
     ways.replaceChildren(...types.map((type) => {
-      const text = known(`way.${type}`) ? word(`way.${type}`) : type;
-      return choice("type", type, text, type === this.way, () => {
+      return choice("type", type, term("way", type), type === this.way, () => {
         this.way = type;
         this.changed();
       });

@@ -7,7 +7,7 @@ import { exactText } from "./estimate.js";
 import { call, pathOf } from "./gateway.js";
 import { receiptLink } from "./links.js";
 import { full, short } from "./money.js";
-import { known, word } from "./words.js";
+import { term, word } from "./words.js";
 
 const PATH = "videos/generations";
 const FIELDS = ["aspect_ratio", "resolution"];
@@ -106,8 +106,9 @@ export class Videos {
     if (film.ended) return;
     const { status, progress } = video;
     if (!ENDED.includes(status)) {
-      const name = `video.${status}`;
-      film.label.textContent = known(name) ? word(name, { progress }) : status;
+      film.label.textContent = status === "in_progress"
+        ? word("video.in_progress", { progress })
+        : term("video", status);
       if (progress > 0) film.bar.value = progress;
     } else if (status === "completed") this.show(film, video);
     else this.over(film, video.error?.message ?? word(`video.${status}`));

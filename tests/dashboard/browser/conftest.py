@@ -11,10 +11,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.dashboard.browser.visits import CHROMIUM, register
+from config import Settings
+from storage import Storage
+from tests.dashboard.browser.visits import CHROMIUM, register, sign_in
+from tests.dashboard.history import live
+from tests.fakes.clock import FakeClock
+from tests.fakes.openai_server import FakeOpenAI
+from tests.scenarios.harness import Gateway, environ_of
 
 FLAGS = (
     "--headless",
@@ -47,6 +53,24 @@ def address(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def provider() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    provider: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A whole gateway, for stories in which models are called. OpenAI's models are the
+    fake's; the others are the demo's. What was charged adds up in the end."""
+    data = tmp_path_factory.mktemp("data")
+    with Gateway(data, environ_of(provider), demo=True) as gateway:
+        yield gateway
+        gateway.prove()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert CHROMIUM is not None, "CI needs chromium"
     with sync_playwright() as playwright:
@@ -75,3 +99,16 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def signed_in(page: Page) -> Page:
     register(page)
     return page
+
+
+@pytest.fixture
+def lived(
+    signed_in: Page, storage: Storage, settings: Settings, clock: FakeClock
+) -> Page:
+    """Somebody with ten days of calls, who has signed in again since."""
+    (user,) = storage.reader.users()
+    signed_in.goto("about:blank")
+    live(storage, settings, clock, user.id, days=10)
+    sign_in(signed_in)
+    expect(signed_in.locator("#overview-recent tr.linked")).to_have_count(10)
+    return signed_in

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,7 +11,7 @@ CHROMIUM = shutil.which("chromium")
 EMAIL = "browser@example.com"
 PASSWORD = "correct horse"
 PHONE = {"width": 390, "height": 844}
-VIEWS = ("overview", "keys", "topup", "transactions")
+VIEWS = ("overview", "keys", "topup", "transactions", "playground", "settings")
 
 IN_A_BROWSER = [
     pytest.mark.browser,
@@ -22,12 +23,20 @@ IN_A_BROWSER = [
 """The marks of a module that drives a real one."""
 
 
-def register(page: Page) -> None:
+def register(page: Page, email: str = EMAIL) -> None:
     page.goto("/public/register.html")
-    page.get_by_label("邮箱").fill(EMAIL)
+    page.get_by_label("邮箱").fill(email)
     page.get_by_label("密码").fill(PASSWORD)
     page.get_by_role("button", name="注册").click()
     expect(page.locator("#overview .balance")).to_have_text("$10.00")
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/public/login.html")
+    page.get_by_label("邮箱").fill(EMAIL)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator("#overview .balance")).to_contain_text("$")
 
 
 def open_view(page: Page, name: str) -> None:
@@ -36,6 +45,19 @@ def open_view(page: Page, name: str) -> None:
         page.locator("#more").click()
     link.click()
     expect(page.locator(f"#{name}")).to_be_visible()
+
+
+def use_english(page: Page) -> None:
+    page.get_by_role("button", name="English", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def run(command: str) -> str:
+    """What a command that was copied from a page prints."""
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, timeout=30, check=True
+    )
+    return done.stdout.decode()
 
 
 def copied(page: Page) -> str:

@@ -1,8 +1,6 @@
-// The words that pages share, in Chinese and in English.
+// The words that all pages share.
 
-import { addWords } from "./language.js";
-
-addWords({
+export const WORDS = {
   "language.other": ["English", "中文"],
   "theme.switch": ["切换深浅色", "Switch light or dark"],
   "nav.name": ["主导航", "Main navigation"],
@@ -35,7 +33,6 @@ addWords({
     "The address may be mistyped, or the page has moved.",
   ],
   "lost.back": ["返回用户面板", "Back to the dashboard"],
-  "lost.docs": ["查看文档", "Read the docs"],
   "error.heading": ["暂时无法显示", "This cannot be shown right now"],
   "error.retry": ["重试", "Try again"],
   "error.offline": [
@@ -47,7 +44,8 @@ addWords({
     "The server's answer made no sense (status {status}). Try again later.",
   ],
   "error.request": ["请求编号 {id}", "Request {id}"],
+  "lost.docs": ["查看文档", "Read the docs"],
   "site.docs": ["文档", "Docs"],
   "site.dashboard": ["用户面板", "Dashboard"],
   "card.empty": ["暂无内容", "Nothing here yet"],
-});
+};

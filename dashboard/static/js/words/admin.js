@@ -1,8 +1,6 @@
-// Words of the operator's pages.
+// The words of the operator's pages.
 
-import { addWords } from "./language.js";
-
-addWords({
+export const WORDS = {
   "admin.title": ["运营后台", "Operations"],
   "admin.live": ["概况", "Overview"],
   "admin.users": ["用户", "Users"],
@@ -172,33 +170,33 @@ addWords({
   "voucher.none": ["还没有兑换码。", "No vouchers yet."],
   "voucher.spent": ["已使用", "Used"],
   "voucher.left": ["未使用", "Left"],
-  "bill.problems": ["待处理的问题", "Waiting for a person"],
-  "bill.no_problems": ["没有待处理的支付问题。", "No payment waits for a person."],
-  "bill.all": ["全部订单", "All orders"],
-  "bill.none": ["还没有支付订单。", "No orders yet."],
-  "bill.event": ["通知", "Notice"],
-  "bill.outcome": ["原因", "Why"],
-  "bill.id": ["订单", "Order"],
+  "invoice.problems": ["待处理的问题", "Waiting for a person"],
+  "invoice.no_problems": ["没有待处理的支付问题。", "No payment waits for a person."],
+  "invoice.all": ["全部订单", "All orders"],
+  "invoice.none": ["还没有支付订单。", "No orders yet."],
+  "invoice.event": ["通知", "Notice"],
+  "invoice.outcome": ["原因", "Why"],
+  "invoice.id": ["订单", "Order"],
   "pay.voucher": ["兑换码", "Voucher"],
   "pay.stripe": ["银行卡", "Card"],
   "pay.epay": ["支付宝 / 微信", "Alipay, WeChat Pay"],
   "pay.test": ["测试充值", "Test money"],
-  "bill.method": ["方式", "Method"],
-  "bill.amount": ["余额", "Balance"],
-  "bill.charged": ["应付", "To pay"],
-  "bill.open": ["待支付", "Open"],
-  "bill.paid": ["已支付", "Paid"],
-  "bill.failed": ["失败", "Failed"],
-  "bill.expired": ["已过期", "Expired"],
-  "bill.waiting": ["{count} 个问题", "{count} to look at"],
-  "bill.resolve": ["标记为已处理", "Mark as resolved"],
-  "bill.resolve_text": [
+  "invoice.method": ["方式", "Method"],
+  "invoice.amount": ["余额", "Balance"],
+  "invoice.charged": ["应付", "To pay"],
+  "invoice.open": ["待支付", "Open"],
+  "invoice.paid": ["已支付", "Paid"],
+  "invoice.failed": ["失败", "Failed"],
+  "invoice.expired": ["已过期", "Expired"],
+  "invoice.waiting": ["{count} 个问题", "{count} to look at"],
+  "invoice.resolve": ["标记为已处理", "Mark as resolved"],
+  "invoice.resolve_text": [
     "{event}：只做记录，不会移动资金。",
     "{event}: this is a note, it moves no money.",
   ],
-  "bill.resolution": ["处理方式", "What was done"],
-  "bill.resolution_hint": ["如：已在 Stripe 退款", "Such as: refunded at Stripe"],
-  "bill.resolved": ["已标记为已处理。", "Marked as resolved."],
+  "invoice.resolution": ["处理方式", "What was done"],
+  "invoice.resolution_hint": ["如：已在 Stripe 退款", "Such as: refunded at Stripe"],
+  "invoice.resolved": ["已标记为已处理。", "Marked as resolved."],
   "act.none": ["没有符合条件的记录。", "Nothing fits."],
   "act.what": ["操作", "Act"],
   "act.actor": ["操作人", "Who"],
@@ -237,4 +235,4 @@ addWords({
   "config.value": ["值", "Value"],
   "config.yes": ["是", "yes"],
   "config.no": ["否", "no"],
-});
+};

@@ -1,8 +1,6 @@
-// Words of the catalogue of models.
+// The words of the catalogue of models.
 
-import { addWords } from "./language.js";
-
-addWords({
+export const WORDS = {
   "models.title": ["模型与价格 · AutoList Token", "Models and prices · AutoList Token"],
   "models.heading": ["模型与价格", "Models and prices"],
   "models.lead": [
@@ -59,4 +57,4 @@ addWords({
   "limit.seconds": ["{seconds} 秒", "{seconds} seconds"],
   "limit.aspect_ratios": ["宽高比", "Aspect ratios"],
   "limit.resolutions": ["分辨率", "Resolutions"],
-});
+};

@@ -1,8 +1,6 @@
-// Words of the API document.
+// The words of the API document.
 
-import { addWords } from "./language.js";
-
-addWords({
+export const WORDS = {
   "docs.parameters": ["请求参数：", "Parameters:"],
   "docs.s1": ["认证说明", "Authentication"],
   "docs.s1_1": ["获取 API Key", "Get an API key"],
@@ -192,4 +190,4 @@ addWords({
     "The examples hold the API key of {email}: copy and run them.",
   ],
   "docs.registered": ["注册成功", "Account created"],
-});
+};

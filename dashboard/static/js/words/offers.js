@@ -1,8 +1,6 @@
 // Words about models and their prices, and what the shipped configuration says of them.
 
-import { addWords } from "./language.js";
-
-addWords({
+export const WORDS = {
   "code.languages": ["代码语言", "Language of the code"],
   "code.curl": ["cURL", "cURL"],
   "code.python": ["Python", "Python"],
@@ -37,4 +35,4 @@ addWords({
   "about.pika": ["多种风格", "Many styles"],
   "about.demo_video": ["内置演示视频，无需网络", "Built-in demo videos, need no network"],
   "about.aliyun": ["阿里云", "Alibaba Cloud"],
-});
+};
