@@ -32,6 +32,7 @@ CALLS: list[tuple[str, str, dict[str, str]]] = [
     ("user", "transactions", {"limit": "200", "type": "usage"}),
     ("user", "transactions", {"type": "topup,promo"}),
     ("user", "transactions", {"model": "no-such-model", "limit": "200"}),
+    ("user", "transactions", {"key_id": "999", "limit": "200"}),
     ("user", "transactions", {"from": "2025-12-20", "to": "2025-12-21"}),
     ("user", "requests", {"limit": "200"}),
     ("user", "requests", {"model": "no-such-model"}),

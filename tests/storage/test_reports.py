@@ -92,6 +92,14 @@ def test_kinds_select_transactions(teller, reports, caller, charged, kinds, coun
     assert [one.seq for one in found] == sorted((o.seq for o in found), reverse=True)
 
 
+def test_a_key_selects_its_charges(teller, reports, caller, charged):
+    made = charged()
+    teller.do(topup, caller.account_id, 5, "test", "one")
+    own = transactions(reports, caller, Selection(key_id=caller.key_id))
+    assert [one.request_id for one in own] == made[::-1]
+    assert transactions(reports, caller, Selection(key_id=caller.key_id + 1)) == []
+
+
 def test_a_filter_stops_after_so_many_and_goes_on(
     reports, caller, charged, only_sqlite
 ):

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from storage import Storage
+from storage.accounts import set_role
 from tests.dashboard.browser.visits import (
     EMAIL,
     IN_A_BROWSER,
@@ -64,6 +66,43 @@ def test_on_a_phone_what_is_pressed_is_large_enough(signed_in: Page) -> None:
         for target in signed_in.locator(pressed).all():
             box = target.bounding_box()
             assert box is not None and box["height"] >= 44, target.inner_text()
+
+
+def test_on_a_phone_the_sheet_has_the_other_views(signed_in: Page) -> None:
+    signed_in.set_viewport_size(PHONE)
+    more, sheet = signed_in.locator("#more"), signed_in.locator("#rail-rest")
+    expect(sheet).to_be_hidden()
+    more.click()
+    expect(sheet.get_by_role("link")).to_have_count(5)
+    signed_in.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(more).to_be_focused()
+    more.click()
+    signed_in.locator("h1:visible").click()
+    expect(sheet).to_be_hidden()
+    open_view(signed_in, "usage")
+    expect(sheet).to_be_hidden()
+    expect(signed_in.locator("#usage h1")).to_be_focused()
+
+
+def test_the_balance_is_always_in_sight(signed_in: Page) -> None:
+    for size in ({"width": 320, "height": 640}, {"width": 1440, "height": 500}):
+        signed_in.set_viewport_size(size)  # type: ignore[arg-type]
+        for name in VIEWS:
+            open_view(signed_in, name)
+            signed_in.evaluate("scrollTo(0, document.body.scrollHeight)")
+            expect(signed_in.locator(".bar [data-balance]")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(("role", "seen"), [("user", False), ("operator", True)])
+def test_only_operators_are_led_to_their_pages(
+    signed_in: Page, storage: Storage, role: str, seen: bool
+) -> None:
+    (user,) = storage.reader.users()
+    storage.writer.wait(set_role, user.id, role)
+    signed_in.reload()
+    expect(signed_in.locator("#email")).not_to_be_empty()
+    expect(signed_in.locator("#operator")).to_be_visible(visible=seen)
 
 
 def test_when_the_server_is_gone_the_page_says_so_and_recovers(signed_in: Page) -> None:

@@ -11,7 +11,9 @@ CHROMIUM = shutil.which("chromium")
 EMAIL = "browser@example.com"
 PASSWORD = "correct horse"
 PHONE = {"width": 390, "height": 844}
-VIEWS = ("overview", "keys", "topup", "transactions", "playground", "settings")
+VIEWS = (
+    "overview", "keys", "topup", "transactions", "usage", "playground", "settings"
+)
 
 IN_A_BROWSER = [
     pytest.mark.browser,
