@@ -187,8 +187,8 @@ def chat(page: Page) -> None:
     page.locator("#chat-send").click()
     page.locator("#unlock-password").fill(PASSWORD)
     page.locator("#unlock-dialog [type=submit]").click()
+    page.locator("#talk").get_by_text("$").wait_for(timeout=PATIENCE_MS)
     page.locator("#chat-send").wait_for(timeout=PATIENCE_MS)
-    page.locator("#talk").wait_for(timeout=PATIENCE_MS)
 
 
 def looks_at(shot: Shot) -> Iterator[Look]:
