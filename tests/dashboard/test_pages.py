@@ -218,3 +218,11 @@ def test_every_field_has_a_label(name: str) -> None:
         identity = re.search(r'id="([\w-]+)"', field)
         hidden = 'aria-hidden="true"' in field
         assert hidden or (identity and f'for="{identity[1]}"' in page), field
+
+
+def test_what_others_wrote_stands_with_its_licence() -> None:
+    vendored = {path for path in (FOLDER / "vendor").iterdir() if path.is_dir()}
+    assert {path.name for path in vendored} == {"uplot"}
+    for path in vendored:
+        assert "Permission is hereby granted" in (path / "LICENSE").read_text("utf-8")
+    assert "uPlot (v1.6.32)" in text("vendor/uplot/uPlot.iife.min.js")[:80]

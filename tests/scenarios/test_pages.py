@@ -25,7 +25,7 @@ from tests.fakes.script import Step
 from tests.scenarios.child import Child
 from tests.scenarios.harness import CONFIG, environ_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EMAIL, PASSWORD = "million@example.com", "password"
 CHUNKS = 300

@@ -77,7 +77,9 @@ export class Chart {
   data() {
     const { days, parts, measure } = this.drawn;
     const heights = parts.map((_, count) =>
-      days.map((_, place) => measure.plot(sum(parts.slice(0, count + 1).map((p) => p.amounts[place])))),
+      days.map((_, place) =>
+        measure.plot(sum(parts.slice(0, count + 1).map((p) => p.amounts[place]))),
+      ),
     );
     return [days.map((_, place) => place), ...heights.reverse()];
   }
@@ -113,7 +115,17 @@ export class Chart {
           values: (_, numbers) => numbers.map(measure.tick),
         },
       ],
-      series: [{}, ...parts.map((_, place) => ({ fill: fills[place], width: 0, paths: bars, points: { show: false } })).reverse()],
+      series: [
+        {},
+        ...parts
+          .map((_, place) => ({
+            fill: fills[place],
+            width: 0,
+            paths: bars,
+            points: { show: false },
+          }))
+          .reverse(),
+      ],
       hooks: { setCursor: [(plot) => this.drawTip(plot)] },
     };
   }
@@ -124,11 +136,18 @@ export class Chart {
     this.tip.hidden = place === null || place === undefined || plot.cursor.left < 0;
     if (this.tip.hidden) return;
     const lines = parts.flatMap((part, number) =>
-      part.amounts[place] ? [tipLine(nameOf(part), measure.show(part.amounts[place]), number)] : [],
+      part.amounts[place]
+        ? [tipLine(nameOf(part), measure.show(part.amounts[place]), number)]
+        : [],
     );
     const whole = sum(parts.map((part) => part.amounts[place]));
     this.tip.replaceChildren(
-      make("p", { class: "chart-tip-head" }, make("span", {}, days[place]), make("strong", { class: "number" }, measure.show(whole))),
+      make(
+        "p",
+        { class: "chart-tip-head" },
+        make("span", {}, days[place]),
+        make("strong", { class: "number" }, measure.show(whole)),
+      ),
       ...lines,
     );
     const middle = plot.valToPos(place, "x");
@@ -140,8 +159,17 @@ export class Chart {
   drawLegend() {
     const { parts, measure } = this.drawn;
     const entries = parts.map((part, number) =>
-      make("li", {}, swatch(number), make("span", {}, nameOf(part)),
-        make("span", { class: "number muted", title: measure.full(part.total) }, measure.show(part.total))),
+      make(
+        "li",
+        {},
+        swatch(number),
+        make("span", {}, nameOf(part)),
+        make(
+          "span",
+          { class: "number muted", title: measure.full(part.total) },
+          measure.show(part.total),
+        ),
+      ),
     );
     this.legend.replaceChildren(...entries);
   }
@@ -149,16 +177,24 @@ export class Chart {
   drawTable() {
     const { days, parts, measure } = this.drawn;
     const head = make("tr", {}, make("th", { scope: "col" }, word("chart.day")));
-    for (const part of parts) head.append(make("th", { scope: "col", class: "number" }, nameOf(part)));
+    for (const part of parts)
+      head.append(make("th", { scope: "col", class: "number" }, nameOf(part)));
     head.append(make("th", { scope: "col", class: "number" }, word("chart.total")));
     const rows = days.map((day, place) => {
       const amounts = parts.map((part) => part.amounts[place]);
       const cells = [...amounts, sum(amounts)].map((amount) =>
-        make("td", { class: "number", title: measure.full(amount) }, amount ? measure.show(amount) : "—"),
+        make(
+          "td",
+          { class: "number", title: measure.full(amount) },
+          amount ? measure.show(amount) : "—",
+        ),
       );
       return make("tr", {}, make("th", { scope: "row" }, day), ...cells);
     });
-    this.table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows.reverse()));
+    this.table.replaceChildren(
+      make("thead", {}, head),
+      make("tbody", {}, ...rows.reverse()),
+    );
   }
 }
 
@@ -171,7 +207,13 @@ function swatch(number) {
 }
 
 function tipLine(name, amount, number) {
-  return make("p", {}, swatch(number), make("span", {}, name), make("span", { class: "number" }, amount));
+  return make(
+    "p",
+    {},
+    swatch(number),
+    make("span", {}, name),
+    make("span", { class: "number" }, amount),
+  );
 }
 
 // The places of the days that are written under the axis: as many as fit, the last one

@@ -49,12 +49,16 @@ export class Filters {
 
   // The fields that choose a way to look at things are no filters.
   get filtering() {
-    const names = this.fields.filter((field) => !("looks" in field.dataset)).map(({ name }) => name);
+    const names = this.fields
+      .filter((field) => !("looks" in field.dataset))
+      .map(({ name }) => name);
     return names.filter((name) => name in this.values);
   }
 
   clear() {
-    const left = Object.entries(this.values).filter(([name]) => !this.filtering.includes(name));
+    const left = Object.entries(this.values).filter(
+      ([name]) => !this.filtering.includes(name),
+    );
     this.go(Object.fromEntries(left));
   }
 
@@ -87,7 +91,9 @@ export class Filters {
     }
     const count = this.filtering.length;
     find("[data-clear]", this.form).hidden = !count;
-    this.fold.textContent = count ? word("filter.name_count", { count }) : word("filter.name");
+    this.fold.textContent = count
+      ? word("filter.name_count", { count })
+      : word("filter.name");
   }
 
   choices(name, known) {

@@ -57,7 +57,8 @@ export class Overview {
 
   // Only while somebody looks at steps that are not done.
   async watchNew() {
-    if (this.isNew && !document.hidden && !charged(this.shown)) await this.look({ quiet: true });
+    if (this.isNew && !document.hidden && !charged(this.shown))
+      await this.look({ quiet: true });
   }
 
   // `quiet`: nobody asked for it, so what is shown stays where it fails.
@@ -134,7 +135,9 @@ export class Overview {
     tick("call", recent.length > 0);
     tick("charge", Boolean(first));
     const link = find("#step-link");
-    link.hash = first ? addressOf("transactions", { receipt: first.request_id }) : "#transactions";
+    link.hash = first
+      ? addressOf("transactions", { receipt: first.request_id })
+      : "#transactions";
     link.textContent = first
       ? word("steps.charged", { amount: short(first.paid) })
       : word("transactions.name");
@@ -146,13 +149,20 @@ export class Overview {
     const address = (span) => addressOf("usage", { from: from[span], to });
     const rows = [
       ["overview.spend", (span) => amountLink(spend[span], address(span))],
-      ["overview.requests", (span) => make("a", { href: address(span) }, count(requests[span]))],
+      [
+        "overview.requests",
+        (span) => make("a", { href: address(span) }, count(requests[span])),
+      ],
       ["overview.failed", (span) => failedOf(failed[span], requests[span])],
     ];
     this.figures.replaceChildren(
       ...rows.map(([name, figure]) =>
-        make("tr", {}, make("th", { scope: "row" }, word(name)),
-          ...SPANS.map((span) => make("td", { class: "number" }, figure(span)))),
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, word(name)),
+          ...SPANS.map((span) => make("td", { class: "number" }, figure(span))),
+        ),
       ),
     );
   }
@@ -180,7 +190,10 @@ function amountLink(exact, address) {
 
 function failedOf(failed, requests) {
   if (!failed) return "0";
-  const percent = new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: 1 });
+  const percent = new Intl.NumberFormat(language(), {
+    style: "percent",
+    maximumFractionDigits: 1,
+  });
   const share = make("small", { class: "muted" }, percent.format(failed / requests));
   return make("span", {}, count(failed), " ", share);
 }
@@ -193,7 +206,15 @@ function requestRow(request) {
     make("td", {}, timeOf(request.at)),
     make("td", { class: "number" }, usedOf(request)),
     make("td", { class: "number" }, seconds(request.total_ms)),
-    make("td", {}, make("span", { class: good ? "state good" : "state bad", title: `HTTP ${request.status}` }, term("outcome", request.outcome))),
+    make(
+      "td",
+      {},
+      make(
+        "span",
+        { class: good ? "state good" : "state bad", title: `HTTP ${request.status}` },
+        term("outcome", request.outcome),
+      ),
+    ),
     make("td", { class: "number amount", title: full(request.paid) }, short(request.paid)),
   ];
   const row = make("tr", { class: "linked" }, ...cells);

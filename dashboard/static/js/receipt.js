@@ -32,10 +32,20 @@ function headOf(receipt) {
 
 function billOf(receipt) {
   if (!receipt.lines.length) {
-    return make("p", { class: "notice plain" }, word("receipt.nothing"), " ", endOf(receipt));
+    return make(
+      "p",
+      { class: "notice plain" },
+      word("receipt.nothing"),
+      " ",
+      endOf(receipt),
+    );
   }
   const head = ["item", "quantity", "rate", "amount"].map((name) =>
-    make("th", name === "item" ? { scope: "col" } : { scope: "col", class: "number" }, word(`bill.${name}`)),
+    make(
+      "th",
+      name === "item" ? { scope: "col" } : { scope: "col", class: "number" },
+      word(`bill.${name}`),
+    ),
   );
   return make(
     "section",
@@ -49,7 +59,11 @@ function billOf(receipt) {
       make("tfoot", {}, ...sumsOf(receipt)),
     ),
     receipt.applied.length
-      ? make("p", { class: "muted small" }, word("receipt.applied", { cases: receipt.applied.join(" · ") }))
+      ? make(
+          "p",
+          { class: "muted small" },
+          word("receipt.applied", { cases: receipt.applied.join(" · ") }),
+        )
       : "",
   );
 }
@@ -79,7 +93,12 @@ function sumsOf(receipt) {
   ]
     .filter(Boolean)
     .map(([name, amount]) =>
-      make("tr", {}, make("th", { scope: "row", colspan: "3" }, word(name)), make("td", { class: "number amount" }, amount)),
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row", colspan: "3" }, word(name)),
+        make("td", { class: "number amount" }, amount),
+      ),
     );
 }
 
@@ -90,16 +109,27 @@ function factsOf(receipt) {
     ["receipt.route", upstream ? `${receipt.model} → ${upstream}` : receipt.model],
     ["receipt.evidence", term("evidence", receipt.evidence)],
     ["receipt.end", endOf(receipt)],
-    ["receipt.times", word("receipt.times_text", {
-      first: seconds(receipt.first_byte_ms), total: seconds(receipt.total_ms),
-    })],
-    ["receipt.hold", word(transfer ? "receipt.hold_text" : "receipt.hold_back", {
-      held: full(hold.amount), paid: full(receipt.paid),
-    })],
+    [
+      "receipt.times",
+      word("receipt.times_text", {
+        first: seconds(receipt.first_byte_ms),
+        total: seconds(receipt.total_ms),
+      }),
+    ],
+    [
+      "receipt.hold",
+      word(transfer ? "receipt.hold_text" : "receipt.hold_back", {
+        held: full(hold.amount),
+        paid: full(receipt.paid),
+      }),
+    ],
     transfer && ["receipt.after", full(ofNano(BigInt(transfer.balance_nano)))],
     ["receipt.request", code(receipt.id)],
     receipt.upstream_id && ["receipt.upstream", code(receipt.upstream_id)],
-    transfer && ["receipt.ledger", code(`#${transfer.seq} ${transfer.hash.slice(0, HASH_CHARS)}…`)],
+    transfer && [
+      "receipt.ledger",
+      code(`#${transfer.seq} ${transfer.hash.slice(0, HASH_CHARS)}…`),
+    ],
   ];
   const list = make("dl", { class: "pairs" });
   for (const [name, value] of facts.filter(Boolean)) {
@@ -109,13 +139,21 @@ function factsOf(receipt) {
 }
 
 function endOf(receipt) {
-  const parts = [term("outcome", receipt.outcome), `HTTP ${receipt.status}`, receipt.finish_reason];
+  const parts = [
+    term("outcome", receipt.outcome),
+    `HTTP ${receipt.status}`,
+    receipt.finish_reason,
+  ];
   return parts.filter(Boolean).join(" · ");
 }
 
 function trailOf(trail) {
   const head = ["provider", "outcome", "status", "started", "took"].map((name) =>
-    make("th", { scope: "col", class: name === "provider" || name === "outcome" ? "" : "number" }, word(`trail.${name}`)),
+    make(
+      "th",
+      { scope: "col", class: name === "provider" || name === "outcome" ? "" : "number" },
+      word(`trail.${name}`),
+    ),
   );
   const rows = trail.map((attempt) =>
     make(
@@ -132,13 +170,22 @@ function trailOf(trail) {
     "section",
     {},
     make("h3", {}, word("receipt.trail", { count: trail.length })),
-    make("table", { class: "cards" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
+    make(
+      "table",
+      { class: "cards" },
+      make("thead", {}, make("tr", {}, ...head)),
+      make("tbody", {}, ...rows),
+    ),
   );
 }
 
 function proofOf(receipt) {
   const commands = checkOf(receipt);
-  const copy = make("button", { class: "button", type: "button", "data-word": "copy.name" }, word("copy.name"));
+  const copy = make(
+    "button",
+    { class: "button", type: "button", "data-word": "copy.name" },
+    word("copy.name"),
+  );
   copy.addEventListener("click", () => copyFrom(copy, commands));
   const save = make("button", { class: "button", type: "button" }, word("receipt.save"));
   save.addEventListener("click", () => saved(receipt));
@@ -150,7 +197,12 @@ function proofOf(receipt) {
       "div",
       { class: "card-body" },
       make("p", { class: "prose" }, word("receipt.proof_text")),
-      make("dl", { class: "pairs" }, make("dt", {}, word("receipt.key")), make("dd", {}, code(`${receipt.signature.algorithm} ${receipt.signature.key_id}`))),
+      make(
+        "dl",
+        { class: "pairs" },
+        make("dt", {}, word("receipt.key")),
+        make("dd", {}, code(`${receipt.signature.algorithm} ${receipt.signature.key_id}`)),
+      ),
       make("div", { class: "code with-copy" }, make("pre", {}, commands), copy),
       make("div", { class: "row" }, save),
     ),
@@ -168,7 +220,10 @@ function checkOf(receipt) {
 
 function saved(receipt) {
   const file = new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" });
-  const link = make("a", { href: URL.createObjectURL(file), download: `${receipt.id}.json` });
+  const link = make("a", {
+    href: URL.createObjectURL(file),
+    download: `${receipt.id}.json`,
+  });
   link.click();
   URL.revokeObjectURL(link.href);
 }

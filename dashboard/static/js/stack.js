@@ -17,7 +17,9 @@ export function stackOf(rows, days, measure) {
   const parts = [...models]
     .map(([name, amounts]) => ({ name, amounts, total: sum(amounts) }))
     .filter((part) => part.total);
-  parts.sort((one, other) => compare(other.total, one.total) || compare(one.name, other.name));
+  parts.sort(
+    (one, other) => compare(other.total, one.total) || compare(one.name, other.name),
+  );
   return parts.length > NAMED_MAX + 1 ? merged(parts, days) : parts;
 }
 

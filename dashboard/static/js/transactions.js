@@ -65,7 +65,10 @@ export class Transactions {
     this.entries = 0;
     this.next = null;
     this.rows.replaceChildren();
-    const address = new URLSearchParams({ action: "transactions_csv", ...this.filters.values });
+    const address = new URLSearchParams({
+      action: "transactions_csv",
+      ...this.filters.values,
+    });
     find("#transactions-csv").href = `/api/user.php?${address}`;
     this.state("loading");
     await this.page();
@@ -116,18 +119,29 @@ function rowsOf(account, entry) {
   detail.hidden = true;
   const opener = make(
     "button",
-    { class: "open-entry", type: "button", "aria-expanded": "false", "aria-controls": detail.id },
+    {
+      class: "open-entry",
+      type: "button",
+      "aria-expanded": "false",
+      "aria-controls": detail.id,
+    },
     entry.description,
   );
-  const row = make("tr", { class: "entry-row" },
+  const row = make(
+    "tr",
+    { class: "entry-row" },
     make("td", {}, timeOf(entry.created_at)),
     make("td", {}, opener),
     amountOf(entry),
-    make("td", { class: "number", title: full(entry.balance_after_exact) },
-      cents(entry.balance_after_exact)),
+    make(
+      "td",
+      { class: "number", title: full(entry.balance_after_exact) },
+      cents(entry.balance_after_exact),
+    ),
   );
   row.addEventListener("click", () => {
-    if (!detail.firstChild) detail.append(make("td", { colspan: "4" }, detailOf(account, entry)));
+    if (!detail.firstChild)
+      detail.append(make("td", { colspan: "4" }, detailOf(account, entry)));
     detail.hidden = !detail.hidden;
     opener.setAttribute("aria-expanded", !detail.hidden);
   });
@@ -147,11 +161,23 @@ function detailOf(account, entry) {
   if (!entry.request_id) return factsOf(entry);
   const body = make("div", { "data-when": "filled" });
   const retry = make("button", { class: "button", type: "button" }, word("error.retry"));
-  const bones = ["bone short", "bone", "bone half"].map((kind) => make("span", { class: kind }));
-  const state = make("div", { class: "opened" },
-    make("div", { class: "card-body", "data-when": "loading", "aria-hidden": "true" }, ...bones),
-    make("div", { class: "blank", "data-when": "error" },
-      make("p", { class: "notice bad", role: "alert", "data-error": "" }), retry),
+  const bones = ["bone short", "bone", "bone half"].map((kind) =>
+    make("span", { class: kind }),
+  );
+  const state = make(
+    "div",
+    { class: "opened" },
+    make(
+      "div",
+      { class: "card-body", "data-when": "loading", "aria-hidden": "true" },
+      ...bones,
+    ),
+    make(
+      "div",
+      { class: "blank", "data-when": "error" },
+      make("p", { class: "notice bad", role: "alert", "data-error": "" }),
+      retry,
+    ),
     body,
   );
   const fill = () => fillReceipt(account, state, body, entry.request_id);
@@ -180,6 +206,7 @@ function factsOf(entry) {
     ["detail.id", make("code", {}, entry.id)],
   ];
   const list = make("dl", { class: "pairs opened" });
-  for (const [name, value] of facts) list.append(make("dt", {}, word(name)), make("dd", {}, value));
+  for (const [name, value] of facts)
+    list.append(make("dt", {}, word(name)), make("dd", {}, value));
   return list;
 }

@@ -109,7 +109,11 @@ export class Usage {
 
   drawCsv() {
     const chosen = CSV_FILTERS.filter((name) => this.filters.values[name]);
-    const query = new URLSearchParams({ action: "usage_csv", from: this.shown.grouped.from, to: this.shown.grouped.to });
+    const query = new URLSearchParams({
+      action: "usage_csv",
+      from: this.shown.grouped.from,
+      to: this.shown.grouped.to,
+    });
     for (const name of chosen) query.set(name, this.filters.values[name]);
     find("#usage-csv").href = `/api/user.php?${query}`;
   }
@@ -117,11 +121,20 @@ export class Usage {
   drawTotal(total) {
     const facts = [
       ["usage.cost", short(total.cost), full(total.cost)],
-      ...this.columns(total).map((column) => [`usage.${column.name}`, count(column.of(total)), ""]),
+      ...this.columns(total).map((column) => [
+        `usage.${column.name}`,
+        count(column.of(total)),
+        "",
+      ]),
     ];
     find("#usage-total").replaceChildren(
       ...facts.map(([name, shown, title]) =>
-        make("div", {}, make("dt", {}, word(name)), make("dd", title ? { title } : {}, shown)),
+        make(
+          "div",
+          {},
+          make("dt", {}, word(name)),
+          make("dd", title ? { title } : {}, shown),
+        ),
       ),
     );
   }
@@ -132,10 +145,19 @@ export class Usage {
 
   drawTable({ usage, total }) {
     const columns = this.columns(total);
-    const largest = usage.reduce((most, sums) => (nano(sums.cost) > most ? nano(sums.cost) : most), 0n);
-    const head = make("tr", {}, make("th", { scope: "col" }, word(`usage.${this.group}`)),
-      ...columns.map((column) => make("th", { scope: "col", class: "number" }, word(`usage.${column.name}`))),
-      make("th", { scope: "col", class: "number" }, word("usage.cost")));
+    const largest = usage.reduce(
+      (most, sums) => (nano(sums.cost) > most ? nano(sums.cost) : most),
+      0n,
+    );
+    const head = make(
+      "tr",
+      {},
+      make("th", { scope: "col" }, word(`usage.${this.group}`)),
+      ...columns.map((column) =>
+        make("th", { scope: "col", class: "number" }, word(`usage.${column.name}`)),
+      ),
+      make("th", { scope: "col", class: "number" }, word("usage.cost")),
+    );
     const rows = this.group === "day" ? [...usage].reverse() : usage;
     this.table.replaceChildren(
       make("thead", {}, head),
@@ -148,11 +170,25 @@ export class Usage {
     const cells = columns.map((column) => {
       const amount = column.of(sums);
       const kind = amount ? "number" : "number muted";
-      return make("td", { class: kind, "data-label": word(`usage.${column.name}`) }, count(amount));
+      return make(
+        "td",
+        { class: kind, "data-label": word(`usage.${column.name}`) },
+        count(amount),
+      );
     });
-    const cost = make("td", { class: "number amount", title: full(sums.cost) }, short(sums.cost), share(nano(sums.cost), largest));
-    return make("tr", {},
-      make("th", { scope: "row" }, make("a", { href: this.entriesOf(filter) }, name)), ...cells, cost);
+    const cost = make(
+      "td",
+      { class: "number amount", title: full(sums.cost) },
+      short(sums.cost),
+      share(nano(sums.cost), largest),
+    );
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("a", { href: this.entriesOf(filter) }, name)),
+      ...cells,
+      cost,
+    );
   }
 
   // What a row is of, and the filter that leads to its entries.
@@ -162,7 +198,10 @@ export class Usage {
     const id = String(sums.key_id);
     const known = this.filters.keys.find(([value]) => value === id);
     const name = known?.[1] ?? (sums.key ? keyName(sums.key) : `#${id}`);
-    const revoked = sums.key && sums.key.status !== "active" ? ` · ${term("key_status", sums.key.status)}` : "";
+    const revoked =
+      sums.key && sums.key.status !== "active"
+        ? ` · ${term("key_status", sums.key.status)}`
+        : "";
     return [name + revoked, { key_id: id }];
   }
 
@@ -170,8 +209,17 @@ export class Usage {
   entriesOf(filter) {
     const { grouped } = this.shown;
     const { model, key_id: keyId } = this.filters.values;
-    const kept = { type: "usage", ...(model && { model }), ...(keyId && { key_id: keyId }) };
-    return addressOf("transactions", { ...kept, from: grouped.from, to: grouped.to, ...filter });
+    const kept = {
+      type: "usage",
+      ...(model && { model }),
+      ...(keyId && { key_id: keyId }),
+    };
+    return addressOf("transactions", {
+      ...kept,
+      from: grouped.from,
+      to: grouped.to,
+      ...filter,
+    });
   }
 }
 

@@ -61,7 +61,9 @@ def address(server: BaseWSGIServer, app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def pay(client: FlaskClient, clock: FakeClock, stripe: FakeStripe) -> Callable[[], None]:
+def pay(
+    client: FlaskClient, clock: FakeClock, stripe: FakeStripe
+) -> Callable[[], None]:
     """Somebody pays the last page that Stripe made, and Stripe tells the gateway."""
 
     def pay() -> None:

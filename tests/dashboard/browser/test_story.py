@@ -1,4 +1,4 @@
-"""The whole story of somebody who registers, calls, pays and leaves, on a whole gateway.
+"""The story of somebody who registers, calls, pays and leaves, on a whole gateway.
 
 Each key is used as a program uses it: the commands are copied from the page and run.
 """
@@ -8,7 +8,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from config.money import parse_nano
+from config.money import dollars, parse_nano
 from storage.vouchers import create_vouchers, new_code
 from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
@@ -80,11 +80,12 @@ def test_from_register_to_logout(page: Page, email: str, gateway: Gateway) -> No
     row = page.locator("tr.entry-row").first
     expect(row).to_contain_text("gpt-4o")
     expect(row).to_contain_text("\u2212$0.0")
-    row.get_by_role("button").first.click()
-    charge = gateway.storage.reader.transactions(account_of(gateway, email), None, 1)[0]
-    assert charge.request_id is not None
-    page.goto(f"/public/dashboard.html#transactions?receipt={charge.request_id}")
-    expect(page.locator("#transactions")).to_contain_text(charge.request_id)
+    row.get_by_role("button", name="调用 gpt-4o").click()
+    receipt = page.locator("tr.detail .receipt")
+    charge = gateway.storage.reader.transactions(account_of(gateway, email))[0]
+    amount = "$" + dollars(-charge.amount_nano)
+    for text in (str(charge.request_id), "输入", "输出", amount):
+        expect(receipt).to_contain_text(text)
 
     code = new_code()
     gateway.storage.writer.wait(create_vouchers, [code], parse_nano("25.00"), email)
