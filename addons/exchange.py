@@ -18,7 +18,7 @@ from addons.files import FileAnswer
 from addons.paging import PageAnswer
 from addons.providers.base import Answer, Dialect
 from addons.wire.chat_stream import ChatStream
-from addons.wire.errors import ApiError
+from addons.wire.errors import ApiError, InternalError
 from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
 from addons.wire.videos import VideoAsk
@@ -244,9 +244,18 @@ class Exchange:
         metadata[KEY] = self
 
     def refuse(self, error: ApiError) -> None:
-        """Say no; the first reason stands."""
-        if self.refusal is None:
-            self.refusal = error
+        """Say no; the first reason stands.
+
+        Where a provider may have begun what it bills, the caller's program must not
+        try again by itself, whatever went wrong: we would pay for the same twice.
+        """
+        if self.refusal is not None:
+            return
+        self.refusal = error
+        # Of a video it is the job that knows; but a fault of ours knows nothing.
+        lost = self.ordered and isinstance(error, InternalError)
+        if self.drawn or lost:
+            error.should_retry = False
 
     def ask_upstream(self, now_ns: int) -> None:
         """From now on we wait for a provider."""
@@ -273,6 +282,12 @@ class Exchange:
         if self.upstream_since_ns is not None:
             waited_ns += now_ns - self.upstream_since_ns
         return max(0, now_ns - self.started_ns - waited_ns)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a provider may be making images. One that said that it would not was
+        turned away from."""
+        return isinstance(self.ask, ImageAsk) and self.contacted_ns is not None
 
     @property
     def is_kept(self) -> bool:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qs
@@ -44,7 +45,13 @@ from addons.wire.errors import (
     VideoNotReady,
     VideoRunning,
 )
-from addons.wire.videos import Film, deleted_body, video_body, videos_body
+from addons.wire.videos import (
+    Film,
+    cancelling_body,
+    deleted_body,
+    video_body,
+    videos_body,
+)
 from storage import jobs
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
@@ -156,15 +163,26 @@ class Library:
             flow.response = exchange.file.head(exchange.id)
 
     async def delete(self, flow: HTTPFlow, account_id: int, job_id: str) -> None:
-        """Cancel a video where that is free, and hide it; its file goes, too."""
+        """Cancel a video where that is free, and hide it; its file goes, too.
+
+        A wish that its provider has not heeded yet cannot be taken back, for it may
+        be on its way there: who waited for that in vain is told that it stands, in the
+        words of a deletion that has not happened. OpenAI deletes only what has ended,
+        so its clients know no others.
+        """
         job = await asyncio.to_thread(self.found, job_id, account_id)
         if not may_be_cancelled(job, self.studios):
             raise VideoRunning()
         wish = job_id, account_id, self.clock.wall_ns()
         done = await self.writer.run(withdraw, *wish)
         if isinstance(done, Cancelling):
-            if not await self.stopped(job_id):
-                raise VideoRunning()
+            job = await self.ended(job_id) or job
+            if job.live:
+                if not may_be_cancelled(job, self.studios):
+                    raise VideoRunning()
+                flow.response = json_response(202, cancelling_body(job_id))
+                flow.response.headers.update(poll_fields(job, self.studios))
+                return
             done = await self.writer.run(withdraw, *wish)
         if done is None:
             raise UnknownVideo()
@@ -172,17 +190,18 @@ class Library:
             await asyncio.to_thread(self.remove, done.job.media)
         flow.response = json_response(200, deleted_body(job_id))
 
-    async def stopped(self, job_id: str) -> bool:
-        """Whether a job that should not go on has ended, one way or the other."""
-        try:
+    async def ended(self, job_id: str) -> Job | None:
+        """A job that should not go on, once it has ended, one way or the other; as it
+        was seen last, if that takes longer than its owner is let wait."""
+        job = None
+        with suppress(TimeoutError):
             async with asyncio.timeout(self.cancel_seconds):
                 while True:
                     job = await asyncio.to_thread(self.reader.jobs.job, job_id)
                     if job is None or not job.live:
-                        return True
+                        break
                     await asyncio.sleep(self.look_seconds)
-        except TimeoutError:
-            return False
+        return job
 
     async def watch(self) -> None:
         while True:

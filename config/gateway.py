@@ -226,10 +226,12 @@ class VideoSettings:
     record_seconds: float = 30 * DAY_SECONDS
 
 
+# All that providers make are looked at in one go; more would never be looked at.
+RUNNING_MAX = 500
 VIDEOS: Table = {
     "wait_seconds": ("wait_time", duration(0)),
     "total_seconds": ("total_time", duration()),
-    "running_max": ("running_max", whole(1)),
+    "running_max": ("running_max", whole(1, RUNNING_MAX)),
     "account_max": ("account_max", whole(1)),
     "unfinished_max": ("unfinished_max", whole(1)),
     "record_seconds": ("record_time", duration()),

@@ -31,6 +31,8 @@ from storage.ledger import (
     Admitted,
     Blocked,
     Granted,
+    Insufficient,
+    OverBudget,
     Settlement,
     UsageRecord,
 )
@@ -200,7 +202,10 @@ def accepted(db: Ledgerbase, job: Job, task: str, next_ns: int) -> Job | None:
     """The provider has begun it and calls it that."""
     _check_text(job.id, "task", task, TASK_CHARS_MAX)
     changes: Changes = {
-        "task": task, "next_ns": next_ns, "faults": 0, "boot_id": None
+        "task": task,
+        "next_ns": _sooner(db, job, next_ns),
+        "faults": 0,
+        "boot_id": None,
     }
     return _move(db, job, JobMove.ACCEPT, changes, ("submitted_ns",))[0]
 
@@ -213,7 +218,7 @@ def requeued(
         db,
         job,
         JobMove.REQUEUE,
-        {"trail": trail, "next_ns": next_ns, "boot_id": None},
+        {"trail": trail, "next_ns": _sooner(db, job, next_ns), "boot_id": None},
     )
 
 
@@ -228,6 +233,8 @@ def polled(
     """What was found when somebody looked; also of a file that was not there yet."""
     if not 0 <= progress <= 100 or upstream_state not in ("", "queued", "running"):
         raise IllegalMove(f"{progress}, {upstream_state!r} is no news of {job.id}")
+    if job.state is JobState.RUNNING:
+        next_ns = _sooner(db, job, next_ns)
     return _advance(
         db,
         job,
@@ -319,8 +326,9 @@ def forget(db: Ledgerbase, before_ns: int, limit: int) -> int:
 
 def _refusal(
     db: Ledgerbase, ask: Admission, job: NewJob
-) -> TooManyJobs | Blocked | None:
-    """Only who asks for something new can be one too many, and only who may ask."""
+) -> TooManyJobs | Blocked | Insufficient | OverBudget | None:
+    """Only who asks for something new can be one too many, and only who may ask and can
+    pay: whoever is told that there are too many comes back when there are fewer."""
     if not job.account_max and not job.live_max:
         return None
     if ask.replay is not None and replays.find(db, ask.account_id, ask.replay):
@@ -331,13 +339,8 @@ def _refusal(
         ("all", of_all, job.live_max),
     ):
         if most and number >= most:
-            return _blocked(db, ask.account_id) or TooManyJobs(limit, most)
+            return ledger.not_allowed(db, ask) or TooManyJobs(limit, most)
     return None
-
-
-def _blocked(db: Ledgerbase, account_id: int) -> Blocked | None:
-    found = db.sql(sql.FIND_ACCOUNT, (account_id,))
-    return Blocked("account") if found and found[0][0] != "open" else None
 
 
 def _check_text(job_id: str, name: str, text: str, chars_max: int) -> None:
@@ -354,6 +357,15 @@ def _check_text(job_id: str, name: str, text: str, chars_max: int) -> None:
 def _find(db: Ledgerbase, job_id: str) -> Job | None:
     rows = db.sql(sql.FIND_JOB, (job_id,))
     return job_record(rows[0]) if rows else None
+
+
+def _sooner(db: Ledgerbase, job: Job, next_ns: int) -> int:
+    """When to look at a job again: at once, if its owner wished it cancelled after the
+    caller read it."""
+    found = _find(db, job.id)
+    if found is None or found.cancel_ns is None or job.cancel_ns is not None:
+        return next_ns
+    return min(next_ns, found.cancel_ns)
 
 
 def _advance(

@@ -530,6 +530,20 @@ def _admit_earlier(
     return earlier if found[0][0] == "active" else Blocked("key")
 
 
+def not_allowed(
+    db: Ledgerbase, ask: Admission
+) -> Blocked | Insufficient | OverBudget | None:
+    """Why an ask would be refused that is no matter of how much goes on; None if there
+    is no such reason. Reserves nothing."""
+    found = db.sql(sql.FIND_ACCOUNT, (ask.account_id,))
+    if not found or found[0][0] != "open" or found[0][1] < ask.amount_nano:
+        return _account_refusal(db, ask.account_id, ask.amount_nano)
+    key = _key_state(db, ask)
+    if key and key[0][0] != "active":
+        return Blocked("key")
+    return _over_budget(db, ask.key_id, ask.amount_nano)
+
+
 def _account_refusal(
     db: Ledgerbase, account_id: int, needed_nano: int
 ) -> Insufficient | Blocked:

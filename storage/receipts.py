@@ -12,7 +12,7 @@ What the provider took is not in it: a receipt is the user's, the margin is not.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from config.meters import rate_text
+from config.meters import IMAGES, VIDEOS, Kind, rate_text
 from config.money import PICO_PER_NANO, charge_nano_rounded_up, dollars
 from config.price_text import price_of_terms, terms_id, terms_text
 from config.prices import Price, input_tokens, rate_pico
@@ -34,8 +34,16 @@ EVIDENCE: Mapping[str, str] = {
     "invalid": "the provider's figures cannot be true, so the answer was counted",
     "none": "nothing was used that is charged",
 }
+# What is paid by the piece is no text that a provider reports the tokens of.
+PIECES: Mapping[str, Mapping[str, str]] = {
+    IMAGES.name: {"counted": "the images that were delivered were counted"},
+    VIDEOS.name: {
+        "counted": "the video was made and kept, and counted as it was ordered"
+    },
+}
 OUTCOMES: Mapping[str, str] = {
     "complete": "the answer was complete",
+    "cancelled": "whoever asked for it cancelled it",
     "upstream_died": "the provider broke its answer off",
     "client_left_before_contact": "the caller left before a provider was asked",
     "client_left_before_headers": "the caller left before the answer began",
@@ -66,7 +74,7 @@ def receipt_of(found: ReceiptRecord) -> dict[str, Any]:
         "outcome_means": outcome_means(record.outcome),
         "finish_reason": record.finish,
         "evidence": record.evidence,
-        "evidence_means": EVIDENCE.get(record.evidence, ""),
+        "evidence_means": evidence_means(record.evidence, found.price.kind),
         "quantities": dict(sorted(record.quantities.items())),
         "conditions": conditions_of(record.conditions),
         "price": {
@@ -168,6 +176,11 @@ def situation_of(conditions: Mapping[str, Any]) -> Situation:
     if MOMENT in facts:
         facts["moment_ns"] = instant_ns(facts.pop(MOMENT))
     return Situation.of_facts(facts)
+
+
+def evidence_means(evidence: str, kind: Kind) -> str:
+    """Where the quantities of something that is paid for so are from."""
+    return {**EVIDENCE, **PIECES.get(kind.name, {})}.get(evidence, "")
 
 
 def outcome_means(outcome: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from addons.exchange import Leg
 from addons.filming.calls import Called
 from addons.filming.charging import check_sold, milliseconds
-from addons.filming.ends import TIMED_OUT, UNKNOWN, error_of
+from addons.filming.ends import CANCELLED, TIMED_OUT, UNKNOWN, error_of
 from addons.filming.legs import name_of
 from addons.filming.outcomes import Outlook, outlook
 from addons.filming.schedule import moment_ns
@@ -55,6 +55,10 @@ class Submitting:
     async def submit(self, job: Job) -> Job | None:
         """Have a job begun by the leg that is next."""
         work, now_ns = self.work, self.work.clock.wall_ns()
+        if job.cancel_ns is not None:
+            # Wished while a provider was asked that did not begin it.
+            tried = attempts_of(job.trail)
+            return await work.fail(job, CANCELLED, tried, cancelled=True)
         if now_ns >= job.deadline_ns:
             return await work.fail(job, TIMED_OUT, attempts_of(job.trail))
         try:

@@ -13,6 +13,7 @@ so it is asked again, and only several in a row are an end.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +31,7 @@ from addons.upstream.watch import Watch
 from addons.wire.errors import (
     ApiError,
     BadRequest,
+    InternalError,
     UpstreamAuth,
     UpstreamBilling,
     UpstreamModelGone,
@@ -37,6 +39,8 @@ from addons.wire.errors import (
 )
 from addons.wire.images import Made
 from config.settings import Clocks
+
+logger = logging.getLogger(__name__)
 
 # An error answer is read up to here; the rest of it teaches nothing.
 ERROR_BYTES = 64 * 1024
@@ -108,7 +112,7 @@ class Easel:
 
 
 async def draw_all(requests: Sequence[UpstreamRequest], easel: Easel) -> list[Drawn]:
-    """What became of each call; never an ApiError."""
+    """What became of each call, whatever went wrong with it."""
     limit_bytes = max(easel.answer_bytes // len(requests), CALL_BYTES_MIN)
     async with asyncio.TaskGroup() as group:
         tasks = [
@@ -128,6 +132,10 @@ async def draw(request: UpstreamRequest, easel: Easel, limit_bytes: int) -> Draw
                 watch.excuse()
     except ApiError as error:
         drawn.error = error
+    except Exception:
+        # The other calls go on: what they make is billed, and is the caller's.
+        logger.exception("an image could not be drawn")
+        drawn.error = InternalError()
     return drawn
 
 

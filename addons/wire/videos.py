@@ -367,6 +367,18 @@ def deleted_body(id: str) -> bytes:
     return orjson.dumps({"id": id, "object": "video.deleted", "deleted": True})
 
 
+def cancelling_body(id: str) -> bytes:
+    """Its provider was asked to stop, and has not done so yet."""
+    return orjson.dumps(
+        {
+            "id": id,
+            "object": "video.deleted",
+            "deleted": False,
+            "status": "cancelling",
+        }
+    )
+
+
 def _given(sent: Mapping[str, Any]) -> dict[str, Any]:
     if sent.get("prompt") is None:
         raise missing("prompt")

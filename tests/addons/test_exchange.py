@@ -3,7 +3,13 @@
 import pytest
 
 from addons.exchange import Exchange, Quote
-from addons.wire.errors import Draining, UnknownKey
+from addons.wire.errors import (
+    Draining,
+    InternalError,
+    UnknownKey,
+    UpstreamFailed,
+    UpstreamThrottled,
+)
 from storage.replays import ReplayKey
 from tests.fakes import exchanges
 
@@ -29,6 +35,42 @@ def test_the_first_reason_to_refuse_stands() -> None:
     record.refuse(first)
     record.refuse(Draining())
     assert record.refusal is first
+
+
+@pytest.mark.parametrize(
+    ("make", "contacted_ns", "retry"),
+    [
+        (exchanges.image_held, 5, False),
+        # Nobody was told, or said that it would not.
+        (exchanges.image_held, None, None),
+        # What a chat began is worth another try.
+        (exchanges.held, 5, None),
+    ],
+)
+@pytest.mark.parametrize("error", [InternalError, Draining, UpstreamFailed])
+def test_images_that_may_be_made_are_not_asked_for_again(
+    make, contacted_ns, retry, error
+) -> None:
+    record = make(contacted_ns=contacted_ns)
+    record.refuse(error())
+    assert record.refusal.should_retry is retry
+
+
+@pytest.mark.parametrize(
+    ("ordered", "error", "retry"),
+    [
+        (True, InternalError, False),
+        (False, InternalError, None),
+        # Of a job it is known whether anything was begun, and said with the error.
+        (True, UpstreamThrottled, None),
+    ],
+)
+def test_a_video_is_not_ordered_again_after_a_fault_of_ours(
+    ordered, error, retry
+) -> None:
+    record = exchanges.exchange(ask=exchanges.video_ask(), ordered=ordered)
+    record.refuse(error())
+    assert record.refusal.should_retry is retry
 
 
 @pytest.mark.parametrize(

@@ -310,12 +310,30 @@ async def test_one_that_its_provider_still_queues_is_wished_to_stop(
     assert storage.reader.jobs.job_of(job.id, job.account_id) is None
 
 
-async def test_one_that_does_not_stop_in_time_goes_on(
+async def test_one_that_does_not_stop_in_time_is_told_to_be_wished_to(
     library: Library, studio: Studio, caller, job: Job, storage
 ) -> None:
     studio.poll(studio.begin(job), 0, "queued")
     flow = await ask(library, caller, f"/v1/videos/{job.id}", "DELETE")
-    assert code(flow) == "video_not_cancellable"
+    assert flow.response is not None and flow.response.status_code == 202
+    answer = orjson.loads(flow.response.content)
+    assert (answer["deleted"], answer["status"]) == (False, "cancelling")
+    assert flow.response.headers["openai-poll-after-ms"] == "5000"
+    found = storage.reader.jobs.job_of(job.id, job.account_id)
+    assert found.live and found.cancel_ns is not None
+
+
+async def test_one_that_is_begun_before_it_stops_goes_on(
+    library: Library, studio: Studio, caller, job: Job, storage
+) -> None:
+    studio.poll(studio.begin(job), 0, "queued")
+    deleting = asyncio.create_task(
+        ask(library, caller, f"/v1/videos/{job.id}", "DELETE")
+    )
+    while not (found := storage.reader.jobs.job(job.id)).cancel_ns:
+        await asyncio.sleep(0)
+    studio.poll(found, 10, "running")
+    assert code(await deleting) == "video_not_cancellable"
     assert storage.reader.jobs.job_of(job.id, job.account_id).live
 
 

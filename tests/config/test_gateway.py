@@ -107,6 +107,7 @@ def test_the_shipped_file_shows_every_key(shipped, section, table):
         ("media: {total_size: 1GiB}", MediaSettings(total_bytes=2**30)),
         ("videos: {wait_time: 0s}", VideoSettings(wait_seconds=0.0)),
         ("videos: {account_max: 2}", VideoSettings(account_max=2)),
+        ("videos: {running_max: 500}", VideoSettings(running_max=500)),
     ],
 )
 def test_a_key_changes_its_field_only(document, content, record):
@@ -133,6 +134,10 @@ def test_a_key_changes_its_field_only(document, content, record):
         (
             "listen: {port: 65536}",
             '1: listen.port: "65536": expected a whole number ≥ 0 and ≤ 65535',
+        ),
+        (
+            "videos: {running_max: 501}",
+            '1: videos.running_max: "501": expected a whole number ≥ 1 and ≤ 500',
         ),
         (
             "listen: {port: ${PORT}}",

@@ -28,10 +28,14 @@ CHARGE = "/api/user.php?action=charge"
 DONE = "[DONE]"
 # By hand, in nano-dollars a token: $2.50 and $10.00 a million, $0.15 and $0.60.
 RATES = {"gpt-4o": (2500, 10_000), "gpt-4o-mini": (150, 600)}
+VIDEO_NANO = 150_000_000
 TEST_NANO = 10_000_000
+GENERATIONS = "/api/v1/videos/generations"
 
 CHAT, STREAM, VOUCHER, TEST, VERB = "chat", "stream", "voucher", "test money", "verb"
-KINDS = {CHAT: 40, STREAM: 35, VOUCHER: 10, TEST: 10, VERB: 5}
+# A video that is waited for, and one that is not: its receipt is the order's.
+VIDEO, ORDER = "video", "order"
+KINDS = {CHAT: 40, STREAM: 35, VOUCHER: 10, TEST: 10, VERB: 5, VIDEO: 5, ORDER: 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An answer that somebody has: of a request, or of a transfer of money in."""
+    """An answer that somebody has: of a request, of a transfer of money in, or of the
+    order of a video, which nobody has paid yet."""
 
     kind: str
     account_id: int
@@ -152,6 +157,37 @@ class Customer(threading.Thread):
         id = reply.headers["x-request-id"]
         return Receipt(kind, self.user.account_id, id, rated(model, usage))
 
+    def buy_video(self, dial: Dial) -> Receipt | None:
+        """Waits for it."""
+        self.attempt = Attempt(VIDEO, self.user.account_id)
+        reply = self.film(dial)
+        if reply.status == 502:
+            # The worker that submitted it was killed: it is free, and there is none.
+            assert reply.error["code"] == "submission_lost", reply
+            self.counter.doubts.append(self.attempt)
+        if reply.status in (429, 502):
+            return None
+        assert (reply.status, reply.json["status"]) == (200, "completed"), reply
+        told = f'"cost":{dollars(VIDEO_NANO)}}}'
+        assert told in reply.body.decode(), (told, reply)
+        id = reply.headers["x-request-id"]
+        return Receipt(VIDEO, self.user.account_id, id, VIDEO_NANO)
+
+    def order_video(self, dial: Dial) -> Receipt | None:
+        self.attempt = Attempt(ORDER, self.user.account_id)
+        reply = self.film(dial, **{"async": True})
+        if reply.status == 429:
+            return None
+        assert (reply.status, reply.json["status"]) == (202, "queued"), reply
+        return Receipt(ORDER, self.user.account_id, reply.json["id"], 0)
+
+    def film(self, dial: Dial, **fields: bool) -> Reply:
+        """No two of them ask for the same; 429 says that too many are unfinished."""
+        asked = {"model": "gen-2", "prompt": f"made {self.counter.number()}", **fields}
+        headers = {"Authorization": f"Bearer {self.user.key}", "Host": "gateway.test"}
+        body = json.dumps(asked).encode()
+        return dial.ask(request("POST", GENERATIONS, body, headers))
+
     def buy_voucher(self, dial: Dial) -> Receipt | None:
         try:
             one = self.counter.vouchers.get_nowait()
@@ -197,6 +233,8 @@ ACTIONS: dict[str, Callable[[Customer, Dial], Receipt | None]] = {
     VOUCHER: Customer.buy_voucher,
     TEST: Customer.buy_test_money,
     VERB: Customer.pay_by_verb,
+    VIDEO: Customer.buy_video,
+    ORDER: Customer.order_video,
 }
 
 

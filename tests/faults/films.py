@@ -71,6 +71,7 @@ class Studio:
         self.data, self.fake, self.url = data, fake, url
         self.serial = 0
         self.relenting = False
+        self.plans = dict(PLANS)
         self.keys: list[str] = []
         fake.always(self.answer)
 
@@ -86,7 +87,7 @@ class Studio:
         kind = received.json["promptText"].split()[0]
         if self.relenting and kind not in NEVER:
             return Film()
-        return PLANS[kind]
+        return self.plans[kind]
 
     def relent(self) -> None:
         """From now on what can be made is made, what was begun before included."""
@@ -112,9 +113,9 @@ class Studio:
                 email = f"{storage.ids.make('user')}@example.com"
                 self.keys.append(Teller(storage).caller(GIVEN_NANO, email).key.plain)
 
-    def serve(self) -> Child:
+    def serve(self, *flags: str) -> Child:
         bury(self.url)
-        return HastyChild(self.data, self.environ)
+        return HastyChild(self.data, self.environ, *flags)
 
     def order(self, child: Child, kind: str, count: int, user: int = 0) -> list[str]:
         """So many videos that nobody waits for; their ids."""
@@ -150,6 +151,19 @@ class Studio:
             yield JobReads(reads)
         finally:
             reads.close()
+
+    def submitter(self, job_id: str) -> int:
+        """The process that submits a job just now."""
+        (job,) = self.jobs([job_id])
+        assert job.boot_id is not None
+        reads = engine_at(self.data, self.url).reads()
+        try:
+            ((pid,),) = reads.rows(
+                "SELECT pid FROM boot WHERE id = ?1", (job.boot_id,)
+            )
+        finally:
+            reads.close()
+        return int(pid)
 
     def until(self, reached: Callable[[JobReads], bool]) -> None:
         """Returns when the ledger says so."""

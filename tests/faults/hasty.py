@@ -4,17 +4,19 @@
 
 It is run_proxy.py as an operator starts it, with the waits of jobs cut short: providers
 are asked at once and again and again, which real ones would not bear, and faults are
-waited for no longer than that.
+waited for no longer than that. Workers that it starts are in the same hurry.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import addons
 from addons.filming.schedule import Pace
+from addons.gateway.supervisor import Supervisor
 from addons.providers import REGISTRY
 from tests.scenarios.child import Child
 
@@ -42,9 +44,16 @@ def hurry(seconds: float) -> None:
     addons.Pace = partial(Pace, seconds, seconds, 4 * seconds)  # type: ignore
 
 
+def supervisor(seconds: str, command: Sequence[str], *rest: Any) -> Supervisor:
+    """One whose workers hurry too; the last word of the command says what they are."""
+    hasty = [sys.executable, "-m", "tests.faults.hasty", seconds, command[-1]]
+    return Supervisor(hasty, *rest)
+
+
 if __name__ == "__main__":
     seconds, *arguments = sys.argv[1:]
     hurry(float(seconds))
-    from run_proxy import main
+    import run_proxy
 
-    main(arguments)
+    run_proxy.Supervisor = partial(supervisor, seconds)  # type: ignore
+    run_proxy.main(arguments)

@@ -2,14 +2,17 @@
 
     python -m tests.faults.killing --rounds 200 [--workers 4]
 
-Customers chat, stream, redeem vouchers and take test money over HTTP from a gateway in
-a process of its own, and pay in by a verb from beside it; the provider lives here and
-survives. After a random number of receipts the gateway gets kill -9. Then:
+Customers chat, stream, have videos made, redeem vouchers and take test money over HTTP
+from a gateway in a process of its own, and pay in by a verb from beside it; the
+providers live here and survive. After a random number of receipts the gateway gets
+kill -9. Then:
 
 - every receipt is in the file, for exactly the amount on it;
 - what else is in the file was asked for by somebody, and is there once;
 - the audit is clean, as the file was left and after the next start;
-- the next start voids what was open, free of charge, and changes nothing else;
+- no video was begun twice, and each that is charged for was begun; one that was
+  ordered goes on with the next start, and at the end all have ended;
+- the next start voids what else was open, free of charge, and changes nothing else;
 - each balance is what came in minus what was charged, by our own addition.
 
 With several workers one of them is killed first, while its siblings serve on.
@@ -20,9 +23,11 @@ import os
 import random
 import signal
 import tempfile
+import time
 from collections import Counter as Count
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -30,21 +35,27 @@ import click
 
 from config.gateway import LedgerSettings
 from storage import GATEWAY_LOCK, open_storage
+from storage.job_states import JobState
 from storage.locks import FileLock
 from storage.recovery import REASON
 from storage.vouchers import create_vouchers, new_code
 from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.runway_server import FakeRunway
 from tests.faults.books import Books, read
 from tests.faults.customers import (
     CHAT,
     KINDS,
+    ORDER,
     STREAM,
+    VIDEO,
+    VIDEO_NANO,
     VOUCHER,
     Attempt,
     Counter,
     Customer,
     sign_up,
 )
+from tests.faults.hasty import HastyChild
 from tests.faults.marked import MarkedChild
 from tests.faults.marked_line import bury
 from tests.scenarios.child import Child, prove
@@ -58,6 +69,9 @@ VOUCHER_NANO = 2 * 10**9
 RECEIPTS_MAX = 120
 PAUSE_SECONDS_MAX = 0.03
 WAIT_SECONDS = 30
+# For all videos that are unfinished when the killing is over.
+FILMS_SECONDS = 120
+LOOK_SECONDS = 0.2
 
 
 class Tally:
@@ -70,6 +84,7 @@ class Tally:
         self.done: Count[str] = Count()
         self.missing: list[str] = []
         self.voided = 0
+        self.films: Count[str] = Count()
 
     @property
     def acknowledged(self) -> int:
@@ -92,6 +107,9 @@ class Tally:
             f"{self.doubts.total():>10,}{self.done.total():>6,}"
         )
         shown.append(f"{self.rounds} kills; {self.voided} open holds were voided")
+        ended = ", ".join(f"{n} {state}" for state, n in sorted(self.films.items()))
+        films = self.films.total()
+        shown.append(f"{films} videos: {ended or 'none'}; none was begun twice")
         return shown
 
 
@@ -102,11 +120,13 @@ class Killing:
         self,
         data: Path,
         fake: FakeOpenAI,
+        runway: FakeRunway,
         seed: int,
         workers: int = 1,
         url: str = "",
     ) -> None:
         self.data, self.fake, self.workers, self.url = data, fake, workers, url
+        self.runway = runway
         self.dice = random.Random(seed)
         self.tally = Tally()
         self.serial = 0
@@ -139,13 +159,23 @@ class Killing:
             if error is None:
                 with self.serve() as child:
                     self.check_restart(self.read())
+                    self.await_films()
                     assert child.stop() == 0
+                self.check_films(self.read())
                 prove(self.data, self.url)
 
     def serve(self) -> Child:
         bury(self.url)
         several = ["--workers", str(self.workers)] if self.workers > 1 else []
-        return Child(self.data, environ_of(self.fake, self.url), "--demo", *several)
+        return HastyChild(self.data, self.environ, "--demo", *several)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            **environ_of(self.fake, self.url),
+            "RUNWAYML_BASE_URL": self.runway.base_url,
+            "RUNWAYML_API_SECRET": self.runway.api_key or "",
+        }
 
     def read(self, proved: bool = False) -> Books:
         return read(self.data, proved, self.url)
@@ -166,9 +196,8 @@ class Killing:
 
     def strike(self, moment: str, statement: str, count: int) -> None:
         """One round, ended by a mark."""
-        environ = environ_of(self.fake)
         with MarkedChild(
-            self.data, environ, moment, statement, count, "--demo"
+            self.data, self.environ, moment, statement, count, "--demo"
         ) as child:
             counter, customers = self.open(child)
             child.died()
@@ -216,6 +245,8 @@ class Killing:
         dead = self.read()
         self.check_receipts(counter, dead)
         self.check_the_rest(counter, dead)
+        self.check_orders(counter, dead)
+        self.check_films(dead)
         self.doubtful = [one for one in counter.doubts if one.kind == VOUCHER]
         while not counter.vouchers.empty():
             unsold = counter.vouchers.get()
@@ -225,14 +256,14 @@ class Killing:
 
     def check_receipts(self, counter: Counter, dead: Books) -> None:
         """Nothing acknowledged is lost."""
+        written = {
+            **{film.id: (film.account_id, 0) for film in dead.films.values()},
+            **dead.topups,
+            **{id: (one.account_id, one.paid_nano) for id, one in dead.charges.items()},
+        }
         for receipt in counter.receipts:
             self.tally.receipts[receipt.kind] += 1
-            charge = dead.charges.get(receipt.id)
-            found = (
-                dead.topups.get(receipt.id)
-                if charge is None
-                else (charge.account_id, charge.paid_nano)
-            )
+            found = written.get(receipt.id)
             if found != (receipt.account_id, receipt.nano):
                 self.tally.missing.append(f"{receipt.kind} {receipt.id}: {found}")
         for attempt in counter.spent:
@@ -254,6 +285,7 @@ class Killing:
             )
             self.tally.done[kind] += 1
         settled = dead.in_state("settled") - self.books.in_state("settled")
+        settled -= dead.films.keys()
         assert len(settled) <= len(self.fake.requests)
         for id in settled:
             charge = dead.charges[id]
@@ -267,14 +299,54 @@ class Killing:
             assert asked[kind, charge.account_id] >= 0
             self.tally.done[kind] += 1
 
+    def check_orders(self, counter: Counter, dead: Books) -> None:
+        """Each video that was ordered since was asked for, once."""
+        told = {receipt.id for receipt in counter.receipts}
+        asked = Count((one.kind, one.account_id) for one in counter.doubts)
+        for id in dead.films.keys() - self.books.films.keys():
+            film = dead.films[id]
+            if told & {id, film.id}:
+                continue
+            kind = VIDEO if film.waits else ORDER
+            asked[kind, film.account_id] -= 1
+            assert asked[kind, film.account_id] >= 0
+            self.tally.done[kind] += 1
+
+    def check_films(self, now: Books) -> None:
+        """None was begun twice, and what is charged for was begun and made."""
+        begun = Count(one.json["promptText"] for one in list(self.runway.submits))
+        self.tally.films = Count(film.state for film in now.films.values())
+        assert max(begun.values(), default=0) <= 1
+        for id, film in now.films.items():
+            if film.live:
+                assert (now.holds[id], id in now.charges) == ("open", False)
+                continue
+            made = film.state == JobState.COMPLETED.value
+            assert now.holds[id] == ("settled" if made else "voided")
+            charge = now.charges[id]
+            assert (charge.paid_nano, charge.shortfall_nano) == (VIDEO_NANO * made, 0)
+            assert begun[film.prompt] == 1 or not made
+
+    def await_films(self) -> None:
+        """Returns when the last video has ended."""
+        end = time.monotonic() + FILMS_SECONDS
+        while going := [one for one in self.read().films.values() if one.live]:
+            if time.monotonic() > end:
+                raise TimeoutError(f"these go on: {going}")
+            Event().wait(LOOK_SECONDS)
+
     def check_restart(self, now: Books) -> None:
-        """The start gave back what was open, and did nothing else."""
+        """The start gave back what was open, and did nothing else; but videos go on,
+        with the money that is held for them."""
         was = self.books
-        opened = was.in_state("open")
+        films = now.films.keys()
+        assert films == was.films.keys()
+        opened = was.in_state("open") - films
         self.tally.voided += len(opened)
-        assert now.in_state("open") == set()
+        assert now.in_state("open") <= films
         assert now.holds.keys() == was.holds.keys()
-        assert now.in_state("settled") == was.in_state("settled")
+        assert now.in_state("settled") - films == was.in_state("settled") - films
+        assert now.in_state("settled") >= was.in_state("settled")
         assert now.topups == was.topups
         assert {id: now.charges[id] for id in was.charges} == was.charges
         for id in opened:
@@ -285,6 +357,10 @@ class Killing:
                 nano for who, nano in now.topups.values() if who == user.account_id
             )
             left_nano = in_nano - now.paid_nano(user.account_id)
+            left_nano -= VIDEO_NANO * sum(
+                film.live and film.account_id == user.account_id
+                for film in now.films.values()
+            )
             assert now.available[user.account_id] == left_nano >= 0
         self.books = now
 
@@ -308,8 +384,10 @@ def kill_all(child: Child) -> None:
 def main(rounds: int, seed: int, workers: int, storage: str) -> None:
     """Kill a gateway under load so many times; what it acknowledged must be there."""
     click.echo(f"seed {seed}")
-    with tempfile.TemporaryDirectory() as data, FakeOpenAI() as fake:
-        with Killing(Path(data), fake, seed, workers, storage) as killing:
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        fakes = stack.enter_context(FakeOpenAI()), stack.enter_context(FakeRunway())
+        with Killing(data, *fakes, seed, workers, storage) as killing:
             for number in range(1, rounds + 1):
                 killing.kill()
                 if number % 10 == 0:

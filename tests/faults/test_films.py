@@ -1,5 +1,7 @@
 """kill -9 while videos are made: each is begun once, and charged once or not at all."""
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from storage.jobs import JobState
-from tests.fakes.runway_server import FakeRunway
+from tests.fakes.runway_server import FakeRunway, Film
+from tests.fakes.script import Gate, after
 from tests.faults.films import (
     COST_NANO,
     FAILING,
@@ -26,6 +29,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 EACH = 20
 # As many as the gateway has made at once, beside those that it makes already.
 FILLERS = 4
+# A submission that is answered when its gate is opened.
+HELD = "held"
 
 
 @pytest.fixture
@@ -92,6 +97,43 @@ ENDS = [
     JobState.FAILED,
     JobState.COMPLETED,
 ]
+
+
+def test_when_one_of_two_workers_is_killed_the_other_has_the_videos_made(
+    studio: Studio,
+) -> None:
+    """The one that submits and asks is killed in the middle of both."""
+    gate = Gate()
+    studio.plans[HELD] = Film(edits=(after(1, gate),))
+    with studio.serve("--workers", "2") as child:
+        studio.welcome(1)
+        running = studio.order(child, STUCK, 5)
+        storing = studio.order(child, UNFETCHED, 5)
+        lost = studio.order(child, HELD, 2)
+        studio.until_in(running, JobState.RUNNING)
+        studio.until_in(storing, JobState.STORING)
+        studio.until_in(lost, JobState.SUBMITTING)
+        leader = studio.submitter(lost[0])
+        (other,) = set(child.workers()) - {leader}
+        os.kill(leader, signal.SIGKILL)
+        studio.until_in(lost, JobState.FAILED)
+        held = studio.order(child, HELD, 1)
+        studio.until_in(held, JobState.SUBMITTING)
+        assert studio.submitter(held[0]) == other
+        gate.open()
+        later = studio.order(child, MADE, 3)
+        studio.relent()
+        studio.until_ended()
+        assert child.stop() == 0
+        assert "ended by SIGKILL; it is started again" in child.log
+    good = [*running, *storing, *held, *later]
+    books = studio.check([*good, *lost])
+    assert set(studio.begun().values()) == {1}
+    assert {job.state for job in studio.jobs(good)} == {JobState.COMPLETED}
+    assert {job.error_code for job in studio.jobs(lost)} == {"submission_lost"}
+    (left_nano,) = books.available.values()
+    assert GIVEN_NANO - left_nano == len(good) * COST_NANO
+    studio.prove()
 
 
 def test_kills_at_any_moment_begin_nothing_twice(studio: Studio) -> None:

@@ -5,11 +5,13 @@ time. What a client holds in its hands decides what must be in the file, and the
 start leaves nothing open.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from storage.job_states import JobState
 from storage.recovery import REASON
 from tests.faults.books import Books
 from tests.faults.conftest import GIVEN_NANO, Lab
@@ -18,6 +20,7 @@ from tests.faults.marked import ADMIT, SETTLE
 from tests.faults.marks import AFTER, BEFORE, TORN
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.runway_server import FakeRunway
 from tests.scenarios.child import Child
 from tests.scenarios.dial import Dial, chat
 
@@ -29,6 +32,12 @@ DONE = b"data: [DONE]\n\n"
 WAIT_SECONDS = 20
 
 whole_or_stream = pytest.mark.parametrize("stream", [False, True])
+
+
+@pytest.fixture
+def runway() -> Iterator[FakeRunway]:
+    with FakeRunway() as fake:
+        yield fake
 
 
 def ask_and_lose(child: Child, asked: bytes) -> bytes:
@@ -152,9 +161,9 @@ def test_05_after_the_settle_the_charge_stands_and_is_not_repeated(
 
 @pytest.mark.parametrize("moment", [BEFORE, TORN, AFTER])
 def test_06_a_batch_is_in_the_file_as_a_whole_or_not_at_all(
-    fake: FakeOpenAI, tmp_path: Path, moment: str
+    fake: FakeOpenAI, runway: FakeRunway, tmp_path: Path, moment: str
 ) -> None:
-    with Killing(tmp_path, fake, seed=6) as killing:
+    with Killing(tmp_path, fake, runway, seed=6) as killing:
         killing.strike(moment, SETTLE, 40)
         killing.strike(moment, ADMIT, 40)
     assert killing.tally.lost == 0
@@ -163,21 +172,22 @@ def test_06_a_batch_is_in_the_file_as_a_whole_or_not_at_all(
 
 @pytest.mark.timeout(300)
 def test_06_nothing_acknowledged_is_lost_to_25_kills_under_load(
-    fake: FakeOpenAI, tmp_path: Path, url: str
+    fake: FakeOpenAI, runway: FakeRunway, tmp_path: Path, url: str
 ) -> None:
-    with Killing(tmp_path, fake, seed=25, url=url) as killing:
+    with Killing(tmp_path, fake, runway, seed=25, url=url) as killing:
         for _ in range(25):
             killing.kill()
     assert killing.tally.lost == 0
     # A run in which nothing was open when it was killed would have proved little.
     assert killing.tally.voided > 0
+    assert killing.tally.films[JobState.COMPLETED.value] > 0
 
 
 @pytest.mark.timeout(300)
 def test_06_nothing_acknowledged_is_lost_when_workers_are_killed_one_by_one_and_all(
-    fake: FakeOpenAI, tmp_path: Path, url: str
+    fake: FakeOpenAI, runway: FakeRunway, tmp_path: Path, url: str
 ) -> None:
-    with Killing(tmp_path, fake, seed=6, workers=3, url=url) as killing:
+    with Killing(tmp_path, fake, runway, seed=6, workers=3, url=url) as killing:
         for _ in range(5):
             killing.kill()
     assert killing.tally.lost == 0

@@ -31,6 +31,10 @@ from config.money import dollars
 from config.prices import Situation, cost_nano
 from storage.jobs import Job, JobState, LegChoice
 from storage.media import MediaStore
+from tests.fakes.fal_server import FakeFal
+from tests.fakes.fal_server import Status as FalStatus
+from tests.fakes.runway_server import FakeRunway
+from tests.fakes.runway_server import Status as RunwayStatus
 from tests.fakes.studio import CLIP, Studio
 from tests.scenarios.dial import Dial, Reply, request
 from tests.scenarios.harness import Caller, Gateway
@@ -877,6 +881,71 @@ def test_a_deleted_video_is_gone_with_its_file(
     assert store_of(gateway).locate(job.media) is None
     assert call(gateway, caller, "DELETE", f"{VIDEOS}/{job.id}").status == 404
     assert spent_nano(gateway, caller) == GEN_2_NANO
+
+
+# Refused by who makes it.
+
+RUNWAY_UNPAID = "You do not have enough credits to run this task."
+
+
+@pytest.fixture(scope="module")
+def makers() -> Iterator[tuple[FakeRunway, FakeFal]]:
+    with FakeRunway() as runway, FakeFal() as fal:
+        yield runway, fal
+
+
+@pytest.fixture(scope="module")
+def made(
+    makers: tuple[FakeRunway, FakeFal], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """One that has its videos made by itself."""
+    runway, fal = makers
+    environ = {
+        "RUNWAYML_BASE_URL": runway.base_url,
+        "RUNWAYML_API_SECRET": runway.api_key or "",
+        "FAL_QUEUE_URL": fal.base_url,
+        "FAL_KEY": fal.api_key or "",
+    }
+    with Gateway(tmp_path_factory.mktemp("made"), environ) as gateway:
+        yield gateway
+        gateway.prove()
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "said", "code"),
+    [
+        ("gen-2", 401, None, "upstream_auth"),
+        ("gen-2", 402, "Payment required.", "upstream_billing"),
+        ("gen-2", 403, "Forbidden.", "upstream_auth"),
+        ("gen-2", 400, RUNWAY_UNPAID, "upstream_billing"),
+        ("gen-2", 404, "Not found.", "upstream_model_unavailable"),
+        ("pika-1.0", 401, None, "upstream_auth"),
+        ("pika-1.0", 402, None, "upstream_billing"),
+        # Its balance is exhausted, says fal with that.
+        ("pika-1.0", 403, None, "upstream_billing"),
+    ],
+)
+def test_a_provider_that_does_not_let_us_in_is_no_fault_of_the_callers(
+    made: Gateway,
+    makers: tuple[FakeRunway, FakeFal],
+    model: str,
+    status: int,
+    said: str | None,
+    code: str,
+) -> None:
+    """The same codes as a chat's: never the provider's own 401, 402, 403 or 404."""
+    runway, fal = makers
+    if model == "gen-2":
+        runway.script(RunwayStatus(status, said))
+    else:
+        fal.script(FalStatus(status))
+    caller = made.caller()
+    reply = ask(made, caller, model=model)
+    assert (reply.status, reply.error["code"]) == (502, code)
+    assert reply.error["type"] == "server_error"
+    assert reply.headers["x-should-retry"] == "false"
+    assert said is None or said not in reply.error["message"]
+    assert spent_nano(made, caller) == 0
 
 
 # All of it, with the demo.

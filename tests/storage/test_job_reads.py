@@ -2,6 +2,8 @@
 
 import pytest
 
+from config.gateway import RUNNING_MAX
+from storage.job_reads import ROWS_MAX
 from storage.job_states import LIVE, JobState
 from storage.jobs import delete
 from tests.storage.runner import Runner
@@ -16,6 +18,11 @@ def runner(teller):
 @pytest.fixture
 def caller(teller):
     return teller.caller(10 * NANO)
+
+
+def test_all_that_providers_may_make_at_once_are_found_in_one_look():
+    """However many are due, those beyond the limit of a read would never be."""
+    assert RUNNING_MAX <= ROWS_MAX
 
 
 def ids(jobs):

@@ -27,7 +27,8 @@ from storage.jobs import (
     open_job,
     take,
 )
-from storage.ledger import Blocked, Granted, Insufficient, RateLimited
+from storage.keys import Caps, revoke_key, set_caps
+from storage.ledger import Blocked, Granted, Insufficient, OverBudget, RateLimited
 from storage.replays import InFlight, KeptAnswer, KeyReused, Replayed, ReplayKey
 from tests.storage.runner import (
     ASK,
@@ -155,6 +156,22 @@ def test_the_number_of_live_jobs_in_all_has_a_limit(runner, teller, caller):
     assert runner.open(caller, "video_2", live_max=2) == TooManyJobs("all", 2)
     runner.fail(runner.found("video_1"))
     runner.opened(caller, "video_2", live_max=2)
+
+
+@pytest.mark.parametrize("limit", ["account_max", "live_max"])
+def test_who_may_not_ask_is_not_told_to_come_back(runner, teller, caller, limit):
+    runner.opened(caller, amount_nano=1)
+    poor = runner.open(caller, "video_2", TEN, **{limit: 1})
+    assert poor == Insufficient(TEN, TEN - 1)
+    teller.do(set_caps, caller.key_id, Caps(total_nano=100))
+    capped = runner.open(caller, "video_2", 200, **{limit: 1})
+    assert isinstance(capped, OverBudget)
+    assert runner.open(caller, "video_2", 1, **{limit: 1}) == TooManyJobs(
+        limit.partition("_")[0].replace("live", "all"), 1
+    )
+    teller.do(revoke_key, caller.key_id)
+    assert runner.open(caller, "video_2", 1, **{limit: 1}) == Blocked("key")
+    assert teller.count("job") == teller.count("hold") == 1
 
 
 @pytest.mark.parametrize("most", [10, 11])
@@ -432,6 +449,35 @@ def test_who_runs_a_job_learns_that_it_should_not(runner, teller, caller, state)
     assert money(teller, caller)[1] in (NANO, 0)
 
 
+@pytest.mark.parametrize(
+    ("state", "move", "next_ns"),
+    [
+        (JobState.SUBMITTING, JobMove.ACCEPT, 77),
+        (JobState.SUBMITTING, JobMove.REQUEUE, 77),
+        (JobState.RUNNING, JobMove.POLL, 77),
+        # It cannot be stopped any more, so nobody is in a hurry.
+        (JobState.STORING, JobMove.POLL, 10**12),
+    ],
+)
+def test_news_that_come_after_a_wish_do_not_put_it_off(
+    runner, teller, caller, state, move, next_ns
+):
+    news = {
+        JobMove.ACCEPT: lambda: runner.accept(job, next_ns=10**12),
+        JobMove.REQUEUE: lambda: runner.requeue(job, next_ns=10**12),
+        JobMove.POLL: lambda: runner.poll(job, next_ns=10**12),
+    }[move]
+    job = runner.at(state, caller)
+    teller.do(delete, job.id, caller.account_id, 77)
+    told = news()
+    assert (told.cancel_ns, told.next_ns) == (77, next_ns)
+    # Repeated after a fault it finds its own work.
+    assert news() == told
+    if move is JobMove.POLL:
+        # Whoever knows of the wish has acted upon it.
+        assert runner.poll(told, next_ns=10**12).next_ns == 10**12
+
+
 @pytest.mark.parametrize("state", JobState)
 def test_nobody_deletes_the_job_of_another(runner, teller, caller, state):
     bob = teller.caller(email="bob@example.com")
@@ -654,10 +700,10 @@ class Paper:
 
     def open(self, job_id, amount, most):
         live = sum(state in LIVE for state, *_ in self.jobs.values())
-        if live >= most:
-            return TooManyJobs
         if amount > self.free:
             return Insufficient
+        if live >= most:
+            return TooManyJobs
         self.free -= amount
         self.jobs[job_id] = [JobState.QUEUED, 1, amount]
         return Granted

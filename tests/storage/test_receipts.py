@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from config.meters import KINDS
 from config.money import dollars
 from config.price_text import terms_id
 from config.prices import Case, Price, cost_nano
@@ -14,7 +15,9 @@ from storage.errors import LedgerBroken
 from storage.receipts import (
     EVIDENCE,
     OUTCOMES,
+    PIECES,
     conditions_of,
+    evidence_means,
     outcome_means,
     receipt_of,
     situation_of,
@@ -153,6 +156,7 @@ def test_conditions_are_told_and_read_back(facts):
     "outcome, why",
     [
         ("upstream_timeout", "the request failed with the error upstream_timeout"),
+        ("cancelled", "whoever asked for it cancelled it"),
         ("client_left_before_contact", OUTCOMES["client_left_before_contact"]),
         ("recovered", "the gateway stopped while the request ran"),
     ],
@@ -213,7 +217,32 @@ def test_the_same_rows_give_the_same_receipt():
     assert receipt_of(charged()) == receipt_of(charged())
 
 
+@pytest.mark.parametrize(
+    ("rates", "quantities", "means"),
+    [
+        ({"input": 1, "output": 1}, {"input": 5}, EVIDENCE["counted"]),
+        ({"image": 9}, {"image": 2}, "the images that were delivered were counted"),
+        (
+            {"generation": 9},
+            {"generation": 1, "second": 10},
+            "the video was made and kept, and counted as it was ordered",
+        ),
+    ],
+)
+def test_what_was_counted_is_told_in_words_of_its_kind(rates, quantities, means):
+    price = Price.of("model", 0, rates, rates)
+    receipt = receipt_of(charged(price, quantities, evidence="counted"))
+    assert (receipt["evidence"], receipt["evidence_means"]) == ("counted", means)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_nothing_is_nothing_whatever_it_would_be_paid_by(kind):
+    assert evidence_means("none", kind) == EVIDENCE["none"]
+    assert evidence_means("unheard of", kind) == ""
+
+
 def test_every_end_and_evidence_is_put_into_words():
-    for word in (*EVIDENCE.values(), *OUTCOMES.values()):
+    pieces = [word for words in PIECES.values() for word in words.values()]
+    for word in (*EVIDENCE.values(), *OUTCOMES.values(), *pieces):
         assert word and word[0].islower()
     assert outcome_means("complete") == OUTCOMES["complete"]

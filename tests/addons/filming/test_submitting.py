@@ -171,3 +171,25 @@ async def test_a_fault_of_ours_in_the_middle_is_a_doubt(bench) -> None:
     bench.lines["runway"] = Broken()
     job = await submit(bench)
     assert (job.state, job.error_code) == (JobState.FAILED, "submission_unknown")
+
+
+async def test_a_wish_during_a_submission_that_failed_ends_the_job(bench) -> None:
+    """It is not begun by the next leg, nor after the wait that the first one named."""
+    asked = []
+
+    class Refusing:
+        def open(self, request, sent):
+            asked.append(request)
+            account_id, now_ns = bench.caller.account_id, bench.clock.wall_ns()
+            bench.storage.writer.wait(jobs.delete, job.id, account_id, now_ns)
+            raise UpstreamFailed(retry_after=60)
+
+        async def close(self):
+            """Nothing is open."""
+
+    bench.provide()
+    bench.lines["runway"] = Refusing()
+    job = bench.order()
+    await bench.steps.go(job)
+    assert bench.job(job.id).state is JobState.CANCELLED
+    assert (len(asked), bench.paid_nano(job)) == (1, 0)

@@ -129,15 +129,23 @@ def test_an_answer_above_the_limit_is_none() -> None:
     assert result.error is not None and "too large" in result.error.message
 
 
-def test_a_bug_in_one_call_ends_them_all() -> None:
+def test_a_bug_in_one_call_is_that_calls_alone(caplog) -> None:
+    """What the others make is billed, so the caller gets it."""
+    results, _ = draw(ScriptedReply([KeyError("bug")]), good(1, 5.0), KeyError("bug"))
+    assert codes(results) == ["internal_error", None, "internal_error"]
+    # Only of the last one it is certain that nothing was begun.
+    assert [one.begun for one in results] == [True, True, False]
+    assert outcome_of(results).error is None
+    assert caplog.text.count("an image could not be drawn") == 2
+
+
+def test_a_bug_with_what_was_made_does_not_mean_that_nothing_was() -> None:
     class Broken(Slow):
         async def fetched(self, made: Made, limit_bytes: int) -> Made:
             raise KeyError("bug")
 
-    stuck = ScriptedReply([STUCK])
-    with pytest.raises(ExceptionGroup):
-        draw(good(), stuck, fetch=Broken())
-    assert stuck.left
+    (result,), _ = draw(good(), fetch=Broken())
+    assert (codes([result]), result.begun) == (["internal_error"], True)
 
 
 def test_whoever_cancels_ends_all_calls() -> None:

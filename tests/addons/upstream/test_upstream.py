@@ -824,6 +824,7 @@ def test_more_images_than_were_asked_for_are_not_passed_on() -> None:
         (image_reply(0), 1, "upstream_error"),
         (ScriptedReply([STUCK]), 1, "upstream_timeout"),
         (ScriptedReply([UpstreamFailed()]), 1, "upstream_error"),
+        (ScriptedReply([ZeroDivisionError()]), 1, "internal_error"),
     ],
 )
 def test_images_that_may_have_been_begun_are_not_begun_elsewhere(
@@ -834,8 +835,16 @@ def test_images_that_may_have_been_begun_are_not_begun_elsewhere(
     assert record.attempts == attempts
     assert (record.refusal.code if record.refusal else None) == code
     assert (record.answer is None) is (code is not None)
-    if attempts == 1 and record.refusal.status == 502:
+    if attempts == 1 and record.refusal.status >= 500:
         assert record.refusal.should_retry is False
+
+
+def test_a_bug_before_anything_was_begun_may_be_tried_again() -> None:
+    record = image_exchange(1)
+    serve(ZeroDivisionError(), record=record)
+    assert (code(record.refusal), record.refusal.should_retry) == (
+        "internal_error", None
+    )
 
 
 def test_a_client_that_leaves_does_not_stop_what_is_made() -> None:
@@ -858,6 +867,7 @@ def test_a_gateway_that_is_cut_stops_what_is_made() -> None:
     record = image_exchange(1)
     serve(ScriptedReply([STUCK]), record=record, meanwhile=cut)
     assert record.refusal.code == "draining"
+    assert record.refusal.should_retry is False
 
 
 def test_only_so_many_images_are_in_memory_at_once() -> None:

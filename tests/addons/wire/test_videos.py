@@ -18,6 +18,7 @@ from addons.wire.videos import (
     Film,
     Order,
     VideoAsk,
+    cancelling_body,
     creation_of,
     deleted_body,
     generation_body,
@@ -392,4 +393,13 @@ def test_what_was_deleted_is_named() -> None:
         "id": "video_1",
         "object": "video.deleted",
         "deleted": True,
+    }
+
+
+def test_what_is_to_be_deleted_is_not_deleted_yet() -> None:
+    assert orjson.loads(cancelling_body("video_1")) == {
+        "id": "video_1",
+        "object": "video.deleted",
+        "deleted": False,
+        "status": "cancelling",
     }
