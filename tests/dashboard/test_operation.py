@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+import config
 from config import Settings
 from config.providers import Credential
 from dashboard.operation import percentiles, shown_settings
 from storage import Storage
 from storage.accounts import set_role
 from storage.ledger import void
+from tests.dashboard.conftest import CONFIG
+from tests.dashboard.paying import environ_of
 from tests.dashboard.spending import hold, spend
 from tests.dashboard.visitor import Visitor
 from tests.fakes.clock import FakeClock
@@ -108,10 +111,20 @@ def test_the_configuration_has_no_secret(operator: Visitor, settings: Settings) 
         assert word not in text
     assert found["storage"] == "postgresql://db.example/ledger"
     assert found["providers"]["openai"]["credentials"] == {"OPENAI_API_KEY": True}
-    config = shown(operator, "config")["config"]
-    assert config["providers"]["openai"]["credentials"] == {"OPENAI_API_KEY": False}
-    assert config["listen"]["port"] == 8000
-    assert config["storage"] == "sqlite"
+    found = shown(operator, "config")["config"]
+    assert found["providers"]["openai"]["credentials"] == {"OPENAI_API_KEY": False}
+    assert found["listen"]["port"] == 8000
+    assert found["storage"] == "sqlite"
+
+
+def test_how_one_can_pay_is_shown_without_its_secrets() -> None:
+    told = config.load(CONFIG, environ_of("http://stripe.example"))
+    found = shown_settings(told)
+    assert found["payments"]["stripe"]["key"] == "STRIPE_SECRET_KEY"
+    assert found["payments"]["stripe"]["base_url"] == "http://stripe.example"
+    text = str(found)
+    for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "EPAY_KEY"):
+        assert environ_of("")[name] not in text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from addons.wire.errors import ApiError
 from dashboard.pages import FOLDER, TYPES, read_pages
 
 PAGES = read_pages()
@@ -226,3 +227,13 @@ def test_what_others_wrote_stands_with_its_licence() -> None:
     for path in vendored:
         assert "Permission is hereby granted" in (path / "LICENSE").read_text("utf-8")
     assert "uPlot (v1.6.32)" in text("vendor/uplot/uPlot.iife.min.js")[:80]
+
+
+def test_the_document_tells_errors_as_the_gateway_does() -> None:
+    row = r"<code>(\d+)</code></td><th scope=\"row\"><code>(\w+)</code>"
+    told = {(int(status), code) for status, code in re.findall(row, text("docs.html"))}
+    kinds = [ApiError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    known = {(getattr(kind, "status", None), kind.code) for kind in kinds}
+    assert told and told <= known

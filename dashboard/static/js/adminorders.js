@@ -85,10 +85,10 @@ const EVENTS = [
 const COLUMNS = [
   { head: "invoice.id", code: true, cell: (one) => one.order_id },
   { head: "list.user", cell: (one) => person(one.user) },
-  { head: "invoice.method", cell: methodOf },
+  { head: "invoice.method", nowrap: true, cell: methodOf },
   { head: "invoice.amount", number: true, cell: (one) => amount(one.amount) },
   { head: "invoice.charged", number: true, cell: chargedOf },
-  { head: "list.status", cell: stateOf },
+  { head: "list.status", nowrap: true, cell: stateOf },
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.created_at) },
 ];
 

@@ -47,6 +47,7 @@ export function change(place, action, fields = {}, { once = null } = {}) {
   const headers = { "Content-Type": "application/json" };
   if (once) headers["Idempotency-Key"] = once;
   if (csrfToken) headers["X-CSRF-Token"] = csrfToken;
+  if (action === "logout") member(false);
   return call(place, { action }, { method: "POST", headers, body: JSON.stringify(fields) });
 }
 

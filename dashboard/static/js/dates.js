@@ -7,10 +7,29 @@ const DAY_MS = 86_400_000;
 
 export function timeOf(iso) {
   const at = new Date(iso);
-  const two = (number) => String(number).padStart(2, "0");
-  const date = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
-  const time = [two(at.getHours()), two(at.getMinutes()), two(at.getSeconds())].join(":");
-  return make("time", { datetime: iso, title: at.toString() }, `${date} ${time}`);
+  return when(iso, () => `${dayOf(iso)} ${clock(at)}:${two(at.getSeconds())}`);
+}
+
+export function minuteOf(iso) {
+  return when(iso, () => `${dayOf(iso)} ${clock(new Date(iso))}`);
+}
+
+// An element with the exact moment in its title.
+export function when(iso, shown = dayOf) {
+  return make("time", { datetime: iso, title: new Date(iso).toString() }, shown(iso));
+}
+
+export function dayOf(iso) {
+  const at = new Date(iso);
+  return [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+}
+
+function clock(at) {
+  return `${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+function two(number) {
+  return String(number).padStart(2, "0");
 }
 
 export function today() {

@@ -3,10 +3,10 @@
 
 import { change } from "./api.js";
 import { catalogue } from "./catalogue.js";
+import { dayOf } from "./dates.js";
 import { find, make, tell, whileBusy } from "./dom.js";
 import { copyFrom } from "./page.js";
 import { snippet } from "./snippets.js";
-import { day } from "./when.js";
 import { word } from "./words.js";
 
 const TEXTS = ["limit", "limit_day", "limit_month", "rpm", "tpm", "concurrency"];
@@ -66,7 +66,7 @@ export class KeyForm {
 
   fill(key) {
     find("#key-label").value = key.label;
-    if (key.expires_at) find("#key-expires_at").value = day(key.expires_at);
+    if (key.expires_at) find("#key-expires_at").value = dayOf(key.expires_at);
     find("#key-cidrs").value = (key.cidrs ?? []).join("\n");
     for (const name of TEXTS) find(`#key-${name}`).value = key[name] ?? "";
   }

@@ -1,8 +1,8 @@
 // A key as a row of the table: what it is, what it spent, and what it may.
 
+import { dayOf, when } from "./dates.js";
 import { make } from "./dom.js";
 import { count, full, short } from "./money.js";
-import { day, when } from "./when.js";
 import { word } from "./words.js";
 
 const KIND = { active: "good", expired: "warn", revoked: "" };
@@ -12,7 +12,7 @@ export function rowOf(key, does) {
   if (key.label) name.prepend(make("strong", {}, key.label));
   const row = make("tr", { class: key.status === "revoked" ? "gone" : "" },
     make("td", { class: "key-name" }, name),
-    cell("keys.created", when(key.created_at, day)),
+    cell("keys.created", when(key.created_at)),
     cell("keys.used", key.used_on ?? "—"),
     cell("keys.spent", spentOf(key)),
     cell("keys.limits", limitsOf(key)),
@@ -65,7 +65,7 @@ function amount(spent, cap) {
 
 export function limitsOf(key) {
   const parts = [];
-  if (key.expires_at) parts.push(word("keys.until", { day: day(key.expires_at) }));
+  if (key.expires_at) parts.push(word("keys.until", { day: dayOf(key.expires_at) }));
   if (key.models) parts.push(key.models.join(", "));
   if (key.cidrs) parts.push(word("keys.networks", { count: key.cidrs.length }));
   for (const name of ["rpm", "tpm", "concurrency"]) {

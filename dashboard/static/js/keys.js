@@ -3,12 +3,12 @@
 // view is left.
 
 import { change, read } from "./api.js";
+import { when } from "./dates.js";
 import { ask } from "./dialogs.js";
 import { find, make, tell } from "./dom.js";
 import { KeyForm } from "./keyform.js";
 import { limitsOf, rowOf, spentOf, traffic } from "./keyrows.js";
 import { copyFrom } from "./page.js";
-import { day, when } from "./when.js";
 import { WORDS } from "./words/keys.js";
 import { learn, word } from "./words.js";
 
@@ -125,7 +125,7 @@ export class Keys {
     find("#key-limits").hidden = !key;
     const facts = key
       ? [
-          ["keys.created", when(key.created_at, day)],
+          ["keys.created", when(key.created_at)],
           ["keys.used", key.used_on ?? "—"],
           ["keys.spent", spentOf(key)],
           ["keys.limits", limitsOf(key)],

@@ -2,9 +2,9 @@
 // looked at again, ever less often, until it is paid or nobody looks any more.
 
 import { read } from "./api.js";
+import { minuteOf } from "./dates.js";
 import { find, make, tell, whileBusy } from "./dom.js";
 import { full, short } from "./money.js";
-import { when } from "./when.js";
 import { term, word } from "./words.js";
 
 const PAGE = 10;
@@ -147,7 +147,7 @@ export class Orders {
 function rowOf(order) {
   const { status, method } = order;
   return make("tr", {},
-    make("td", { "data-label": word("orders.time") }, when(order.created_at)),
+    make("td", { "data-label": word("orders.time") }, minuteOf(order.created_at)),
     make("td", { "data-label": word("orders.method") }, term("topup", method)),
     make("td", { class: "number", "data-label": word("orders.amount"),
       title: full(order.amount_exact) }, short(order.amount_exact)),

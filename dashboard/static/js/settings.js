@@ -2,9 +2,9 @@
 // to the account, and everything about it as files.
 
 import { change, read } from "./api.js";
+import { minuteOf } from "./dates.js";
 import { find, findAll, make, tell, whileBusy } from "./dom.js";
 import { chosenTheme, useLanguageOf, useTheme } from "./page.js";
-import { minute, when } from "./when.js";
 import { WORDS } from "./words/settings.js";
 import { learn, term, word } from "./words.js";
 
@@ -146,8 +146,8 @@ export class Settings {
     return make("tr", {}, device,
       make("td", { "data-label": word("sessions.address") },
         make("code", {}, session.address || "—")),
-      make("td", { "data-label": word("sessions.created") }, when(session.created_at)),
-      make("td", { "data-label": word("sessions.seen") }, when(session.seen_at)),
+      make("td", { "data-label": word("sessions.created") }, minuteOf(session.created_at)),
+      make("td", { "data-label": word("sessions.seen") }, minuteOf(session.seen_at)),
       acts);
   }
 
@@ -242,7 +242,7 @@ function actRow(act) {
   const what = make("td", {}, term("act", act.act));
   if (act.target) what.append(" ", make("code", { class: "muted" }, act.target));
   return make("tr", {},
-    make("td", { "data-label": word("activity.time") }, when(act.at, minute)),
+    make("td", { "data-label": word("activity.time") }, minuteOf(act.at)),
     what,
     make("td", { "data-label": word("activity.from") }, who));
 }

@@ -181,6 +181,20 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back(page: Page) -> None:
     expect(page.locator("#fill-text")).to_contain_text(EMAIL)
 
 
+def test_nobody_is_asked_about_who_has_signed_out(page: Page) -> None:
+    register(page)
+    page.get_by_role("button", name="退出").click()
+    page.wait_for_url("**/login.html")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/public/docs.html")
+    expect(page.locator("[data-models=video]")).to_have_attribute(
+        "data-state", "filled"
+    )
+    expect(page.locator("#fill-login")).to_be_visible()
+    assert not [url for url in asked if "auth.php" in url]
+
+
 @pytest.mark.parametrize(
     "where", ["https://evil.example", "//evil.example", "toString"]
 )

@@ -1,5 +1,6 @@
 """The modules that compute: amounts without loss, days, the parts of a stack."""
 
+import ast
 from typing import Any
 
 import pytest
@@ -104,3 +105,45 @@ def test_of_many_models_the_smaller_ones_are_one_part(page: Page) -> None:
         ["m4", ["4", "0"], "4"],
         [None, ["2", "4"], "6"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "cost"),
+    [((0, 0), "0.00"), ((1, 0), "0.0000025"), ((12, 34), "0.00037")],
+)
+def test_a_running_answer_is_priced_as_the_ledger_does(
+    run: Any, tokens: tuple[int, int], cost: str
+) -> None:
+    pricing = {"input": "2.50", "output": "10.00"}
+    assert run("estimate", "costOf", pricing, *tokens) == cost
+
+
+def test_what_is_no_whole_nano_dollar_is_rounded_up(run: Any) -> None:
+    assert run("estimate", "costOf", {"input": "0.003"}, 1, 0) == "0.000000003"
+    assert run("estimate", "costOf", {"input": "0.0001"}, 1, 0) == "0.000000001"
+
+
+@pytest.mark.parametrize(
+    ("number", "exact"),
+    [(0, "0.00"), (1e-9, "0.000000001"), (0.04, "0.04"), (12.345678, "12.345678")],
+)
+def test_a_number_of_dollars_is_its_exact_text(
+    run: Any, number: float, exact: str
+) -> None:
+    assert run("estimate", "exactText", number) == exact
+
+
+def test_tokens_are_guessed_by_script(run: Any) -> None:
+    assert run("estimate", "guessTokens", "") == 0
+    assert run("estimate", "guessTokens", "four" * 10) == 10
+    assert run("estimate", "guessTokens", "\u4f60\u597d" * 7) == 10
+
+
+def test_code_holds_any_value(run: Any) -> None:
+    body = {"a": [True, False, None, 1.5, "it's \"so\"\n"], "b": {}}
+    call = {"path": "x", "body": body, "key": "k"}
+    source = run("snippets", "snippet", "python", call)
+    _, _, rest = source.partition("json=")
+    text = rest[: rest.index(",\n)")]
+    assert ast.literal_eval(text.strip()) == body
+    assert "'\\''s" in run("snippets", "snippet", "curl", call)

@@ -193,7 +193,7 @@ def test_a_key_that_was_replaced_is_asked_for_again(play: Page) -> None:
 
 def test_an_image_is_made_and_shown(play: Page, storage: Storage) -> None:
     play.get_by_text("图片", exact=True).click()
-    play.get_by_label("模型").select_option("demo-image")
+    play.locator("#play-model").select_option("demo-image")
     expect(play.locator("#play-price")).to_have_text("$0.01 / 张")
     play.locator("#image-prompt").fill("A cat")
     play.get_by_label("张数").select_option("2")
@@ -213,7 +213,7 @@ def test_a_video_shows_how_far_it_is_and_then_itself(
     play: Page, storage: Storage
 ) -> None:
     play.get_by_text("视频", exact=True).click()
-    play.get_by_label("模型").select_option("demo-video")
+    play.locator("#play-model").select_option("demo-video")
     play.locator("#video-prompt").fill("Waves")
     play.get_by_label("时长").select_option("1")
     play.locator("#video-form").get_by_role("button", name="生成").click()

@@ -38,7 +38,7 @@ export const WORDS = {
   "live.rate": ["每秒请求", "Requests a second"],
   "live.requests": ["共 {count} 次", "{count} in all"],
   "live.failed": ["失败比例", "Failed"],
-  "live.failed_of": ["{count} 次失败", "{count} requests"],
+  "live.failed_of": ["{count} 次失败", "{count} failed"],
   "live.first_byte": ["首字节中位数", "First byte, median"],
   "live.total": ["总时长中位数", "Whole time, median"],
   "live.p99": ["99%：{time}", "99%: {time}"],
