@@ -134,6 +134,7 @@ export class Overview {
     tick("key", this.keyTaken || recent.length > 0);
     tick("call", recent.length > 0);
     tick("charge", Boolean(first));
+    find("#step-charge [data-word='steps.charge_text']").hidden = Boolean(first);
     const link = find("#step-link");
     link.hash = first
       ? addressOf("transactions", { receipt: first.request_id })

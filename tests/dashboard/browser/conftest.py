@@ -44,6 +44,8 @@ class Quiet(WSGIRequestHandler):
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    # Whoever is still being answered is waited for: the storage closes next.
+    server.daemon_threads = False
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.port}"

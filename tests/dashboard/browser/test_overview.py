@@ -34,6 +34,7 @@ def test_a_new_account_is_led_to_its_first_charge(
     # The page looks by itself: nothing is pressed.
     request_id = call(storage, settings, user.account_id, Call.small())
     expect(steps).to_have_count(3, timeout=15_000)
+    expect(signed_in.locator("#step-charge")).to_contain_text("$0.0030")
     signed_in.locator("#step-link").click()
     expect(signed_in.locator("#receipt")).to_contain_text(request_id)
     open_view(signed_in, "overview")

@@ -87,7 +87,7 @@ def test_on_a_phone_the_sheet_has_the_other_views(signed_in: Page) -> None:
 
 def test_the_balance_is_always_in_sight(signed_in: Page) -> None:
     for size in ({"width": 320, "height": 640}, {"width": 1440, "height": 500}):
-        signed_in.set_viewport_size(size)  # type: ignore[arg-type]
+        signed_in.set_viewport_size(size)
         for name in VIEWS:
             open_view(signed_in, name)
             signed_in.evaluate("scrollTo(0, document.body.scrollHeight)")
