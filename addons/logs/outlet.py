@@ -14,6 +14,9 @@ from typing import TextIO
 
 LINES_MAX = 20_000
 PAUSE_SECONDS = 0.2
+# Several processes write to one pipe, and it keeps together what is within 4096 bytes:
+# else a line of one would stand in the middle of another's.
+WRITE_CHARS = 2048
 # For what is left at the end, if somebody still reads.
 CLOSE_SECONDS = 2.0
 
@@ -53,15 +56,21 @@ class Outlet(logging.Handler):
         self.write()
 
     def write(self) -> None:
-        lines = []
         while self.lines:
+            text = self.take()
+            # Nobody is left to be told that nobody reads.
+            with suppress(OSError, ValueError):
+                self.stream.write(text)
+                self.stream.flush()
+
+    def take(self) -> str:
+        """The next lines, no more than are written in one piece; at least one."""
+        lines = [self.lines.popleft()]
+        size = len(lines[0])
+        while self.lines and size + len(self.lines[0]) < WRITE_CHARS:
             lines.append(self.lines.popleft())
-        if not lines:
-            return
-        # Nobody is left to be told that nobody reads.
-        with suppress(OSError, ValueError):
-            self.stream.write("\n".join([*lines, ""]))
-            self.stream.flush()
+            size += len(lines[-1]) + 1
+        return "\n".join([*lines, ""])
 
     def close(self) -> None:
         self.closing = True

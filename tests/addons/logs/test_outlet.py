@@ -35,6 +35,30 @@ def test_lines_come_out_in_their_order_and_all_at_the_end() -> None:
     assert outlet.dropped == 0
 
 
+class Writes(io.StringIO):
+    """Remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return super().write(text)
+
+
+def test_no_line_is_torn_where_several_processes_write() -> None:
+    stream = Writes()
+    outlet = Outlet(stream)
+    for number in range(200):
+        outlet.handle(said(f"{number} " + "x" * 100))
+    outlet.handle(said("y" * 10_000))
+    outlet.close()
+    assert all(piece.endswith("\n") for piece in stream.pieces)
+    assert sorted(len(piece) for piece in stream.pieces)[-2] <= 2049
+    assert len(stream.getvalue().splitlines()) == 201
+
+
 def test_who_reads_too_slowly_stops_nobody() -> None:
     stream = Pipe()
     outlet = Outlet(stream, lines_max=2)
