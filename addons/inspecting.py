@@ -188,8 +188,7 @@ class Inspecting:
                 entry_id = call_id(watched.exchange, index)
                 self.send_more(entry_id, sent, call.body)
             return
-        head = call_head(watched.flow, watched.exchange, index, now_ns)
-        head["live"] = live and head["live"]
+        head = call_head(watched.flow, watched.exchange, index, live, now_ns)
         head["facts"]["level"] = watched.level
         self.send(head, {}, sent, progress, call.body, call)
 

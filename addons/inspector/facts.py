@@ -54,14 +54,16 @@ def request_head(
     return head
 
 
-def call_head(flow: HTTPFlow, exchange: Exchange, index: int, now_ns: int) -> Head:
+def call_head(
+    flow: HTTPFlow, exchange: Exchange, index: int, live: bool, now_ns: int
+) -> Head:
     """Of what a provider was asked for a request, and what it answered."""
     tape = exchange.tape
     assert tape is not None
     call = tape.calls[index]
     leg = exchange.trail[call.number - 1].leg
     started = at(flow.request.timestamp_start, exchange, call.started_ns)
-    live = call.ended_ns is None
+    live = live and call.ended_ns is None
     waited_ns = (call.ended_ns or now_ns) - call.started_ns
     head: Head = {
         "id": call_id(exchange, index),
@@ -75,7 +77,7 @@ def call_head(flow: HTTPFlow, exchange: Exchange, index: int, now_ns: int) -> He
         "size": len(call.request.body),
         "status": call.status,
         "answer_size": call.body.size,
-        "facts": call_facts(exchange, call, leg, index, waited_ns),
+        "facts": call_facts(exchange, call, index, live, waited_ns),
     }
     if call.status:
         head["answer_headers"] = shown_headers(raw_fields(call.headers))
@@ -124,9 +126,10 @@ def request_facts(exchange: Exchange, level: str, live: bool, now_ns: int) -> He
 
 
 def call_facts(
-    exchange: Exchange, call: TapedCall, leg: Leg, index: int, waited_ns: int
+    exchange: Exchange, call: TapedCall, index: int, live: bool, waited_ns: int
 ) -> Head:
     attempt = exchange.trail[call.number - 1]
+    leg = attempt.leg
     found: Head = {
         "request": exchange.id,
         "attempt": call.number,
@@ -136,7 +139,7 @@ def call_facts(
         "upstream_model": leg.candidate.model,
         "total_ms": milliseconds(waited_ns),
     }
-    if attempt.ended_ns is not None:
+    if attempt.ended_ns is not None or not live:
         found["outcome"] = attempt.outcome
         found["ejected"] = attempt.outcome in LASTING
     if call.fault:

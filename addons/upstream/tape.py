@@ -132,7 +132,7 @@ class TapedOpening:
 
     def end(self, error: BaseException | None) -> None:
         self.call.ended_ns = time.monotonic_ns()
-        if error is not None:
+        if isinstance(error, Exception):
             self.call.fault = type(error).__name__
 
 

@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 import addons
+from addons.inspecting import Inspecting
 from config import load
 from storage.errors import LedgerUnavailable
 
@@ -44,6 +45,13 @@ async def test_a_request_meets_the_addons_in_this_order(storage) -> None:
         "auditing",
         "logs",
     ]
+
+
+async def test_who_looks_on_is_the_last_in_the_chain(storage) -> None:
+    settings = load(CONFIG, {}).with_inspector(None, demo=True)
+    *_, last = addons.chain(settings, storage, {}, app)
+    assert isinstance(last, Inspecting)
+    assert last.settings.usual == "full"
 
 
 async def test_a_ledger_that_cannot_be_written_is_tried_again_when_asked(

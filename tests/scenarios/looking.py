@@ -16,6 +16,7 @@ class Looking:
             r"inspector +(\S+) with the password (\S+)", child.greeting
         )
         assert found is not None, child.greeting
+        self.child = child
         self.url, self.password = found[1], found[2]
         self.client = httpx.Client(
             base_url=self.url,
@@ -25,6 +26,10 @@ class Looking:
         )
 
     def __enter__(self) -> Self:
+        # It starts beside the gateway, and what passed before is not shown.
+        while not self.flows():
+            with self.child.visitor() as visitor:
+                visitor.get("/api/v1/models")
         return self
 
     def __exit__(self, *_: object) -> None:

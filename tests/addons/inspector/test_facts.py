@@ -108,7 +108,7 @@ def test_a_call_says_where_it_went_and_not_with_what() -> None:
     record = served()
     call = record.tape.call(1, REQUEST)
     call.status, call.ended_ns = 200, call.started_ns + 10**9
-    head = call_head(exchanges.travelling(record), record, 0, NOW_NS)
+    head = call_head(exchanges.travelling(record), record, 0, True, NOW_NS)
     assert (head["id"], head["host"], head["port"]) == ("req_1/1", "provider.test", 80)
     assert head["target"] == f"/v1/chat?{HIDDEN}"
     assert "sk-secret" not in str(head)
@@ -121,7 +121,7 @@ def test_a_candidate_that_was_put_aside_is_marked() -> None:
     record.trail[0].outcome = UpstreamAuth.code
     record.tape.call(1, REQUEST)
     assert request_facts(record, "full", False, NOW_NS)["ejected"] is True
-    head = call_head(exchanges.travelling(record), record, 0, NOW_NS)
+    head = call_head(exchanges.travelling(record), record, 0, True, NOW_NS)
     assert head["facts"]["ejected"] is True
 
 
