@@ -374,7 +374,7 @@ async def test_who_cannot_be_told_does_not_order_again(
     job = studio.finish(job_of(studio, call))
     await task
     refusal = Exchange.of(call.flow).refusal
-    assert (call.inlet.status, refusal.code) == (503, "video_uncertain")
+    assert (call.inlet.status, refusal.code) == (503, "ledger_unavailable")
     assert error_headers(refusal) == [("x-should-retry", "false")]
     assert error_object(refusal)["video_id"] == job.id
 
