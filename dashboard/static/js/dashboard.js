@@ -68,7 +68,7 @@ async function load() {
     account.language = me.language;
     state.dataset.state = "filled";
     // What was chosen in this browser counts here, also where it differs.
-    if (me.language && !languageChosen()) useLanguageOf(me.language);
+    if (me.language && !languageChosen()) useLanguageOf(me.language, { keep: false });
     else redraw();
     show();
     chooseModel();

@@ -47,15 +47,17 @@ export function useOtherLanguage() {
   useLanguage(current === "zh" ? "en" : "zh");
 }
 
-// Nothing is: whichever the browser asks for.
-export function useLanguage(wish) {
+// Nothing is: whichever the browser asks for. What this browser is not to keep lasts as
+// long as the page.
+export function useLanguage(wish, { keep = true } = {}) {
+  current = wish || preferred();
+  if (!keep) return;
   try {
     if (wish) localStorage.setItem(STORED, wish);
     else localStorage.removeItem(STORED);
   } catch {
     // Storage may be forbidden; the choice then lasts as long as the page.
   }
-  current = wish || choose();
 }
 
 // Whether this browser was told a language before.
@@ -75,6 +77,10 @@ function choose() {
   } catch {
     // As above.
   }
+  return preferred();
+}
+
+function preferred() {
   const wished = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase());
   return wished.find((tag) => LANGUAGES.includes(tag)) ?? "zh";
 }

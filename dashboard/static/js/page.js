@@ -23,8 +23,8 @@ export function openPage(redraw = () => {}) {
 }
 
 // "zh", "en", or nothing for whichever the browser asks for.
-export function useLanguageOf(wish) {
-  useLanguage(wish);
+export function useLanguageOf(wish, options) {
+  useLanguage(wish, options);
   refill();
 }
 

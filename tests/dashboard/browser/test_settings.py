@@ -102,8 +102,11 @@ def test_a_language_is_kept_for_other_browsers(
     expect(signed_in.locator("#looks-notice")).to_be_empty()
     elsewhere.reload()
     expect(elsewhere.locator("html")).to_have_attribute("lang", "zh-CN")
-    signed_in.locator("#settings").get_by_text("跟随浏览器").click()
+    with signed_in.expect_response("**/api/user.php?action=set_language"):
+        signed_in.locator("#settings").get_by_text("跟随浏览器").click()
     expect(signed_in.locator("#language-auto")).to_be_checked()
+    elsewhere.reload()
+    expect(elsewhere.locator("html")).to_have_attribute("lang", "en")
     expect(signed_in.locator("html")).to_have_attribute("lang", "zh-CN")
 
 

@@ -30,6 +30,7 @@ class Moment:
         (HASH, False),
         ("x" * (PASSWORD_CHARS_MAX + 1), False),
     ],
+    ids=["it", "its beginning", "nothing", "its hash", "too long"],
 )
 def test_only_the_password_opens(password: str, opens: bool) -> None:
     assert Door(HASH, Moment()).opens(password) is opens
