@@ -82,6 +82,8 @@ def test_the_days_of_the_chart_stand_in_the_address(lived: Page) -> None:
 
 def test_a_bar_leads_to_its_charges(lived: Page) -> None:
     lived.goto("/public/dashboard.html#overview?days=7")
+    days = lived.locator("#overview-chart [data-twin] tbody tr")
+    expect(days).to_have_count(7)
     bars = lived.locator("#overview-chart .u-over")
     box = bars.bounding_box()
     assert box is not None
