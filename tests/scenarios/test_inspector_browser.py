@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 WAIT_MS = 60_000
-SIZE = {"width": 1600, "height": 620}
+SIZE = {"width": 1900, "height": 980}
 # Where a picture for the documentation goes, if one is wanted.
 PICTURE = os.environ.get("INSPECTOR_PICTURE")
 TOLD = " ".join(["The sea is wide and the wind is from the west."] * 4)
