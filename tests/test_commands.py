@@ -19,6 +19,8 @@ from config.settings import LedgerSettings
 from run_proxy import main
 from storage import open_storage
 from storage.commands.output import Refused
+from tests.addons.inspector.captures import saved
+from tests.addons.inspector.test_recomputing import call, request
 from tests.storage.ordering import Till, new_order, paid
 from tests.storage.teller import NANO, PRICE, Teller
 
@@ -55,6 +57,8 @@ ASKED = {
         ["stripe:evt_wrong", "--resolution", "sent back", "--author", "grace"],
         {"event", "resolution"},
     ),
+    "meter": (["FLOWS"], {"request", "verdict", "charged_nano", "computed_nano"}),
+    "web-password": (["--password", "correct horse"], {"password"}),
     "refund": (
         ["usage:req_1", "0.01", "--reason", "cut off", "--author", "grace"],
         {"id", "refunds", "amount", "again"},
@@ -193,12 +197,20 @@ def run(data: Path, words: Sequence[str]) -> Result:
 def prepared(data: Path, words: Sequence[str]) -> list[str]:
     """The words with the files that they stand for."""
     receipt, copy = data.parent / "receipt.json", data.parent / "copy.db"
+    flows = data.parent / "flows"
+    if "FLOWS" in words:
+        flows.write_bytes(saved(request(), call()))
     if "RECEIPT" in words:
         done = run(data, ["receipt", "show", "req_1", "--json"])
         receipt.write_text(done.stdout, "utf-8")
     if "OTHER" in words:
         assert run(data, ["backup", str(copy)]).exit_code == 0
-    places = {"RECEIPT": receipt, "COPY": copy, "OTHER": data.parent / "other"}
+    places = {
+        "RECEIPT": receipt,
+        "COPY": copy,
+        "FLOWS": flows,
+        "OTHER": data.parent / "other",
+    }
     return [str(places.get(word, word)) for word in words]
 
 

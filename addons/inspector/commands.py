@@ -19,19 +19,28 @@ from addons.inspector.capture import stories_of
 from addons.inspector.passwords import hashed
 from addons.inspector.recomputing import Recomputing, Result, Verdict
 from config.commands import BadConfig, read_settings, table
+from config.epilog import BROKEN, CODES, epilog
 from config.money import dollars
 from storage.clock import SystemClock
 
 HEAD = ("request", "model", "evidence", "used", "charged", "computed", "")
 NOTHING = "-"
-WRONG = 1
+METERED = {**CODES, BROKEN: "something is computed differently"}
 
 
 class NoCapture(BadConfig):
     """The file is none that can be computed; one line, and exit code 2."""
 
 
-@click.command("meter")
+@click.command(
+    "meter",
+    short_help="Compute the charges of captured traffic again.",
+    epilog=epilog(
+        "meter flows",
+        "meter flows --config next-month/ --json",
+        codes=METERED,
+    ),
+)
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--config",
@@ -44,12 +53,7 @@ def meter(file: BinaryIO, directory: Path | None, as_json: bool) -> None:
     """Compute the usage and the charge of captured traffic again.
 
     FILE was saved in the inspector (File → Save) and is all that is read, unless other
-    prices are given. What is computed differently is said, and ends in exit code 1.
-
-    \b
-    Examples:
-      run_proxy.py meter flows
-      run_proxy.py meter flows --config next-month/ --json
+    prices are given. What is computed differently is said.
     """
     book = None if directory is None else read_settings(directory).prices
     stories = stories_of(read_flows(file))
@@ -68,21 +72,25 @@ def meter(file: BinaryIO, directory: Path | None, as_json: bool) -> None:
         click.echo(table([HEAD, *map(row_of, results)]))
         click.echo(summary(results))
     if any(result.verdict is Verdict.DIFFERENT for result in results):
-        raise SystemExit(WRONG)
+        raise SystemExit(BROKEN)
 
 
-@click.command("web-password")
+@click.command(
+    "web-password",
+    short_help="Make the hash of a password for the inspector.",
+    epilog=epilog("web-password", "web-password --password hunter2 --json"),
+)
 @click.password_option(help="Asked for, if it is not given.")
-def web_password(password: str) -> None:
-    """Make the hash of a password for the inspector, for gateway.yaml.
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def web_password(password: str, as_json: bool) -> None:
+    """Make the hash of a password for the inspector.
 
-    \b
-    Example:
-      AUTOLIST_WEB_PASSWORD=$(run_proxy.py web-password --password …)
+    It belongs into the variable AUTOLIST_WEB_PASSWORD, or into gateway.yaml.
     """
     if not password:
         raise click.UsageError("an empty password is none")
-    click.echo(hashed(password))
+    made = hashed(password)
+    click.echo(orjson.dumps({"password": made}).decode() if as_json else made)
 
 
 def read_flows(file: BinaryIO) -> Iterator[Flow]:

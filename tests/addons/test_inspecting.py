@@ -51,7 +51,7 @@ class Shown:
         flow.response = flow.response or Response.make(
             200, body, {"content-type": "application/json"}
         )
-        self.inspecting.leave(Exchange.of(flow))
+        self.inspecting.left(flow, Exchange.of(flow))
         return self.frames()
 
     def look(self) -> list[Frame]:
@@ -170,7 +170,7 @@ def test_no_secret_is_in_a_frame() -> None:
     target = "/a?b=ada@example.com"
     flow = shown.begin(record, body=body, headers=headers, target=target)
     call(record, f'{{"error":"{SECRET} ada@example.com"}}'.encode())
-    shown.inspecting.leave(record)
+    shown.inspecting.left(flow, record)
     raw = b"".join(shown.sending.frames)
     assert flow is not None and SECRET.encode() not in raw
     assert b"ada@" not in raw and b"[secret]" in raw and b"[e-mail]" in raw
