@@ -46,6 +46,8 @@ async def serve(
         await master.run()
     finally:
         await receiving.stop()
+        master.pages.stop()
+        listening.close()
 
 
 def be_nice() -> None:
