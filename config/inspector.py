@@ -23,7 +23,7 @@ from config.values import (
 
 type Level = Literal["full", "headers", "off"]
 
-# From the one that shows least.
+# From the one that shows the least.
 LEVELS: tuple[Level, ...] = ("off", "headers", "full")
 KIB = 1024
 MIB = 1024 * KIB
@@ -54,12 +54,6 @@ class InspectorSettings:
     def usual(self) -> Level:
         """Of whoever is in no list."""
         return self.level or "headers"
-
-    @property
-    def least(self) -> Level:
-        """Of traffic that is some key's without saying whose."""
-        levels = {self.usual, *self.keys.values()}
-        return next(one for one in LEVELS if one in levels)
 
     def level_of(self, key_id: int | None) -> Level:
         """Of a key; of a request that has none nobody knows whose secrets are in it,

@@ -29,18 +29,6 @@ def test_a_key_has_its_own_level_or_the_usual_one(level, key_id, shown) -> None:
     assert settings.level_of(key_id) == shown
 
 
-@pytest.mark.parametrize(
-    ("level", "keys", "least"),
-    [
-        ("full", {}, "full"),
-        ("full", {1: "headers"}, "headers"),
-        ("headers", {1: "full", 2: "off"}, "off"),
-    ],
-)
-def test_what_is_anybodys_is_shown_as_little_as_the_least(level, keys, least) -> None:
-    assert InspectorSettings(level=level, keys=keys).least == least
-
-
 def test_the_keys_of_a_level_are_a_list(document) -> None:
     found = read(document('keys: {full: [7, 9], headers: [], "off": [3]}'))
     assert found.keys == {7: "full", 9: "full", 3: "off"}
