@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 import click
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from tests.dashboard.browser.conftest import FLAGS
-from tests.dashboard.browser.visits import CHROMIUM
+from tests.dashboard.browser.visits import CHROMIUM, FLAGS
 from tests.dashboard.exhibition import (
     ADA,
     ADDRESS,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.dashboard.test_browser import CHROMIUM, FLAGS
+from tests.dashboard.browser.visits import CHROMIUM, FLAGS
 from tests.fakes.openai_script import Answer, Gate, Status, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.child import Child, prove

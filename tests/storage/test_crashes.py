@@ -180,7 +180,7 @@ def film_rounds(place, rounds):
             assert storage.writer.wait(fail, job, error, None) is not None
         assert check_jobs(teller, caller, {}) == 0
         storage.close()
-    assert lost > 0
+    return lost
 
 
 def test_jobs_outlive_a_kill(place):
@@ -190,7 +190,8 @@ def test_jobs_outlive_a_kill(place):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_jobs_outlive_many_kills(place):
-    film_rounds(place, 15)
+    # Some were killed while nobody could know whether they had been begun.
+    assert film_rounds(place, 15) > 0
 
 
 @pytest.mark.slow

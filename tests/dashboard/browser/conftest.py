@@ -16,22 +16,12 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from config import Settings
 from storage import Storage
-from tests.dashboard.browser.visits import CHROMIUM, register, sign_in
+from tests.dashboard.browser.visits import CHROMIUM, FLAGS, register, sign_in
 from tests.dashboard.history import live
 from tests.fakes.clock import FakeClock
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.harness import Gateway, environ_of
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # A refusal is logged by the browser itself; it is part of some stories.
 EXPECTED = "Failed to load resource"
 

@@ -8,6 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 EMAIL = "browser@example.com"
 PASSWORD = "correct horse"
 PHONE = {"width": 390, "height": 844}
