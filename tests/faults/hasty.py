@@ -44,10 +44,12 @@ def hurry(seconds: float) -> None:
     addons.Pace = partial(Pace, seconds, seconds, 4 * seconds)  # type: ignore
 
 
-def supervisor(seconds: str, command: Sequence[str], *rest: Any) -> Supervisor:
+def supervisor(
+    seconds: str, command: Sequence[str], *rest: Any, **more: Any
+) -> Supervisor:
     """One whose workers hurry too; the last word of the command says what they are."""
     hasty = [sys.executable, "-m", "tests.faults.hasty", seconds, command[-1]]
-    return Supervisor(hasty, *rest)
+    return Supervisor(hasty, *rest, **more)
 
 
 if __name__ == "__main__":
