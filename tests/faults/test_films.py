@@ -99,7 +99,7 @@ ENDS = [
 ]
 
 
-def test_when_one_of_two_workers_is_killed_the_other_has_the_videos_made(
+def test_when_one_of_two_workers_is_killed_another_has_the_videos_made(
     studio: Studio,
 ) -> None:
     """The one that submits and asks is killed in the middle of both."""
@@ -114,12 +114,12 @@ def test_when_one_of_two_workers_is_killed_the_other_has_the_videos_made(
         studio.until_in(storing, JobState.STORING)
         studio.until_in(lost, JobState.SUBMITTING)
         leader = studio.submitter(lost[0])
-        (other,) = set(child.workers()) - {leader}
         os.kill(leader, signal.SIGKILL)
         studio.until_in(lost, JobState.FAILED)
         held = studio.order(child, HELD, 1)
         studio.until_in(held, JobState.SUBMITTING)
-        assert studio.submitter(held[0]) == other
+        # The one that lived on, or the one in the place of the dead.
+        assert studio.submitter(held[0]) in set(child.workers()) - {leader}
         gate.open()
         later = studio.order(child, MADE, 3)
         studio.relent()
