@@ -7,7 +7,9 @@ let batches of different users overlap, but each of them ends in the one chain o
 transfers, so they would meet there all the same, and could lock each other out before.
 
 Limits on the server keep a gateway that stops in the middle from stopping the others:
-its session ends a second later, and with it its transaction and its lock.
+its session ends a second later, and with it its transaction and its lock. One that is
+not heard of while nothing is written keeps its session as long as its lease: if it was
+the one that leads, another one leads then.
 
 A commit whose answer is lost may have happened. The writer runs the same batch again on
 a new connection: its lock comes when the old session has ended one way or the other,
@@ -37,7 +39,7 @@ from storage.errors import (
 from storage.migrations.postgres import migrate
 from storage.postgres.alarm import TableAlarm
 from storage.postgres.connection import PostgresConnection
-from storage.postgres.leases import RENEW_SECONDS, Leases
+from storage.postgres.leases import LEASE_SECONDS, RENEW_SECONDS, Leases
 from storage.postgres.reads import PostgresReads
 from storage.postgres.snapshot import PostgresSnapshot
 
@@ -69,6 +71,7 @@ _LOST = (
     errors.CrashShutdown,
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
     errors.ReadOnlySqlTransaction,
 )
 _MS = 1000
@@ -104,6 +107,8 @@ class PostgresEngine:
         self.busy_seconds = busy_seconds
         self.answer_seconds = STATEMENT_SECONDS + SILENT_SECONDS
         self.renew_seconds = RENEW_SECONDS
+        # Whoever has no boot leads nothing, and may be silent.
+        self.lease_seconds = 0 if boot_id is None else LEASE_SECONDS
         self.idle_seconds = None if boot_id is None else RENEW_SECONDS
         self._conninfo = _conninfo(url)
         self._asking: PostgresReads | None = None
@@ -133,6 +138,8 @@ class PostgresEngine:
             lock_timeout=self.busy_seconds,
             statement_timeout=STATEMENT_SECONDS,
             idle_in_transaction_session_timeout=STOPPED_SECONDS,
+            # A stopped process or a host without power closes no session.
+            idle_session_timeout=self.lease_seconds,
             synchronous_commit="on",
             # A plan is made once, maybe while its tables are nearly empty: then
             # reading them whole looks cheap, and stays so for ever.

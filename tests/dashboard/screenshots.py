@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import click
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from tests.dashboard.browser.visits import CHROMIUM, FLAGS
+from tests.dashboard.browser.visits import CHROMIUM, FLAGS, arrive
 from tests.dashboard.exhibition import (
     ADA,
     ADDRESS,
@@ -90,7 +90,7 @@ class Round:
             page.locator("#email").fill(email)
             page.locator("#password").fill(PASSWORD)
             page.keyboard.press("Enter")
-            page.wait_for_url("**/dashboard.html*")
+            arrive(page, "/dashboard.html*")
             page.wait_for_load_state("networkidle")
             self.signed_in[email] = context.storage_state()
 

@@ -53,6 +53,9 @@ class MarkedLine(PostgresLine):
             server.sendall(data)
             self.done.wait(WAIT_SECONDS)
         os.kill(self.pid, signal.SIGKILL)
+        # Only closed, it would stay open as long as the other thread reads from it.
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
         server.close()
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:

@@ -14,6 +14,7 @@ from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
     PASSWORD,
     PHONE,
+    arrive,
     copied,
     open_view,
 )
@@ -85,13 +86,13 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back(
     operator: Page, storage: Storage
 ) -> None:
     operator.get_by_role("button", name="退出").click()
-    operator.wait_for_url("**/login.html")
+    arrive(operator, "/login.html")
     operator.goto("/public/admin.html#acts")
-    operator.wait_for_url("**/login.html?to=admin#acts")
+    arrive(operator, "/login.html?to=admin#acts")
     operator.get_by_label("邮箱").fill(EMAIL)
     operator.get_by_label("密码").fill(PASSWORD)
     operator.keyboard.press("Enter")
-    operator.wait_for_url("**/admin.html#acts")
+    arrive(operator, "/admin.html#acts")
     expect(operator.locator("#acts")).to_contain_text("退出登录")
 
 

@@ -17,6 +17,7 @@ from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
     PASSWORD,
     PHONE,
+    arrive,
     copied,
     register,
 )
@@ -171,20 +172,20 @@ def test_the_key_is_filled_in_after_the_password_and_never_kept(page: Page) -> N
 def test_a_visitor_is_sent_to_sign_in_and_comes_back(page: Page) -> None:
     register(page)
     page.get_by_role("button", name="退出").click()
-    page.wait_for_url("**/login.html")
+    arrive(page, "/login.html")
     page.goto("/public/docs.html")
     page.locator("#fill-login").click()
     page.get_by_label("邮箱").fill(EMAIL)
     page.get_by_label("密码").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/public/docs.html")
+    arrive(page, "/public/docs.html")
     expect(page.locator("#fill-text")).to_contain_text(EMAIL)
 
 
 def test_nobody_is_asked_about_who_has_signed_out(page: Page) -> None:
     register(page)
     page.get_by_role("button", name="退出").click()
-    page.wait_for_url("**/login.html")
+    arrive(page, "/login.html")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/public/docs.html")
@@ -201,12 +202,12 @@ def test_nobody_is_asked_about_who_has_signed_out(page: Page) -> None:
 def test_signing_in_leads_nowhere_else(page: Page, where: str) -> None:
     register(page)
     page.get_by_role("button", name="退出").click()
-    page.wait_for_url("**/login.html")
+    arrive(page, "/login.html")
     page.goto(f"/public/login.html?to={where}")
     page.get_by_label("邮箱").fill(EMAIL)
     page.get_by_label("密码").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/public/dashboard.html")
+    arrive(page, "/public/dashboard.html")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

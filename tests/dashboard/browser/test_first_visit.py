@@ -7,6 +7,7 @@ from tests.dashboard.browser.visits import (
     EMAIL,
     IN_A_BROWSER,
     PASSWORD,
+    arrive,
     copied,
     open_view,
     register,
@@ -17,9 +18,9 @@ pytestmark = IN_A_BROWSER
 
 def test_a_first_visit_from_register_to_logout(page: Page, storage: Storage) -> None:
     page.goto("/")
-    page.wait_for_url("**/public/login.html")
+    arrive(page, "/public/login.html")
     page.get_by_role("link", name="注册").click()
-    page.wait_for_url("**/public/register.html")
+    arrive(page, "/public/register.html")
     register(page)
     expect(page.locator(".bar [data-balance]")).to_have_text("$10.00")
 
@@ -52,9 +53,9 @@ def test_a_first_visit_from_register_to_logout(page: Page, storage: Storage) -> 
     open_view(page, "keys")
     expect(page.locator("#key-text")).not_to_have_text(second)
     page.get_by_role("button", name="退出").click()
-    page.wait_for_url("**/public/login.html")
+    arrive(page, "/public/login.html")
     page.goto("/public/dashboard.html#keys")
-    page.wait_for_url("**/public/login.html#keys")
+    arrive(page, "/public/login.html#keys")
 
 
 def works(storage: Storage, plain: str) -> bool:
@@ -64,14 +65,14 @@ def works(storage: Storage, plain: str) -> bool:
 
 def test_signing_in_leads_back_to_the_view_that_was_asked_for(signed_in: Page) -> None:
     signed_in.get_by_role("button", name="退出").click()
-    signed_in.wait_for_url("**/login.html")
+    arrive(signed_in, "/login.html")
     signed_in.goto("/public/dashboard.html#topup")
-    signed_in.wait_for_url("**/login.html#topup")
+    arrive(signed_in, "/login.html#topup")
     signed_in.get_by_label("邮箱").fill(EMAIL)
     signed_in.get_by_label("密码").fill("wrong")
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_role("alert")).to_have_text("邮箱或密码错误")
     signed_in.get_by_label("密码").fill(PASSWORD)
     signed_in.keyboard.press("Enter")
-    signed_in.wait_for_url("**/dashboard.html#topup")
+    arrive(signed_in, "/dashboard.html#topup")
     expect(signed_in.locator("#topup")).to_be_visible()

@@ -15,7 +15,7 @@ from config import Settings
 from dashboard.app import HOME as DASHBOARD
 from storage import Storage
 from tests.dashboard.browser.conftest import Quiet
-from tests.dashboard.browser.visits import IN_A_BROWSER, open_view
+from tests.dashboard.browser.visits import IN_A_BROWSER, arrive, open_view
 from tests.dashboard.conftest import CONFIG
 from tests.dashboard.paying import EPAY_PATH, Provider, environ_of
 from tests.fakes.clock import FakeClock
@@ -94,7 +94,7 @@ def go_to_stripe(page: Page) -> None:
     page.get_by_role("button", name="$50.00").click()
     expect(page.locator("#topup-next")).to_contain_text("前往 Stripe 支付 $50.00")
     page.get_by_role("button", name="去支付").click()
-    page.wait_for_url("**/c/pay/**")
+    arrive(page, "/c/pay/*")
 
 
 def balance(page: Page) -> str:
@@ -146,7 +146,7 @@ def test_an_order_at_a_shop_is_paid_in_its_currency(
     leaving.locator("#amount").fill("12.34")
     expect(leaving.locator("#topup-next")).to_contain_text("支付 ¥88.85")
     leaving.get_by_role("button", name="去支付").click()
-    leaving.wait_for_url("https://shop.example.com/**")
+    arrive(leaving, "https://shop.example.com/*")
     shop = FakeEpay()
     trade = shop.visit(leaving.url)
     assert (trade["type"], trade["money"]) == ("wxpay", "88.85")
@@ -198,7 +198,7 @@ def test_signing_in_again_leads_back_to_the_order(
     ((_, session),) = stripe.sessions.items()
     leaving.context.clear_cookies()
     leaving.goto(session["success_url"])
-    leaving.wait_for_url(f"**/login.html#topup?order={session['client_reference_id']}")
+    arrive(leaving, f"/login.html#topup?order={session['client_reference_id']}")
 
 
 def test_a_shop_that_fails_is_said_and_the_next_try_is_a_new_order(
@@ -213,5 +213,5 @@ def test_a_shop_that_fails_is_said_and_the_next_try_is_a_new_order(
     leaving.get_by_role("button", name="$10.00").click()
     expect(leaving.locator("#amount")).to_have_attribute("aria-invalid", "false")
     leaving.get_by_role("button", name="去支付").click()
-    leaving.wait_for_url("**/c/pay/**")
+    arrive(leaving, "/c/pay/*")
     assert len(storage.reader.orders()) == 1

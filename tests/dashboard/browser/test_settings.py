@@ -12,6 +12,7 @@ from tests.dashboard.browser.visits import (
     EMAIL,
     IN_A_BROWSER,
     PASSWORD,
+    arrive,
     open_view,
     use_english,
 )
@@ -39,7 +40,7 @@ def sign_in(page: Page, password: str) -> None:
     page.locator("#email").fill(EMAIL)
     page.locator("#password").fill(password)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/dashboard.html*")
+    arrive(page, "/dashboard.html*")
     expect(page.locator("#overview .balance")).to_have_text("$10.00")
 
 

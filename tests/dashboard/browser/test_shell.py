@@ -11,6 +11,7 @@ from tests.dashboard.browser.visits import (
     PASSWORD,
     PHONE,
     VIEWS,
+    arrive,
     open_view,
 )
 
@@ -142,7 +143,7 @@ def test_an_unknown_page_leads_back(page: Page) -> None:
     page.goto("/nowhere")
     expect(page.get_by_role("heading", name="页面不存在")).to_be_visible()
     page.get_by_role("link", name="返回用户面板").click()
-    page.wait_for_url("**/public/login.html")
+    arrive(page, "/public/login.html")
 
 
 def test_everything_can_be_reached_from_the_keyboard(page: Page) -> None:

@@ -14,6 +14,7 @@ from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
     PASSWORD,
     PHONE,
+    arrive,
     copied,
     open_view,
     register,
@@ -123,7 +124,7 @@ def test_from_register_to_logout(page: Page, email: str, gateway: Gateway) -> No
     assert said(fresh) == "Good day."
 
     page.get_by_role("button", name="退出", exact=True).click()
-    page.wait_for_url("**/public/login.html")
+    arrive(page, "/public/login.html")
     assert page.request.get("/api/auth.php?action=me").status == 401
 
 
@@ -169,7 +170,7 @@ def test_with_the_keyboard_alone(page: Page, email: str, gateway: Gateway) -> No
     assert record is not None and record.label == "keyboard"
     focused(page, "#logout")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/public/login.html")
+    arrive(page, "/public/login.html")
 
 
 def test_on_a_phone_in_english(page: Page, email: str, gateway: Gateway) -> None:

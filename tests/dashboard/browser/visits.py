@@ -1,6 +1,7 @@
 """What people do on the pages, again and again."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -33,6 +34,17 @@ IN_A_BROWSER = [
     ),
 ]
 """The marks of a module that drives a real one."""
+
+
+def arrive(page: Page, address: str) -> None:
+    """Returns when the address ends so, a star being anything, and its page is there.
+
+    Scripts lead on while a page still loads; to wait for one navigation would be to wait
+    for one that never ends.
+    """
+    pattern = ".*".join(map(re.escape, address.split("*")))
+    expect(page).to_have_url(re.compile(f"{pattern}$"))
+    page.wait_for_load_state()
 
 
 def register(page: Page, email: str = EMAIL) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from storage.errors import LedgerUnavailable
 from storage.ledger import Exists, Granted, admit, topup
+from storage.postgres.engine import PostgresEngine
 from storage.recovery import REASON
 from tests.fakes.postgres_line import COMMIT
 from tests.storage.teller import NANO, Teller, ask
@@ -213,6 +214,23 @@ def test_who_lost_its_session_leads_no_more(storage, end_sessions):
     storage.writer.wait(nothing)
     # On its new session it asks like anybody else.
     assert storage.engine.leads()
+
+
+def test_one_that_is_stopped_leads_no_longer_than_its_lease(url):
+    stopped, other = (PostgresEngine(url, 1.0, boot) for boot in ("boot_a", "boot_b"))
+    stopped.lease_seconds = 0.2
+    silent, alive = stopped.connect(), other.connect()
+    silent.idle()
+    assert stopped.leads()
+    while not other.leads():
+        alive.idle()
+    # It goes on as if nothing had been, with a new session.
+    with pytest.raises(stopped.unavailable) as lost:
+        silent.sql("SELECT 1")
+    assert stopped.repeats(lost.value)
+    silent.abandon()
+    assert not stopped.leads()
+    alive.abandon()
 
 
 def test_a_command_leads_nobody_and_has_no_lease(open_ledger, server):

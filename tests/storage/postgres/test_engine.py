@@ -43,6 +43,7 @@ def test_another_server_is_refused(info, said):
         ("lock_timeout", "5s"),
         ("statement_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "1s"),
+        ("idle_session_timeout", "15s"),
         ("client_encoding", "UTF8"),
         ("transaction_isolation", "read committed"),
     ],
@@ -58,6 +59,8 @@ def test_what_an_operator_says_in_the_address_counts(url, settings):
     assert connection.sql("SHOW application_name") == [("mine",)]
     assert connection.sql("SHOW work_mem") == [("5MB",)]
     assert connection.sql("SHOW lock_timeout") == [("1s",)]
+    # It has no boot: nobody waits for it to renew a lease.
+    assert connection.sql("SHOW idle_session_timeout") == [("0",)]
     connection.abandon()
 
 
@@ -69,6 +72,7 @@ def test_what_an_operator_says_in_the_address_counts(url, settings):
         (errors.AdminShutdown(), True),
         (errors.CannotConnectNow(), True),
         (errors.IdleInTransactionSessionTimeout(), True),
+        (errors.IdleSessionTimeout(), True),
         (errors.ReadOnlySqlTransaction(), True),
         (psycopg.OperationalError("the connection is lost"), True),
         (psycopg.InterfaceError("the connection is closed"), True),
