@@ -1,96 +1,31 @@
 #!/usr/bin/env python3
-"""The gateway's command line, and where its parts are put together.
+"""The gateway's command line.
 
-Nothing is decided here: settings are loaded, storage is opened, the web application
-and the chain of addons are made, and the master runs them. With several workers this
-process proves the ledger and becomes their supervisor; each worker is a process of its
-own that starts here again, as the command `worker`.
+A command is imported when it runs: who asks the ledger one thing waits neither for
+mitmproxy nor for the pages, and who only reads the list waits for nothing.
 """
 
-import asyncio
-import logging
-import os
-import signal
-import socket
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NoReturn
+from importlib import import_module
 
 import click
-import uvloop
 
-import addons
-from addons.catalogue import Catalogue
-from addons.commands import quote
-from addons.dialects import UnknownDialect
-from addons.doctor.command import doctor
-from addons.exchange import Leg
-from addons.gateway.activation import adopt, given_socket
-from addons.gateway.brief import READY, Brief, Lifeline
-from addons.gateway.instance import reserve
-from addons.gateway.master import Master
-from addons.gateway.supervisor import Supervisor, WorkersFailed
-from addons.holds import Holds
-from addons.inspector.commands import meter, web_password
-from addons.inspector.keeping import Keeping
-from addons.inspector.web_brief import WebBrief
-from addons.logs.logs import set_up
-from addons.metrics.registry import bury, share
-from addons.rendering import Render
-from addons.routing import routes_of
-from addons.tracing.otlp import TracingUnavailable, check_tracing
-from config import ConfigError, Settings, load
-from config.commands import config_group, prices_group
-from config.epilog import PROGRAM, REFUSED, epilog
-from config.gateway import WORKERS_MAX
-from dashboard import create_app
-from dashboard.demo import Demo, open_demo
-from storage import GATEWAY_LOCK, Storage, open_storage
-from storage.commands import (
-    Refused,
-    backup,
-    key_group,
-    order_group,
-    receipt_group,
-    refund,
-    restore,
-    user_group,
-    verify,
-    voucher_group,
-)
-from storage.errors import StorageError
-from storage.locks import FileLock
+from config.epilog import PROGRAM
 
-# Without being told how many; each has memory and a share of the disk's time.
-WORKERS_AUTO = 8
-# What the workers of one gateway count, in a folder that goes with it.
-METRICS = "autolist-metrics-"
-LOG_OF_INSPECTOR = "%(asctime)s inspector %(levelname)s %(name)s: %(message)s"
-SERVED = {
-    0: "told to stop, and everything that ran was settled",
-    1: "it cannot listen, or its workers cannot be kept running",
-    REFUSED: "bad input, or a ledger that does not add up or is in use",
-}
-HELLO = """\
-AutoList Token is serving.
-  address    {address}
-{inspector}  dashboard  {address}/public/dashboard.html
-"""
-HELLO_DEMO = """\
-  demo user  {email}
-  password   {password}
-  demo key   {api_key}
 
-Try it:
-  curl -X POST {address}/api/v1/chat/completions \\
-    -H "Authorization: Bearer {api_key}" \\
-    -H "Content-Type: application/json" \\
-    -d '{{"model": "gpt-4o", "messages": [{{"role": "user", "content": "你好"}}]}}'
-"""
+class Late(click.Command):
+    """A command by the first sentence of its help; the command itself is elsewhere."""
+
+    def __init__(
+        self, name: str, module: str, variable: str, sentence: str = ""
+    ) -> None:
+        super().__init__(name, help=sentence, hidden=not sentence)
+        self.module = module
+        self.variable = variable
+
+    def load(self) -> click.Command:
+        """The command itself, at the price of its imports."""
+        command: click.Command = getattr(import_module(self.module), self.variable)
+        return command
 
 
 class DefaultToServe(click.Group):
@@ -103,380 +38,85 @@ class DefaultToServe(click.Group):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, Late):
+            command = command.load()
+        return name, command, rest
+
 
 @click.group(cls=DefaultToServe)
 def main() -> None:
     """A prepaid, OpenAI-compatible AI API gateway."""
 
 
-@main.command(
-    epilog=epilog(
-        "serve --demo",
-        "serve --config /etc/autolist --data /var/lib/autolist --workers 4",
-        codes=SERVED,
-    )
-)
-@click.option(
-    "--config",
-    "config_dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(__file__).parent / "config",
-    envvar="AUTOLIST_CONFIG",
-    show_envvar=True,
-    help="Folder of gateway.yaml, providers.yaml and prices.yaml.",
-)
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    envvar="AUTOLIST_DATA",
-    show_envvar=True,
-    help="Folder of the secret, and of the ledger unless that is in PostgreSQL.",
-)
-@click.option(
-    "--host",
-    envvar="AUTOLIST_HOST",
-    show_envvar=True,
-    help="Address to listen on.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    envvar="AUTOLIST_PORT",
-    show_envvar=True,
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(0, WORKERS_MAX),
-    envvar="AUTOLIST_WORKERS",
-    show_envvar=True,
-    help="Processes that serve; 0 is one for each core, and one for a demo.",
-)
-@click.option(
-    "--demo",
-    is_flag=True,
-    envvar="AUTOLIST_DEMO",
-    show_envvar=True,
-    help="Serve models without a provider from the built-in demo, with a demo user.",
-)
-@click.option(
-    "--web",
-    is_flag=True,
-    envvar="AUTOLIST_WEB",
-    show_envvar=True,
-    help="Show the traffic in mitmweb, on this machine alone and behind a password.",
-)
-@click.option(
-    "--web-port",
-    type=click.IntRange(0, 65535),
-    envvar="AUTOLIST_WEB_PORT",
-    show_envvar=True,
-    help="Port of mitmweb; 0 takes a free one.",
-)
-def serve(
-    config_dir: Path,
-    data: Path,
-    host: str | None,
-    port: int | None,
-    workers: int | None,
-    demo: bool,
-    web: bool,
-    web_port: int | None,
-) -> None:
-    """Run the gateway until it is told to stop."""
-    try:
-        settings = load(config_dir, os.environ).with_overrides(host, port, workers)
-        if web:
-            settings = settings.with_inspector(web_port, demo)
-        set_up(settings.log, sys.stderr)
-        check_tracing(settings.tracing)
-        routes = routes_of(settings, demo)
-        storage = open_storage(
-            data,
-            settings.ledger,
-            gateway=True,
-            prices=settings.prices,
-            url=settings.storage,
-        )
-    except (
-        ConfigError,
-        UnknownDialect,
-        TracingUnavailable,
-        StorageError,
-        OSError,
-    ) as error:
-        raise Refused(str(error)) from error
-    for warning in settings.prices.warnings(storage.clock.wall_ns()):
-        click.echo(f"warning: {warning}", err=True)
-    count = worker_count(settings.listen.workers, demo)
-    keeping = None
-    try:
-        given = given_socket(os.environ, os.getpid())
-        if settings.inspected:
-            keeping = Keeping.of(settings.inspector, data, program("inspector"))
-        if count == 1:
-            serve_alone(settings, storage, routes, data, demo, given, keeping)
-        else:
-            supervise(settings, storage, data, demo, count, given, keeping)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen: {error}") from error
-    except WorkersFailed as error:
-        raise click.ClickException(str(error)) from error
-    finally:
-        if keeping is not None:
-            keeping.close()
-        storage.close()
-
-
-@main.command(hidden=True)
-def inspector() -> None:
-    """The process that shows the traffic, started by the gateway."""
-    try:
-        brief = WebBrief.load(sys.stdin.buffer)
-    except (ValueError, OSError) as error:
-        raise Refused(str(error)) from error
-    logging.basicConfig(level=logging.WARNING, format=LOG_OF_INSPECTOR)
-    # Nobody else needs a web server of mitmproxy's.
-    from addons.inspector.web.serving import be_nice, serve
-
-    be_nice()
-    asyncio.run(serve(brief, sys.stdin.fileno()))
-
-
-@main.command(hidden=True)
-@click.argument("number", type=int)
-@click.argument("report", type=int)
-def worker(number: int, report: int) -> None:
-    """One of the processes of a gateway, started by its supervisor."""
-    try:
-        lifeline = Lifeline(sys.stdin.buffer, report)
-    except (ValueError, OSError) as error:
-        raise Refused(str(error)) from error
-    set_up(lifeline.brief.settings.log, sys.stderr, number)
-    try:
-        # Before anything is counted.
-        share(lifeline.brief.metrics, number)
-    except OSError as error:
-        fail(lifeline, f"no room for metrics: {error}")
-    try:
-        work(lifeline)
-    except (UnknownDialect, StorageError) as error:
-        fail(lifeline, str(error))
-    except OSError as error:
-        fail(lifeline, f"cannot listen: {error}")
-
-
-def fail(lifeline: Lifeline, reason: str) -> NoReturn:
-    """The supervisor says it; if this one has served before, it says it itself."""
-    if lifeline.tell(reason.encode()):
-        raise SystemExit(1)
-    raise click.ClickException(reason)
-
-
-def worker_count(workers: int, demo: bool) -> int:
-    """How many processes serve; `workers` is 0 where nobody said."""
-    if workers:
-        return workers
-    return 1 if demo else min(cores(), WORKERS_AUTO)
-
-
-def cores() -> int:
-    """Those that this process may use, where the system tells them apart."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def serve_alone(
-    settings: Settings,
-    storage: Storage,
-    routes: Mapping[str, tuple[Leg, ...]],
-    data: Path,
-    demo: bool,
-    given: socket.socket | None,
-    keeping: Keeping | None = None,
-) -> None:
-    def greet(master: Master) -> None:
-        port = master.instance.ports[0]
-        click.echo(hello(settings, storage, data, demo, port, keeping), nl=False)
-
-    async def run() -> None:
-        master = make_master(settings, storage, routes, data, demo, given=given)
-        obey_signals(master.stop)
-        async with keeping or nullcontext():
-            await master.run(greet)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
-
-
-def supervise(
-    settings: Settings,
-    storage: Storage,
-    data: Path,
-    demo: bool,
-    count: int,
-    given: socket.socket | None,
-    keeping: Keeping | None = None,
-) -> None:
-    """Hand the proved ledger over to workers, and keep them running."""
-    with ExitStack() as stack:
-        held = stack.enter_context(given or reserve(settings.listen))
-        metrics = Path(stack.enter_context(TemporaryDirectory(prefix=METRICS)))
-        settings = settings.with_overrides(port=held.getsockname()[1])
-        port = settings.listen.port
-        greeting = hello(settings, storage, data, demo, port, keeping)
-        lock = storage.hand_over()
-        brief = Brief(
-            settings,
-            data,
-            demo,
-            gateway_lock=lock.fileno() if lock is not None else None,
-            metrics=metrics,
-            given=held.fileno() if given is not None else None,
-        )
-        shared = [one for one in (brief.gateway_lock, brief.given) if one is not None]
-        command = program("worker")
-
-        async def run() -> None:
-            supervisor = Supervisor(
-                command, brief.dump(), count, shared, bury=partial(bury, metrics)
-            )
-            obey_signals(supervisor.stop)
-            async with keeping or nullcontext():
-                await supervisor.run(lambda: click.echo(greeting, nl=False))
-
-        try:
-            asyncio.run(run())
-        finally:
-            if lock is not None:
-                lock.release()
-
-
-def work(lifeline: Lifeline) -> None:
-    """What a worker does from its brief to its end."""
-    brief = lifeline.brief
-    settings, data = brief.settings, brief.data
-    routes = routes_of(settings, brief.demo)
-    joined = None
-    if brief.gateway_lock is not None:
-        joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
-    storage = open_storage(
-        data,
-        settings.ledger,
-        gateway=True,
-        proved=True,
-        joined=joined,
-        url=settings.storage,
-    )
-
-    def ready(_: Master) -> None:
-        lifeline.tell(READY)
-
-    async def run() -> None:
-        master = make_master(
-            settings,
-            storage,
-            routes,
-            data,
-            brief.demo,
-            shared=brief.metrics,
-            given=None if brief.given is None else adopt(brief.given),
-        )
-        obey_signals(master.stop)
-        loop = asyncio.get_running_loop()
-        lifeline.watch(loop, lambda: None if master.stops else master.stop())
-        await master.run(ready)
-
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run())
-    finally:
-        storage.close()
-
-
-def make_master(
-    settings: Settings,
-    storage: Storage,
-    routes: Mapping[str, tuple[Leg, ...]],
-    data: Path,
-    demo: bool,
-    shared: Path | None = None,
-    given: socket.socket | None = None,
-) -> Master:
-    """All parts of a serving process; its port is its own, that of all who share the
-    folder of metrics, or that of a socket it was `given`."""
-    catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
-    app = create_app(storage, settings, demo=demo, models=catalogue.listing)
-    chain = addons.chain(settings, storage, routes, app, shared)
-    (holds,) = (addon for addon in chain if isinstance(addon, Holds))
-    render = Render(storage.ids.make)
-    return Master(
-        settings.listen, data, chain, holds.release, render, shared is not None, given
-    )
-
-
-def program(command: str) -> list[str]:
-    """This program again, as another process."""
-    return [sys.executable, str(Path(__file__).resolve()), command]
-
-
-def obey_signals(stop: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-def hello(
-    settings: Settings,
-    storage: Storage,
-    data: Path,
-    demo: bool,
-    port: int,
-    keeping: Keeping | None = None,
-) -> str:
-    """Says where the gateway is, how to get into the demo, and how to look on."""
-    address = settings.listen.public_url or local_address(settings, port)
-    look_on = "" if keeping is None else f"  inspector  {keeping.invitation}\n"
-    said = HELLO.format(address=address, inspector=look_on)
-    if demo:
-        said += hello_demo(open_demo(storage, settings, data, address)) + "\n"
-    return said
-
-
-def local_address(settings: Settings, port: int) -> str:
-    host = settings.listen.host
-    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
-    shown = f"[{shown}]" if ":" in shown else shown
-    return f"http://{shown}:{port}"
-
-
-def hello_demo(demo: Demo) -> str:
-    return HELLO_DEMO.format(
-        address=demo.address,
-        email=demo.email,
-        password=demo.password,
-        api_key=demo.api_key,
-    )
-
+SERVING = "addons.gateway.serving"
+INSPECTOR = "addons.inspector.commands"
+LEDGER = "storage.commands"
+CONFIG = "config.commands"
 
 for command in (
-    config_group,
-    prices_group,
-    doctor,
-    user_group,
-    key_group,
-    voucher_group,
-    order_group,
-    refund,
-    quote,
-    receipt_group,
-    verify,
-    backup,
-    restore,
-    meter,
-    web_password,
+    Late("serve", SERVING, "serve", "Run the gateway until it is told to stop."),
+    # Started by the gateway, and shown to nobody.
+    Late("worker", SERVING, "worker"),
+    Late("inspector", SERVING, "inspector"),
+    Late("config", CONFIG, "config_group", "Look after the configuration."),
+    Late("prices", CONFIG, "prices_group", "Look after the prices."),
+    Late(
+        "doctor",
+        "addons.doctor.command",
+        "doctor",
+        "Check machine, files, ledger and settings, line by line.",
+    ),
+    Late("user", LEDGER, "user_group", "Look after users."),
+    Late("key", LEDGER, "key_group", "Look after callers' keys."),
+    Late("voucher", LEDGER, "voucher_group", "Make codes that are worth money."),
+    Late(
+        "order",
+        LEDGER,
+        "order_group",
+        "See what users ordered and what payment providers told of it.",
+    ),
+    Late(
+        "refund",
+        LEDGER,
+        "refund",
+        "Refund AMOUNT dollars of a transfer, such as usage:req_… or topup:voucher:….",
+    ),
+    Late(
+        "quote",
+        "addons.commands",
+        "quote",
+        "Say what a request costs at most and most likely, by the files alone.",
+    ),
+    Late(
+        "receipt",
+        LEDGER,
+        "receipt_group",
+        "Explain what a request cost, and check that it is so.",
+    ),
+    Late("verify", LEDGER, "verify", "Prove that the ledger adds up, row by row."),
+    Late(
+        "backup",
+        LEDGER,
+        "backup",
+        "Write a checked copy of the ledger to FILE, which must not exist.",
+    ),
+    Late(
+        "restore",
+        LEDGER,
+        "restore",
+        "Make the ledger of a data directory from a backup; it must not have one.",
+    ),
+    Late("meter", INSPECTOR, "meter", "Compute the charges of captured traffic again."),
+    Late(
+        "web-password",
+        INSPECTOR,
+        "web_password",
+        "Make the hash of a password for the inspector.",
+    ),
 ):
     main.add_command(command)
 

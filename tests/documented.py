@@ -1,4 +1,4 @@
-"""What the code has that docs/ must name: settings, error codes, headers, addons.
+"""What the code has that docs/ must name: settings, errors, headers, addons, commands.
 
 Settings are found by walking the readers of config/ as they are put together: a reader
 made of others keeps them in its closure, and a record keeps its table.
@@ -10,15 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 from config import gateway, providers
 from config.values import record
+from run_proxy import Late, main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NAME = "NAME"
 _RECORD = record(gateway.Limits, gateway.LIMITS).__code__
+
+
+def commands() -> dict[str, click.Command]:
+    """Each first word of the command line, and what it stands for."""
+    return {
+        name: one.load() if isinstance(one, Late) else one
+        for name, one in main.commands.items()
+    }
 
 
 def inner(reader: Callable[..., Any]) -> Mapping[str, Any]:

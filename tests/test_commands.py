@@ -21,6 +21,7 @@ from storage import open_storage
 from storage.commands.output import Refused
 from tests.addons.inspector.captures import saved
 from tests.addons.inspector.test_recomputing import call, request
+from tests.documented import commands
 from tests.storage.ordering import Till, new_order, paid
 from tests.storage.teller import NANO, PRICE, Teller
 
@@ -95,7 +96,8 @@ class Named:
 
 def commands_in(group: click.Group, context: click.Context) -> Iterator[Named]:
     """Those that do something and are meant for people."""
-    for word, command in sorted(group.commands.items()):
+    known = commands() if group is main else group.commands
+    for word, command in sorted(known.items()):
         inside = click.Context(command, info_name=word, parent=context)
         if command.hidden:
             continue
@@ -154,7 +156,7 @@ def test_each_of_its_options_is_explained(named: Named) -> None:
 
 @pytest.mark.parametrize("word", sorted(main.commands))
 def test_each_group_says_what_it_is_about(word: str) -> None:
-    assert main.commands[word].get_short_help_str(SHORT_CHARS_MAX)
+    assert commands()[word].get_short_help_str(SHORT_CHARS_MAX)
 
 
 # JSON.

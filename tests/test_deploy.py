@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from config import load
-from run_proxy import main
+from tests.documented import commands
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -27,7 +27,7 @@ def known_variables() -> set[str]:
     """Those of the command line, and those that the shipped files mention."""
     options = [
         option.envvar
-        for option in main.commands["serve"].params
+        for option in commands()["serve"].params
         if isinstance(option, click.Option)
     ]
     asked: set[str] = set()

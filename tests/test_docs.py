@@ -15,7 +15,6 @@ import pytest
 import addons
 from addons.wire.errors import ApiError
 from config import load
-from run_proxy import main
 from tests import documented
 from tests.documented import DOCS, ROOT, quoted, rows
 
@@ -80,7 +79,7 @@ def test_a_key_left_out_has_the_value_that_is_shipped(tmp_path: Path) -> None:
 def test_every_variable_is_described() -> None:
     options = {
         str(option.envvar)
-        for option in main.commands["serve"].params
+        for option in documented.commands()["serve"].params
         if isinstance(option, click.Option) and option.envvar
     }
     text = "".join(

@@ -18,8 +18,8 @@ from config.gateway import LedgerSettings
 from dashboard import create_app
 from dashboard.actions import ADMIN, AUTH, USER, Action
 from dashboard.callbacks import CALLBACKS
-from run_proxy import main
 from storage import open_storage
+from tests import documented
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
@@ -148,7 +148,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 def commands() -> Iterator[str]:
-    for name, command in main.commands.items():
+    for name, command in documented.commands().items():
         if isinstance(command, click.Group):
             yield from (f"{name} {one}" for one in command.commands)
         elif not command.hidden:
@@ -162,7 +162,7 @@ def test_the_readme_lists_every_command() -> None:
         group = ""
         for span in SPAN.findall(first):
             name, *rest = span.split()
-            if isinstance(main.commands.get(name), click.Group):
+            if isinstance(documented.commands().get(name), click.Group):
                 group, name = name, rest[0]
             listed.add(f"{group} {name}".strip())
     assert listed == set(commands())
@@ -174,7 +174,7 @@ def test_the_readme_names_every_option_of_serve() -> None:
         for first, *_ in table(section(README, "Commands"), "command")
         if first.startswith("`serve ")
     ]
-    serve = main.commands["serve"]
+    serve = documented.commands()["serve"]
     options = [one for one in serve.params if isinstance(one, click.Option)]
     assert {flag for one in options for flag in one.opts} == set(
         re.findall(r"--[a-z-]+", row)

@@ -17,9 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import config
-from config import load
 from config.settings import LedgerSettings
-from run_proxy import DefaultToServe, local_address, main, worker_count
+from run_proxy import DefaultToServe, Late, main
 from storage import open_storage
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +65,31 @@ def test_the_help_names_every_command() -> None:
         "voucher",
         "web-password",
     }
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_list_says_what_each_command_says_of_itself(name: str) -> None:
+    listed = main.commands[name]
+    assert isinstance(listed, Late)
+    itself = listed.load()
+    assert (itself.name, itself.hidden) == (name, listed.hidden)
+    if not itself.hidden:
+        assert listed.get_short_help_str(80) == itself.get_short_help_str(80)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["user", "list"], ["receipt", "check", "receipt.json"]],
+    ids=" ".join,
+)
+def test_who_asks_one_thing_does_not_wait_for_the_gateway(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    program = [sys.executable, "-X", "importtime", ROOT / "run_proxy.py", *arguments]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert " click" in done.stderr
+    for heavy in ("addons", "aiohttp", "dashboard", "flask", "mitmproxy", "uvloop"):
+        assert f" {heavy}\n" not in done.stderr
 
 
 # The default command.
@@ -188,44 +212,6 @@ def test_sockets_that_cannot_be_taken_over_are_named(tmp_path: Path) -> None:
 
 
 # Serving.
-
-
-@pytest.mark.parametrize(
-    ("host", "shown"),
-    [
-        ("127.0.0.1", "127.0.0.1"),
-        ("0.0.0.0", "127.0.0.1"),
-        ("", "127.0.0.1"),
-        ("::", "127.0.0.1"),
-        ("::1", "[::1]"),
-        ("gateway.test", "gateway.test"),
-    ],
-)
-def test_the_address_is_one_that_can_be_opened(host: str, shown: str) -> None:
-    settings = load(CONFIG, {}).with_overrides(host, 0)
-    assert local_address(settings, 4711) == f"http://{shown}:4711"
-
-
-@pytest.mark.parametrize(
-    ("told", "demo", "count"),
-    [
-        (1, False, 1),
-        (3, False, 3),
-        (3, True, 3),
-        (0, True, 1),
-        (0, False, min(len(os.sched_getaffinity(0)), 8)),
-    ],
-)
-def test_there_are_as_many_workers_as_told_or_as_cores(
-    told: int, demo: bool, count: int
-) -> None:
-    assert worker_count(told, demo) == count
-
-
-def test_a_worker_is_nothing_to_start_by_hand() -> None:
-    result = CliRunner().invoke(main, ["worker", "1", "1"], input="serve")
-    assert result.exit_code == 2
-    assert "started by `serve` only" in result.stderr
 
 
 class Run:

@@ -55,7 +55,8 @@ def supervisor(
 if __name__ == "__main__":
     seconds, *arguments = sys.argv[1:]
     hurry(float(seconds))
-    import run_proxy
+    from addons.gateway import serving
+    from run_proxy import main
 
-    run_proxy.Supervisor = partial(supervisor, seconds)  # type: ignore
-    run_proxy.main(arguments)
+    serving.Supervisor = partial(supervisor, seconds)  # type: ignore
+    main(arguments)
