@@ -92,6 +92,7 @@ def chain(
     routing = Routing(routes)
     jobs = jobs_of(settings, storage, media, routing, tally)
     upstream = Upstream(settings.providers, clock, retries=settings.retries)
+    shown = inspecting(settings, storage)
     sources = Sources(
         lambda: len(admission.live),
         upstream.streams,
@@ -99,6 +100,7 @@ def chain(
         storage.writer.statistics,
         storage.reader.holds_open,
         lines_dropped,
+        lambda: sum(one.sending.statistics.dropped for one in shown),
     )
     return (
         admission,  # is this a request at all, and is there room
@@ -158,7 +160,7 @@ def chain(
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
         Logs(clock),  # what became of each request
-        *inspecting(settings, storage),  # what the operator sees of all that
+        *shown,  # what the operator sees of all that
     )
 
 
