@@ -6,7 +6,7 @@ provider's own; the kind of the error has one of ours, and of those there are so
 
 from mitmproxy.http import HTTPFlow
 
-from addons.exchange import Exchange
+from addons.exchange import Charge, Exchange
 from addons.wire.errors import ApiError
 
 OK = 200
@@ -30,6 +30,14 @@ def code_of(exchange: Exchange) -> str:
     """Which kind of error it ended with; empty if with none."""
     error = exchange.refusal or exchange.broken
     return "" if error is None else kind_code(type(error))
+
+
+def end_of(exchange: Exchange, charge: Charge) -> str:
+    """What became of a request that was charged for: as the ledger has it, but never in
+    a provider's words."""
+    if exchange.refusal is not None:
+        return kind_code(type(exchange.refusal))
+    return charge.outcome
 
 
 def kind_code(kind: type[ApiError]) -> str:

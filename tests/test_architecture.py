@@ -170,7 +170,13 @@ TABLE = (
         "addons.inspector",
         PROVIDERS
         | VOCABULARY
-        | {"addons.inspector", "addons.upstream", "config", "storage.clock"},
+        | {
+            "addons.endings",
+            "addons.inspector",
+            "addons.upstream",
+            "config",
+            "storage.clock",
+        },
         frozenset({"argon2", "mitmproxy", "orjson"}),
     ),
     Package(
