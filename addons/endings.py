@@ -10,6 +10,8 @@ from addons.exchange import Charge, Exchange
 from addons.wire.errors import ApiError
 
 OK = 200
+# What a flow says whose client was told that its body does not come any more.
+NOT_COMPLETED = "request not completed"
 # nginx's word for a client that left before it had its answer.
 CLIENT_LEFT = 499
 COMPLETE = "complete"
@@ -21,7 +23,8 @@ def status_of(flow: HTTPFlow, exchange: Exchange) -> int:
     """The status that the client has got."""
     if exchange.began:
         return OK
-    if flow.error is not None or flow.response is None:
+    is_left = flow.error is not None and flow.error.msg != NOT_COMPLETED
+    if is_left or flow.response is None:
         return CLIENT_LEFT
     return flow.response.status_code
 
