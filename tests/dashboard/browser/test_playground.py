@@ -136,6 +136,23 @@ def test_chat_stops_and_only_what_came_is_charged(
     assert exact == charged(storage, meta(play))
 
 
+def test_a_conversation_that_is_cleared_while_it_goes_on_is_gone(
+    play: Page, fake: FakeOpenAI, gate: Gate
+) -> None:
+    fake.always(Answer(pieces=["one ", "two ", "three"], edits=[after(3, gate)]))
+    say(play, "A secret")
+    unlock(play)
+    expect(answer(play)).to_contain_text("one")
+    play.get_by_role("button", name="清空").click()
+    expect(play.get_by_role("button", name="发送")).to_be_visible()
+    gate.open()
+    fake.always(Answer(text="Fine."))
+    say(play, "Something else")
+    expect(answer(play)).to_have_text("Fine.")
+    told = orjson.loads(fake.requests[-1].body)["messages"]
+    assert [one["content"] for one in told] == ["Something else"]
+
+
 def test_what_a_model_says_is_text(play: Page, fake: FakeOpenAI) -> None:
     fake.always(Answer(text=EVIL))
     say(play, EVIL)
