@@ -41,7 +41,7 @@ export class Acts {
 
 const COLUMNS = [
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.at) },
-  { head: "act.what", cell: whatOf },
+  { head: "act.what", nowrap: true, cell: whatOf },
   { head: "act.actor", cell: actorOf },
   { head: "act.user", cell: (one) => person(one.user) },
   { head: "act.target", cell: targetOf },
