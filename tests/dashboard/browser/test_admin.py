@@ -287,6 +287,17 @@ def test_the_audit_log_is_filtered_and_paged(
     expect(operator.locator("#acts tbody tr")).to_have_count(1)
 
 
+def test_who_was_not_signed_in_is_no_command(operator: Page, storage: Storage) -> None:
+    for address in ("203.0.113.7", ""):
+        act = Act("sign_in_failed", None, None, "ada@example.com", address)
+        storage.writer.wait(log_act, act)
+    open_view(operator, "acts")
+    operator.locator("#act-kind").select_option("sign_in_failed")
+    rows = operator.locator("#acts tbody tr")
+    expect(rows.filter(has_text="203.0.113.7")).to_contain_text("访客")
+    expect(rows.filter(has_not_text="203.0.113.7")).to_contain_text("命令行")
+
+
 def test_the_configuration_is_searched(operator: Page) -> None:
     open_view(operator, "config")
     operator.get_by_label("搜索配置").fill("OPENAI_API_KEY")

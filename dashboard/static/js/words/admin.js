@@ -221,6 +221,7 @@ export const WORDS = {
   "act.user": ["对象用户", "Of whom"],
   "act.target": ["对象与说明", "What and why"],
   "act.address": ["来源地址", "From"],
+  "act.visitor": ["访客", "Visitor"],
   "act.command": ["命令行", "Command"],
   "act.only": ["仅用户", "Only of user"],
   "act.everybody": ["显示全部", "Show everybody's"],
