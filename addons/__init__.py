@@ -92,6 +92,7 @@ def chain(
     routing = Routing(routes)
     jobs = jobs_of(settings, storage, media, routing, tally)
     upstream = Upstream(settings.providers, clock, retries=settings.retries)
+    inspecting = inspecting_of(settings, storage)
     sources = Sources(
         lambda: len(admission.live),
         upstream.streams,
@@ -99,6 +100,7 @@ def chain(
         storage.writer.statistics,
         storage.reader.holds_open,
         lines_dropped,
+        lambda: sum(one.sending.statistics.dropped for one in inspecting),
     )
     return (
         admission,  # is this a request at all, and is there room
@@ -158,11 +160,11 @@ def chain(
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
         Logs(clock),  # what became of each request
-        *inspecting(settings, storage),  # what the operator sees of all that
+        *inspecting,  # what the operator sees of all that
     )
 
 
-def inspecting(settings: Settings, storage: Storage) -> tuple[Inspecting, ...]:
+def inspecting_of(settings: Settings, storage: Storage) -> tuple[Inspecting, ...]:
     """What shows the traffic; nothing where nobody looks at it."""
     if not settings.inspected:
         return ()

@@ -127,6 +127,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
             self.render,
         )
         if len(self.handlers) >= self.settings.connections_max:
+            self.hooks.turned_away(Overloaded())
             writer.write(handler.http.http1.assemble(Overloaded()))
             writer.close()
             return

@@ -7,6 +7,7 @@ of all. What is of the whole ledger is looked up only by the one that is asked.
 import os
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ STATM = Path("/proc/self/statm")
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Who knows. `candidates` says of each leg whether it is tried in its turn;
-    `holds` reads the ledger, which blocks, and `lines_dropped` only grows."""
+    `holds` reads the ledger, which blocks. What was dropped only grows: lines of the
+    log, and copies for the inspector."""
 
     in_flight: Callable[[], int]
     streams: Callable[[], int]
@@ -33,6 +35,7 @@ class Sources:
     writer: Callable[[], WriterStatistics]
     holds: Callable[[], HoldsOpen]
     lines_dropped: Callable[[], int]
+    copies_dropped: Callable[[], int]
 
 
 class Gauges:
@@ -41,8 +44,8 @@ class Gauges:
     def __init__(self, registry: Registry, sources: Sources) -> None:
         self.sources = sources
         self.gauges, self.counters = registry.gauges, registry.counters
-        self.cpu_seconds = 0.0
-        self.lines_dropped = 0
+        # What was added of each counter by now.
+        self.added: defaultdict[str, float] = defaultdict(int)
         # A worker that only starts is no reason for an alarm.
         self.gauges["autolist_ledger_healthy"].set(1)
 
@@ -64,8 +67,9 @@ class Gauges:
         gauges["autolist_worker_resident_bytes"].set(resident_bytes())
         for leg, available in sources.candidates():
             gauges["autolist_candidate_available"].labels(*shown(leg)).set(available)
-        self.add_cpu()
-        self.add_lines()
+        self.add("autolist_worker_cpu_seconds_total", time.process_time())
+        self.add("autolist_log_lines_dropped_total", sources.lines_dropped())
+        self.add("autolist_inspector_copies_dropped_total", sources.copies_dropped())
 
     def look_at_ledger(self) -> None:
         """At what is held in all of it. Blocks; LedgerUnavailable if it cannot be."""
@@ -73,19 +77,10 @@ class Gauges:
         self.gauges["autolist_holds_open"].set(held.count)
         self.gauges["autolist_holds_open_nanodollars"].set(held.amount_nano)
 
-    def add_cpu(self) -> None:
-        seconds = time.process_time()
-        self.counters["autolist_worker_cpu_seconds_total"].inc(
-            seconds - self.cpu_seconds
-        )
-        self.cpu_seconds = seconds
-
-    def add_lines(self) -> None:
-        dropped = self.sources.lines_dropped()
-        self.counters["autolist_log_lines_dropped_total"].inc(
-            dropped - self.lines_dropped
-        )
-        self.lines_dropped = dropped
+    def add(self, name: str, total: float) -> None:
+        """What this process has had since it started: the rest of it is new."""
+        self.counters[name].inc(total - self.added[name])
+        self.added[name] = total
 
 
 def shown(leg: Leg) -> tuple[str, str, str]:

@@ -23,6 +23,7 @@ def sources(storage) -> Sources:
         writer=storage.writer.statistics,
         holds=lambda: HoldsOpen(2, 500),
         lines_dropped=lambda: 7,
+        copies_dropped=lambda: 5,
     )
 
 
@@ -73,6 +74,7 @@ async def test_what_is_held_is_of_the_whole_ledger(sources: Sources) -> None:
 async def test_what_only_grows_is_added_once(sources: Sources) -> None:
     value = looked(sources, times=3)
     assert value("log_lines_dropped_total") == 7
+    assert value("inspector_copies_dropped_total") == 5
     assert 0 < value("worker_cpu_seconds_total") < 3600
 
 

@@ -34,6 +34,7 @@ def page(storage: Storage):
             writer=storage.writer.statistics,
             holds=holds,
             lines_dropped=lambda: 0,
+            copies_dropped=lambda: 0,
         )
         gauges = Gauges(registry, sources)
         return Metrics(registry, Tally(registry, storage.clock), gauges, token)
