@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from addons.inspector.socket_file import connect
 from storage import engine_at
 from storage.reader import Reader
 from tests.scenarios.child import Child, bare, program, prove
@@ -123,6 +124,20 @@ def test_only_its_owner_may_reach_the_socket(child: Child, looking: Looking) -> 
     mode = (child.data / "inspector.sock").stat().st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
     assert httpx.get(looking.url + "flows", trust_env=False).status_code == 403
+
+
+def test_the_inspector_logs_as_all_others_do(child: Child, looking: Looking) -> None:
+    stranger = connect(child.data)
+    assert stranger is not None
+    with stranger:
+        stranger.send(b"none of ours" * 9)
+        stranger.setblocking(True)
+        assert stranger.recv(1) == b"", "it hangs up"
+    while "none of ours" not in child.log:
+        continue
+    told = json.loads(child.log)
+    assert (told["process"], told["level"]) == ("inspector", "error")
+    (child.data / "stderr.log").write_text("", "utf-8")
 
 
 def test_an_inspector_that_is_stopped_stops_nobody(
