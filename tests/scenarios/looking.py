@@ -1,9 +1,12 @@
 """Somebody who looks on: an operator's program at the inspector of a gateway."""
 
 import re
+from io import BytesIO
 from typing import Any, Self
 
 import httpx
+from mitmproxy.flow import Flow
+from mitmproxy.io import FlowReader
 
 from tests.scenarios.child import STOP_SECONDS, Child
 
@@ -54,6 +57,12 @@ class Looking:
 
     def saved(self) -> bytes:
         return self.client.get("flows/dump").raise_for_status().content
+
+    def found(self, text: str) -> list[Flow]:
+        """What mitmproxy finds by a filter."""
+        answer = self.client.get("flows/dump", params={"filter": text})
+        content = answer.raise_for_status().content
+        return list(FlowReader(BytesIO(content)).stream())
 
     def content(self, flow: dict[str, Any], message: str) -> str:
         """A body as it is shown."""
