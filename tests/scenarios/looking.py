@@ -12,15 +12,16 @@ from tests.scenarios.child import STOP_SECONDS, Child
 
 
 class Looking:
-    """Logged in with the password that the gateway printed."""
+    """Logged in with the password that the gateway printed, or with one's own."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, password: str = "") -> None:
         found = re.search(
-            r"inspector +(\S+) with the password (\S+)", child.greeting
+            r"inspector +(\S+)(?: with the password (\S+))?\n", child.greeting
         )
         assert found is not None, child.greeting
+        assert bool(found[2]) is not bool(password), "it is printed if it was made"
         self.child = child
-        self.url, self.password = found[1], found[2]
+        self.url, self.password = found[1], found[2] or password
         self.client = httpx.Client(
             base_url=self.url,
             headers={"authorization": f"Bearer {self.password}"},
