@@ -142,10 +142,9 @@ class Tally:
             self.bought[sold].inc(buy_nano)
         if paid_nano != buy_nano:
             self.margin[sold].inc(paid_nano - buy_nano)
-        if cost_nano > paid_nano:
-            self.shortfall[sold].inc(cost_nano - paid_nano)
-        if record.outcome == COMPLETE and not cost_nano:
-            self.zero_cost[sold].inc()
+        # With their nothing too: an alert sees a series grow, not come into being.
+        self.shortfall[sold].inc(max(0, cost_nano - paid_nano))
+        self.zero_cost[sold].inc(record.outcome == COMPLETE and not cost_nano)
 
 
 def output_tokens(quantities: Mapping[str, int]) -> int:

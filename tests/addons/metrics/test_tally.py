@@ -99,8 +99,8 @@ def test_an_answer_is_a_request_with_its_attempts_tokens_and_money(
     assert value("charged_nanodollars_total", **SOLD) == 1000
     assert value("bought_nanodollars_total", **SOLD) == 400
     assert value("margin_nanodollars", **SOLD) == 600
-    assert value("shortfall_nanodollars_total", **SOLD) is None
-    assert value("zero_cost_answers_total", **SOLD) is None
+    assert value("shortfall_nanodollars_total", **SOLD) == 0
+    assert value("zero_cost_answers_total", **SOLD) == 0
     assert value("time_to_first_token_seconds_count", **SOLD) is None
 
 
@@ -133,7 +133,7 @@ def test_a_stream_that_never_began_has_no_first_token(counted: Counted) -> None:
     )
     counted.request(record, 502)
     assert counted.value("time_to_first_token_seconds_count", **SOLD) is None
-    assert counted.value("zero_cost_answers_total", **SOLD) is None
+    assert counted.value("zero_cost_answers_total", **SOLD) == 0
 
 
 def test_what_could_not_be_charged_is_a_shortfall(counted: Counted) -> None:

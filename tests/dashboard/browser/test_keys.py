@@ -1,9 +1,15 @@
 """令牌管理: keys are shown, replaced, limited and revoked only on purpose."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from dashboard.shapes import iso_time
 from storage import Storage
-from tests.dashboard.browser.visits import IN_A_BROWSER, copied, open_view
+from tests.dashboard.browser.visits import (
+    IN_A_BROWSER,
+    PASSWORD,
+    copied,
+    open_view,
+)
 from tests.dashboard.spending import spend
 
 pytestmark = IN_A_BROWSER
@@ -19,6 +25,20 @@ def test_a_wrong_password_does_not_show_the_key(signed_in: Page) -> None:
     signed_in.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(signed_in.locator("#key-text")).to_contain_text("…")
+
+
+def test_the_password_may_be_typed_as_soon_as_it_is_asked_for(
+    signed_in: Page,
+) -> None:
+    open_view(signed_in, "keys")
+    signed_in.locator("#key-reveal").press("Enter")
+    expect(signed_in.locator("#reveal-password")).to_be_focused()
+    signed_in.keyboard.type(PASSWORD)
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("#key-copy")).to_be_focused()
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("#key-copy")).to_have_text("已复制")
+    assert copied(signed_in).startswith("tk_")
 
 
 def test_changing_ones_mind_changes_nothing(signed_in: Page) -> None:
@@ -151,3 +171,50 @@ def test_a_label_is_text(signed_in: Page) -> None:
     row.get_by_role("button", name="吊销").click()
     expect(signed_in.locator("#revoke-dialog h2")).to_contain_text(evil)
     assert signed_in.locator("main img, dialog img").count() == 0
+
+
+SOON = "2030-01-02T03:04:05.000Z"
+MAKE = """async ([label, expires_at]) => {
+    const me = await (await fetch("/api/auth.php?action=me")).json();
+    await fetch("/api/user.php?action=create_key", {
+        method: "POST", body: JSON.stringify({ label, expires_at }),
+        headers: {
+            "Content-Type": "application/json", "X-CSRF-Token": me.data.csrf_token,
+        },
+    });
+}"""
+
+
+def test_an_end_that_was_not_touched_stays_exact(
+    signed_in: Page, storage: Storage
+) -> None:
+    signed_in.evaluate(MAKE, ["ci", SOON])
+    open_view(signed_in, "keys")
+    row_of(signed_in, "ci").get_by_role("button", name="编辑").click()
+    expect(signed_in.get_by_label("有效期至")).to_have_value("2030-01-02")
+    signed_in.get_by_label("名称", exact=True).fill("nightly")
+    signed_in.get_by_role("button", name="保存").click()
+    expect(row_of(signed_in, "nightly")).to_be_visible()
+    (user,) = storage.reader.users()
+    newest = storage.reader.keys(user.account_id)[0]
+    assert iso_time(newest.expires_ns or 0) == SOON
+
+
+def test_a_key_whose_dialog_was_closed_too_early_is_shown_all_the_same(
+    signed_in: Page, storage: Storage
+) -> None:
+    open_view(signed_in, "keys")
+    held: list[Route] = []
+    signed_in.route(
+        "**/api/user.php?action=create_key", lambda route: held.append(route)
+    )
+    signed_in.locator("[data-create]").click()
+    signed_in.get_by_label("名称", exact=True).fill("ci")
+    with signed_in.expect_request("**/api/user.php?action=create_key"):
+        signed_in.get_by_role("button", name="创建", exact=True).click()
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.locator("#key-dialog")).to_be_hidden()
+    held[0].continue_()
+    expect(signed_in.locator("#key-made")).to_be_visible()
+    plain = signed_in.locator("#made-text").inner_text()
+    assert status_of(storage, plain) == "active"
