@@ -1,5 +1,5 @@
-"""An inspector as an operator sets it up: with a password of their own in the file, with
-a level for each key, and searched by the filters that the guide has."""
+"""An inspector as an operator sets it up: with a password of their own in the file, a
+level for each key, and searched by the filters that the guide has."""
 
 import shutil
 from collections.abc import Iterator
