@@ -20,6 +20,7 @@ from addons.filming.legs import Legs
 from addons.filming.schedule import Pace
 from addons.filming.steps import Steps
 from addons.filming.storing import Terms
+from addons.filming.told import TellCall, nobody
 from addons.filming.work import Work
 from addons.films import answer_to_keep, situation_of, studios_of
 from addons.holds import Holds
@@ -90,9 +91,10 @@ def chain(
     )
     studios = studios_of(settings.providers)
     routing = Routing(routes)
-    jobs = jobs_of(settings, storage, media, routing, tally)
-    upstream = Upstream(settings.providers, clock, retries=settings.retries)
     inspecting = inspecting_of(settings, storage)
+    tell = inspecting[0].called if inspecting else nobody
+    jobs = jobs_of(settings, storage, media, routing, tally, tell)
+    upstream = Upstream(settings.providers, clock, retries=settings.retries)
     sources = Sources(
         lambda: len(admission.live),
         upstream.streams,
@@ -197,6 +199,7 @@ def jobs_of(
     media: MediaStore,
     routing: Routing,
     tally: Tally,
+    tell: TellCall,
 ) -> Jobs:
     """What makes videos, with all that it needs to."""
     work = Work(
@@ -206,6 +209,7 @@ def jobs_of(
         storage.clock,
         Pace(),
         told=tally.job,
+        tell=tell,
     )
     terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)
     return Jobs(

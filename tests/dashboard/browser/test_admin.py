@@ -307,6 +307,7 @@ def test_who_was_not_signed_in_is_no_command(operator: Page, storage: Storage) -
     open_view(operator, "acts")
     operator.locator("#act-kind").select_option("sign_in_failed")
     rows = operator.locator("#acts tbody tr")
+    expect(rows).to_have_count(2)
     expect(rows.filter(has_text="203.0.113.7")).to_contain_text("访客")
     expect(rows.filter(has_not_text="203.0.113.7")).to_contain_text("命令行")
 
