@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
-from config import Settings
+from config.current import Current
 from dashboard.actions import ADMIN, AUTH, USER, Action, find_action
 from dashboard.callbacks import CALLBACKS, Delivery, Told
 from dashboard.fields import read_fields
@@ -64,7 +64,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def create_app(
     storage: Storage,
-    settings: Settings,
+    current: Current,
     *,
     demo: bool,
     passwords: Passwords | None = None,
@@ -73,11 +73,13 @@ def create_app(
     """The WSGI application for `/`, `/public/*`, `/api/*.php`, `/api/payments/*`."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.listen.form_bytes
+    # Of what only a restart changes.
+    form_bytes = current.settings.listen.form_bytes
+    app.config["MAX_CONTENT_LENGTH"] = form_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = form_bytes
     app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX
     services = make_services(
-        storage, settings, passwords or Passwords(), demo=demo, models=models
+        storage, current, passwords or Passwords(), demo=demo, models=models
     )
     pages = read_pages()
     mount(app, "/", home, methods=["GET"])

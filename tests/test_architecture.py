@@ -34,8 +34,10 @@ SHARED = frozenset(
         "addons.films",
         "addons.forwarded",
         "addons.paging",
+        "addons.plan",
         "addons.quoting",
         "addons.rendering",
+        "addons.routes",
         "addons.traces",
         "addons.trails",
     }
@@ -206,7 +208,7 @@ TABLE = (
     ),
     Package(
         "addons.jobs",
-        frozenset({"addons.filming", "storage"}),
+        frozenset({"addons.filming", "config", "storage"}),
         frozenset({"mitmproxy"}),
     ),
     # It looks at everything and changes nothing.

@@ -15,17 +15,20 @@ from mitmproxy import version
 
 from addons.exchange import Leg
 from addons.metrics.registry import Registry
+from config.current import Loaded
 from config.version import VERSION
 from storage.reader import HoldsOpen
 from storage.writer import WriterStatistics
 
+NANOSECONDS = 1_000_000_000
 STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Who knows. `candidates` says of each leg whether it is tried in its turn;
-    `holds` reads the ledger, which blocks, and `lines_dropped` only grows."""
+    `holds` reads the ledger, which blocks, and `lines_dropped` only grows. `loaded` is
+    the configuration in force."""
 
     in_flight: Callable[[], int]
     streams: Callable[[], int]
@@ -33,6 +36,7 @@ class Sources:
     writer: Callable[[], WriterStatistics]
     holds: Callable[[], HoldsOpen]
     lines_dropped: Callable[[], int]
+    loaded: Callable[[], Loaded]
 
 
 class Gauges:
@@ -43,8 +47,10 @@ class Gauges:
         self.gauges, self.counters = registry.gauges, registry.counters
         self.cpu_seconds = 0.0
         self.lines_dropped = 0
+        self.candidates: set[tuple[str, str, str]] = set()
         # A worker that only starts is no reason for an alarm.
         self.gauges["autolist_ledger_healthy"].set(1)
+        self.look_at_configuration()
 
     def begin(self) -> None:
         """What does not change while the process lives."""
@@ -62,10 +68,27 @@ class Gauges:
         gauges["autolist_ledger_queue_operations"].set(written.queued)
         gauges["autolist_ledger_healthy"].set(written.healthy)
         gauges["autolist_worker_resident_bytes"].set(resident_bytes())
-        for leg, available in sources.candidates():
-            gauges["autolist_candidate_available"].labels(*shown(leg)).set(available)
+        self.look_at_candidates()
+        self.look_at_configuration()
         self.add_cpu()
         self.add_lines()
+
+    def look_at_candidates(self) -> None:
+        gauge = self.gauges["autolist_candidate_available"]
+        found = {shown(leg): is_free for leg, is_free in self.sources.candidates()}
+        for names in self.candidates - found.keys():
+            # Nobody is put aside who is not there any more; a series stays.
+            gauge.labels(*names).set(1)
+        for names, is_free in found.items():
+            gauge.labels(*names).set(is_free)
+        self.candidates = set(found)
+
+    def look_at_configuration(self) -> None:
+        gauges, loaded = self.gauges, self.sources.loaded()
+        gauges["autolist_config_reload_successful"].set(loaded.refusal is None)
+        gauges["autolist_config_loaded_timestamp_seconds"].set(
+            loaded.at_ns / NANOSECONDS
+        )
 
     def look_at_ledger(self) -> None:
         """At what is held in all of it. Blocks; LedgerUnavailable if it cannot be."""

@@ -10,7 +10,8 @@ import pytest
 
 from addons.exchange import Leg
 from addons.holds import Holds
-from addons.routing import Rotation, Routing
+from addons.routes import Rotation
+from addons.routing import Routing
 from config.prices import Price, PriceBook
 from storage.recovery import register_prices
 from tests.fakes.openai_script import Answer, Gate, after
@@ -116,10 +117,12 @@ def with_bug_at(word: bytes) -> Any:
 
     def wrap(chain: tuple[object, ...]) -> None:
         (routing,) = [one for one in chain if isinstance(one, Routing)]
-        routing.turns = {
+        plan = routing.plans.plan
+        turns = {
             model: Rotation([buggy(leg) for leg in legs])
-            for model, legs in routing.routes.items()
+            for model, legs in plan.routes.items()
         }
+        routing.plans.plan = replace(plan, turns=turns)
 
     return wrap
 

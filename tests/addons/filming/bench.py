@@ -75,7 +75,7 @@ class Bench:
         self.told: list[tuple[UsageRecord, int, int, int]] = []
         self.work = Work(
             Book(storage.writer, 0.0),
-            Legs(self.providers, lambda model: self.legs),
+            Legs(lambda: self.providers, lambda model: self.legs),
             Calls(lambda provider: self.lines[provider.name]),
             clock,
             PACE,

@@ -6,8 +6,12 @@ import pytest
 
 from addons.metrics.gauges import Gauges, Sources, resident_bytes
 from addons.metrics.registry import Registry
+from config.current import Loaded
 from storage.reader import HoldsOpen
 from tests.fakes import exchanges
+from tests.fakes.plans import settings
+
+LOADED = Loaded(settings(), at_ns=1_700_000_000_999_999_999)
 
 
 @pytest.fixture
@@ -23,6 +27,7 @@ def sources(storage) -> Sources:
         writer=storage.writer.statistics,
         holds=lambda: HoldsOpen(2, 500),
         lines_dropped=lambda: 7,
+        loaded=lambda: LOADED,
     )
 
 
