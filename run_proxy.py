@@ -35,6 +35,7 @@ from addons.gateway.instance import reserve
 from addons.gateway.master import Master
 from addons.gateway.rereading import Rereading, tell
 from addons.gateway.supervisor import Supervisor, WorkersFailed
+from addons.gateway.tls import Tls
 from addons.holds import Holds
 from addons.inspector.commands import meter, web_password
 from addons.inspector.keeping import Keeping
@@ -180,6 +181,20 @@ def main() -> None:
     show_envvar=True,
     help="Port of mitmweb; 0 takes a free one.",
 )
+@click.option(
+    "--tls-certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="AUTOLIST_TLS_CERTIFICATE",
+    show_envvar=True,
+    help="Serve https with this chain of certificates (PEM), the own one first.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="AUTOLIST_TLS_KEY",
+    show_envvar=True,
+    help="Key of that certificate (PEM, without a password).",
+)
 def serve(
     config_dir: Path,
     data: Path,
@@ -189,11 +204,15 @@ def serve(
     demo: bool,
     web: bool,
     web_port: int | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
 ) -> None:
     """Run the gateway until it is told to stop."""
 
     def read() -> Settings:
-        read = load(config_dir, os.environ).with_overrides(host, port, workers)
+        read = load(config_dir, os.environ)
+        read = read.with_overrides(host, port, workers, tls_certificate, tls_key)
+        read = read.with_identity()
         return read.with_inspector(web_port, demo) if web else read
 
     with Hangups() as hangups:
@@ -474,13 +493,15 @@ def make_master(
         demo=demo,
         models=lambda: plans.plan.catalogue.listing(),
     )
-    chain = addons.chain(plans, storage, app, shared)
+    tls = None if settings.identity is None else Tls(settings.identity)
+    told = () if tls is None else (tls,)
+    chain = addons.chain(plans, storage, app, shared, told)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     (reloading,) = (addon for addon in chain if isinstance(addon, Reloading))
     render = Render(storage.ids.make)
     several = shared is not None
     master = Master(
-        settings.listen, data, chain, holds.release, render, several, given
+        settings.listen, data, chain, holds.release, render, several, given, tls
     )
     return master, reloading
 
@@ -516,7 +537,8 @@ def local_address(settings: Settings, port: int) -> str:
     host = settings.listen.host
     shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    return f"http://{shown}:{port}"
+    scheme = "http" if settings.identity is None else "https"
+    return f"{scheme}://{shown}:{port}"
 
 
 def hello_demo(demo: Demo) -> str:

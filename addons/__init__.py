@@ -4,7 +4,7 @@
 Exchange what the ones before it put there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +44,7 @@ from addons.quotes import Quotes
 from addons.receipts import Receipts
 from addons.records import Records
 from addons.recovering import Recovering
-from addons.reloading import Reloading
+from addons.reloading import Configured, Reloading
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
@@ -64,9 +64,10 @@ def chain(
     storage: Storage,
     app: WsgiApp,
     shared: Path | None = None,
+    told: Sequence[Configured] = (),
 ) -> tuple[object, ...]:
     """The addons in the order a request meets them. `shared` is where the workers of
-    one gateway add up their metrics.
+    one gateway add up their metrics; `told` of another configuration are these too.
 
     What is taken from `settings` here stays until a restart; everything else is looked
     up in the plan of each request."""
@@ -156,7 +157,7 @@ def chain(
             storage.writer,
             clock,
             settings.ledger.recover_seconds,
-            (upstream, jobs, *inspecting),
+            (upstream, jobs, *inspecting, *told),
         ),
     )
 

@@ -114,7 +114,7 @@ class Videos:
     def order(self, flow: HTTPFlow, exchange: Exchange, ask: VideoAsk) -> Order:
         """A job for an ask, and the answer at once where nobody waits for more."""
         now_ns = self.clock.wall_ns()
-        base = self.public_url or own_address(flow.request)
+        base = self.public_url or own_address(flow.request, exchange.secure)
         kept = videos.Order(ask, base, now_ns)
         settings = self.plans.of(exchange).settings.videos
         job = NewJob(

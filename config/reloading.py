@@ -14,12 +14,16 @@ from config.gateway import ACCOUNTS, LEDGER, LISTEN, LOG, MEDIA, TRACING
 from config.inspector import INSPECTOR
 from config.settings import Settings
 
+# A certificate is renewed while the gateway runs. Whether there is one at all is not.
+TLS = ("tls_certificate", "tls_key")
 # By section and field, and what a field is called in the file. The address of the
 # ledger is a section of its own.
 RESTART: Mapping[str, Mapping[str, str]] = {
     "storage": {},
     **{
-        section: {field: key for field, (key, _) in table.items()}
+        section: {
+            field: key for field, (key, _) in table.items() if field not in TLS
+        }
         for section, table in (
             ("listen", LISTEN),
             ("ledger", LEDGER),
@@ -83,7 +87,12 @@ def kept(running: Settings, read: Settings) -> Settings:
         old, new = getattr(running, section), getattr(read, section)
         fields = {field: getattr(old, field) for field in names}
         sections[section] = replace(new, **fields) if fields else old
-    return replace(read, **sections)
+    settings = replace(read, **sections)
+    if is_encrypted(running) is is_encrypted(read):
+        return settings
+    paths = {name: getattr(running.listen, name) for name in TLS}
+    listen = replace(settings.listen, **paths)
+    return replace(settings, listen=listen, identity=running.identity)
 
 
 def changed(told: Settings, read: Settings) -> Iterator[str]:
@@ -95,3 +104,9 @@ def changed(told: Settings, read: Settings) -> Iterator[str]:
         for field, key in names.items():
             if getattr(old, field) != getattr(new, field):
                 yield f"{section}.{key}"
+    if is_encrypted(told) is not is_encrypted(read):
+        yield "listen.tls_certificate"
+
+
+def is_encrypted(settings: Settings) -> bool:
+    return settings.identity is not None

@@ -22,7 +22,7 @@ from config.current import Current
 from dashboard.actions import ADMIN, AUTH, USER, Action, find_action
 from dashboard.callbacks import CALLBACKS, Delivery, Told
 from dashboard.fields import read_fields
-from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS
+from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS, TLS_ALONE
 from dashboard.messages import LANGUAGES, choose_language, say
 from dashboard.origins import check_origin, check_token, own_origins
 from dashboard.pages import NOT_FOUND, Page, read_pages
@@ -91,6 +91,8 @@ def create_app(
         mount(app, path, callback(services, heed, methods), methods=METHODS)
     app.register_error_handler(Exception, lambda error: write_error(error, pages))
     app.after_request(add_security_headers)
+    if current.settings.identity is not None:
+        app.after_request(stay_encrypted)
     return app
 
 
@@ -323,6 +325,11 @@ def wants_page(request: Request, pages: Mapping[str, Page]) -> bool:
     if request.path.startswith("/api/") or NOT_FOUND not in pages:
         return False
     return "text/html" in request.headers.get("Accept", "")
+
+
+def stay_encrypted(response: Response) -> Response:
+    response.headers["Strict-Transport-Security"] = TLS_ALONE
+    return response
 
 
 def add_security_headers(response: Response) -> Response:

@@ -215,7 +215,7 @@ TABLE = (
     Package(
         "addons.doctor",
         PROVIDERS | {"addons.dialects", "addons.doctor", "config", "storage"},
-        frozenset({"apsw", "click", "httpx"}),
+        frozenset({"apsw", "click", "cryptography", "httpx"}),
     ),
     Package(
         "addons.commands",

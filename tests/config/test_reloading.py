@@ -9,6 +9,7 @@ import pytest
 
 from config import ConfigError, Settings, load
 from config.current import Loaded
+from config.identity import Identity
 from config.reloading import RESTART, Reading, changed, kept
 from tests.fakes.clock import FakeClock
 
@@ -91,6 +92,28 @@ def test_another_ledger_is_named_and_not_told() -> None:
     read = replace(TOLD, storage="postgresql://user:password@db/autolist")
     assert kept(RUNNING, read).storage == ""
     assert list(changed(TOLD, read)) == ["storage"]
+
+
+ONE, OTHER = Identity(b"chain", b"key"), Identity(b"other", b"key")
+PATHS = {"tls_certificate": Path("chain.pem"), "tls_key": Path("key.pem")}
+ENCRYPTED = replace(section(TOLD, "listen", **PATHS), identity=ONE)
+
+
+def test_a_renewed_certificate_is_taken() -> None:
+    renewed = replace(ENCRYPTED, identity=OTHER)
+    assert kept(ENCRYPTED, renewed).identity is OTHER
+    assert list(changed(ENCRYPTED, renewed)) == []
+
+
+@pytest.mark.parametrize(
+    ("running", "read"), [(TOLD, ENCRYPTED), (ENCRYPTED, TOLD)]
+)
+def test_whether_there_is_one_takes_a_restart(
+    running: Settings, read: Settings
+) -> None:
+    taken = kept(running, read)
+    assert (taken.identity, taken.listen) == (running.identity, running.listen)
+    assert list(changed(running, read)) == ["listen.tls_certificate"]
 
 
 @pytest.mark.parametrize("name", sorted(RESTART))

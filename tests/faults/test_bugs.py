@@ -12,6 +12,7 @@ from addons.exchange import Leg
 from addons.holds import Holds
 from addons.routes import Rotation
 from addons.routing import Routing
+from config.current import Loaded
 from config.prices import Price, PriceBook
 from storage.recovery import register_prices
 from tests.fakes.openai_script import Answer, Gate, after
@@ -185,7 +186,9 @@ def test_25_prices_that_change_in_the_middle_of_a_stream_are_for_the_next(
         assert dial.head()[0] == 200
         new = dearer(gateway)
         gateway.storage.writer.wait(register_prices, [new])
-        holds.prices = PriceBook([new])
+        plan = holds.plans.plan
+        priced = replace(plan.settings, prices=PriceBook([new]))
+        holds.plans.swap(replace(plan, settings=priced), Loaded(priced, 5))
         gate.open()
         assert dial.pieces().endswith(DONE + b"\n\n")
         assert gateway.available_nano(caller) == TEN_DOLLARS - COST_NANO

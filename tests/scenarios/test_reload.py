@@ -5,10 +5,8 @@ provider gets, which models there are. That a reload is over is told by the metr
 """
 
 import os
-import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,82 +15,16 @@ import pytest
 from tests.fakes.openai_script import Answer, Gate, after
 from tests.fakes.openai_server import FakeOpenAI, Received
 from tests.scenarios.child import Child, prove
-from tests.scenarios.dial import Dial, ask_body, chat, events
-from tests.scenarios.harness import CONFIG, environ_of
+from tests.scenarios.dial import Dial, chat, events
+from tests.scenarios.harness import environ_of
+from tests.scenarios.site import WAIT_SECONDS, Operator, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-WAIT_SECONDS = 60
-EMAIL = "user@example.com"
 OLD = 'sell: {input: "2.50", cache_read: "1.25", output: "10.00"}'
 NEW = 'sell: {input: "25.00", cache_read: "12.50", output: "100.00"}'
 """Ten times as dear."""
 SPARE = "sk-spare-credential"
-
-
-class Operator:
-    """Who edits the files of a running gateway."""
-
-    def __init__(self, config: Path) -> None:
-        shutil.copytree(CONFIG, config)
-        self.config = config
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        path = self.config / name
-        text = path.read_text("utf-8")
-        assert text.count(old) >= 1, f"{old} is not in {name}"
-        path.write_text(text.replace(old, new, 1), "utf-8")
-
-
-class Site:
-    """A gateway, its operator, and a user's key."""
-
-    def __init__(self, operator: Operator, child: Child) -> None:
-        self.operator, self.child = operator, child
-        self.key = child.register(EMAIL)
-
-    def hang_up(self) -> None:
-        self.child.signal(signal.SIGHUP)
-
-    def reload(self) -> None:
-        """SIGHUP, and wait until its outcome is known everywhere."""
-        before = self.figures()
-        self.hang_up()
-        self.until(lambda: self.figures() != before)
-
-    def figures(self) -> tuple[float, float]:
-        """Since when the configuration is in force, and whether the last was taken."""
-        answer = httpx.get(f"{self.child.url}/metrics", trust_env=False)
-        found = dict(
-            line.rsplit(" ", 1)
-            for line in answer.text.splitlines()
-            if line.startswith("autolist_config_")
-        )
-        return (
-            float(found["autolist_config_loaded_timestamp_seconds"]),
-            float(found["autolist_config_reload_successful"]),
-        )
-
-    def until(self, reached: Callable[[], bool]) -> None:
-        end = time.monotonic() + WAIT_SECONDS
-        while not reached():
-            assert self.child.process.poll() is None, self.child.log
-            assert time.monotonic() < end, self.child.log
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.child.url}/healthz", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-    def ask(self, **fields: object) -> httpx.Response:
-        return httpx.post(
-            f"{self.child.api}/chat/completions",
-            headers={"Authorization": f"Bearer {self.key}"},
-            content=ask_body(**fields),
-            trust_env=False,
-            timeout=WAIT_SECONDS,
-        )
 
 
 @pytest.fixture
