@@ -3,10 +3,13 @@
 PORT ?= 8000
 DATA ?= data
 ARGS ?=
-# `make test SLOW=1` runs the slow tests too. Tests run in two processes; JOBS=0 in one.
+# `make test` leaves two kinds out: SLOW=1 runs the slow ones too, BROWSER=1 those that
+# drive a browser. Much of a test is waiting, so there are more processes than cores;
+# JOBS=0 is one.
 SLOW ?=
-JOBS ?= 2
-MARKS = $(if $(SLOW),,-m "not slow")
+BROWSER ?=
+JOBS ?= 4
+MARKS = -m "not ($(if $(SLOW),none,slow) or $(if $(BROWSER),none,browser))"
 PYTHON = .venv/bin/python
 
 .PHONY: setup run test lint lock bench clean
@@ -17,6 +20,9 @@ setup:
 run: setup
 	$(PYTHON) run_proxy.py serve --demo --port $(PORT) --data "$(DATA)" $(ARGS)
 
+# Where the environment forbids compiled files, each of a thousand processes would compile
+# everything for itself.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup
 	$(PYTHON) -m pytest -n $(JOBS) $(MARKS) $(ARGS)
 

@@ -99,6 +99,7 @@ def chain(
         storage.writer.statistics,
         storage.reader.holds_open,
         lines_dropped,
+        lambda: sum(one.sending.statistics.dropped for one in inspecting),
         lambda: plans.current.loaded,
     )
     return (

@@ -6,10 +6,12 @@ provider's own; the kind of the error has one of ours, and of those there are so
 
 from mitmproxy.http import HTTPFlow
 
-from addons.exchange import Exchange
+from addons.exchange import Charge, Exchange
 from addons.wire.errors import ApiError
 
 OK = 200
+# What a flow says whose client was told that its body does not come any more.
+NOT_COMPLETED = "request not completed"
 # nginx's word for a client that left before it had its answer.
 CLIENT_LEFT = 499
 COMPLETE = "complete"
@@ -21,7 +23,8 @@ def status_of(flow: HTTPFlow, exchange: Exchange) -> int:
     """The status that the client has got."""
     if exchange.began:
         return OK
-    if flow.error is not None or flow.response is None:
+    is_left = flow.error is not None and flow.error.msg != NOT_COMPLETED
+    if is_left or flow.response is None:
         return CLIENT_LEFT
     return flow.response.status_code
 
@@ -30,6 +33,14 @@ def code_of(exchange: Exchange) -> str:
     """Which kind of error it ended with; empty if with none."""
     error = exchange.refusal or exchange.broken
     return "" if error is None else kind_code(type(error))
+
+
+def end_of(exchange: Exchange, charge: Charge) -> str:
+    """What became of a request that was charged for: as the ledger has it, but never in
+    a provider's words."""
+    if exchange.refusal is not None:
+        return kind_code(type(exchange.refusal))
+    return charge.outcome
 
 
 def kind_code(kind: type[ApiError]) -> str:

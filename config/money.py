@@ -16,6 +16,9 @@ NANO = 10**9
 PICO_PER_NANO = 1000
 MAX_INTEGER = 2**63 - 1
 """The largest integer a database column of ours holds."""
+MOVED_NANO_MAX = 1_000_000 * NANO
+"""The most that anybody may have moved at once. Counters add up all that ever moved,
+in 64 bits, and never go down: one slip of the finger must not fill one for ever."""
 
 _NANO_PLACES = 9
 _PICO_PLACES = 12

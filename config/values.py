@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.document import TEXT, ConfigError, Node
-from config.money import MAX_INTEGER, parse_nano
+from config.money import MAX_INTEGER, MOVED_NANO_MAX, parse_nano
 
 type Reader[T] = Callable[[Node], T]
 type Table = Mapping[str, tuple[str, Reader[Any]]]
@@ -160,7 +160,9 @@ def size(node: Node) -> int:
     return count
 
 
-def money(parse: Callable[[str], int], what: str) -> Reader[int]:
+def money(
+    parse: Callable[[str], int], what: str, most: int = MAX_INTEGER
+) -> Reader[int]:
     """An amount that is not negative, quoted, in the unit its parser gives."""
 
     def read(node: Node) -> int:
@@ -171,14 +173,18 @@ def money(parse: Callable[[str], int], what: str) -> Reader[int]:
             units = parse(value)
         except ValueError:
             raise node.expected(what) from None
-        if units < 0:
+        if not 0 <= units <= most:
             raise node.expected(what)
         return units
 
     return read
 
 
-amount = money(parse_nano, 'a quoted amount in dollars, such as "10.00"')
+amount = money(
+    parse_nano,
+    'a quoted amount in dollars, such as "10.00", at most 1,000,000',
+    MOVED_NANO_MAX,
+)
 
 
 def address(node: Node) -> str:

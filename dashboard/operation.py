@@ -38,6 +38,7 @@ RECENT_REQUESTS = 2_000
 RECENT_SECONDS = 7 * 86_400
 SPEND_DAYS = 30
 ANSWERED = "ok"
+LEFT = "cancelled"
 # What is shown of the configuration as it stands, besides providers and models.
 SECTIONS = (
     "listen",
@@ -201,7 +202,7 @@ def candidate_shape(
 ) -> dict[str, Any]:
     model, provider, upstream_model = place
     good = [one for one, _ in tried if answered(one)]
-    bad = [(one, at_ns) for one, at_ns in tried if not answered(one)]
+    bad = [(one, at_ns) for one, at_ns in tried if not answered(one) and not left(one)]
     last = max((at_ns for _, at_ns in tried), default=None)
     return {
         "model": model,
@@ -221,6 +222,11 @@ def candidate_shape(
 
 def answered(attempt: AttemptRecord) -> bool:
     return attempt.outcome in (ANSWERED, COMPLETE)
+
+
+def left(attempt: AttemptRecord) -> bool:
+    """Whether its caller left first, which says nothing about the candidate."""
+    return attempt.outcome == LEFT or attempt.outcome.startswith("client_left")
 
 
 def error_shape(attempt: AttemptRecord, at_ns: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from config.money import dollars, parse_nano
+from config.money import MOVED_NANO_MAX, dollars, parse_nano
 from dashboard.fields import Fields, amount_field, id_field, text_field
 from dashboard.keys import find_key, key_shapes
 from dashboard.listing import NAME_CHARS_MAX, read_limit, read_name
@@ -32,7 +32,6 @@ from storage.vouchers import BATCH_MAX, create_vouchers, new_code
 REASON_CHARS_MAX = 200
 REF_CHARS_MAX = 100
 BATCH_CHARS_MAX = 64
-AMOUNT_NANO_MAX = 1_000_000 * 10**9
 STATUSES = ("active", "disabled")
 RECENT = 10
 USER_ID_CHARS_MAX = 64
@@ -300,9 +299,9 @@ def read_amount(fields: Fields, *, negative: bool = False) -> int:
         nano = parse_nano(amount_field(fields, "amount"))
     except ValueError:
         nano = 0
-    least = -AMOUNT_NANO_MAX if negative else 1
-    if nano == 0 or not least <= nano <= AMOUNT_NANO_MAX:
-        raise BadInput("bad_money", maximum=dollars(AMOUNT_NANO_MAX))
+    least = -MOVED_NANO_MAX if negative else 1
+    if nano == 0 or not least <= nano <= MOVED_NANO_MAX:
+        raise BadInput("bad_money", maximum=dollars(MOVED_NANO_MAX))
     return nano
 
 

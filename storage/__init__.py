@@ -104,9 +104,14 @@ class Storage:
         return self.engine.leads()
 
     def sweep(self) -> set[str]:
-        """Void what dead boots hold; which those are. For a thread, as it waits."""
+        """Void what dead boots hold; which those are. For a thread, as it waits.
+
+        Who looks is not dead, though its lease may have run out: it was stopped, or the
+        database was away, and it renews the lease a moment later.
+        """
         wait = self.writer.wait
-        dead = set(filter(self.boots.is_dead, wait(boots_with_open_holds)))
+        others = set(wait(boots_with_open_holds)) - {self.boot_id}
+        dead = set(filter(self.boots.is_dead, others))
         voided = recover(wait, dead)
         if voided:
             log.warning("%d holds of a crashed gateway were voided", voided)

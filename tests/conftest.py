@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.postgres import REQUIRED, Cluster, Databases, binaries, memory
@@ -17,6 +18,11 @@ def pytest_configure() -> None:
     found = memory()
     if found is not None:
         os.environ.setdefault(TEMPORARY, str(found))
+    # Every run tries the same examples, and none has to be quick.
+    settings.register_profile(
+        "the same", derandomize=True, deadline=None, database=None
+    )
+    settings.load_profile("the same")
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ TABLE = (
     Package("addons.upstream.veil", PROVIDERS | VOCABULARY),
     Package(
         "addons.gateway",
-        PROVIDERS | VOCABULARY | {"config", "addons.upstream"},
+        PROVIDERS | VOCABULARY | {"addons.endings", "addons.upstream", "config"},
         # mitmproxy reads HTTP/1 with h11; its errors come through.
         frozenset({"h11", "mitmproxy"}),
     ),
@@ -172,7 +172,13 @@ TABLE = (
         "addons.inspector",
         PROVIDERS
         | VOCABULARY
-        | {"addons.inspector", "addons.upstream", "config", "storage.clock"},
+        | {
+            "addons.endings",
+            "addons.inspector",
+            "addons.upstream",
+            "config",
+            "storage.clock",
+        },
         frozenset({"argon2", "mitmproxy", "orjson"}),
     ),
     Package(

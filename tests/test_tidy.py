@@ -205,6 +205,8 @@ BANS = (
     ),
     Ban("swallow", EVERYWHERE, "it hides lost money: name what is expected", swallows),
 )
+# What any ban looks at; most nodes of a file are none of these.
+LOOKED_AT = (ast.Call, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.arg)
 
 
 def python_files(*tops: str) -> list[Path]:
@@ -244,9 +246,11 @@ def needs_mirror(path: Path) -> bool:
 def banned(text: str, path: Path) -> Iterator[tuple[Ban, int]]:
     bans = [ban for ban in BANS if any(inside(path, top) for top in ban.where)]
     for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, LOOKED_AT):
+            continue
         for ban in bans:
             if ban.matches(node):
-                yield ban, getattr(node, "lineno", 0)
+                yield ban, node.lineno
 
 
 @cache
@@ -289,9 +293,10 @@ def test_every_source_has_its_test(path: Path) -> None:
 
 
 def test_what_is_forgiven_is_still_done() -> None:
+    places = sorted({place for place, _ in FORGIVEN})
     used = {
         forgiveness(path, ban)
-        for path in python_files(*EVERYWHERE)
+        for path in python_files(*places)
         for ban, _ in banned_in(path)
     }
     assert set(FORGIVEN) - used == set(), "forgiven, but no longer done: take it out"

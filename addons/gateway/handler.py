@@ -33,7 +33,9 @@ class Handler(server.LiveConnectionHandler):
     ) -> None:
         super().__init__(reader, writer, options, mode)
         self.hooks = hooks
-        self.http = GatewayHttpLayer(self.layer.context, self, listen, render)
+        self.http = GatewayHttpLayer(
+            self.layer.context, self, listen, render, hooks.turned_away
+        )
         self.layer = self.http
 
     async def handle_hook(self, hook: commands.StartHook) -> None:

@@ -42,11 +42,13 @@ class Hooks:
         release: Release,
         leave: Callable[[HTTPFlow, Exchange], None],
         render: Render,
+        turned_away: Callable[[ApiError], None] = lambda error: None,
     ) -> None:
         self.table = table_of(chain)
         self.release = release
         self.leave = leave
         self.render = render
+        self.turned_away = turned_away
 
     async def run(self, name: str, data: object) -> None:
         handlers = self.table.get(name)
@@ -101,6 +103,9 @@ class Hooks:
         exchange = Exchange.find(flow)
         if exchange is None:
             flow.response = self.render(InternalError(), None)
+            if name in LAST:
+                # It never became a request that anybody knows.
+                self.turned_away(InternalError())
             return
         exchange.refuse(InternalError())
         if name not in LAST:

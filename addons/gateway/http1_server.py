@@ -4,6 +4,9 @@ mitmproxy reads heads of any size for any time and answers protocol errors in HT
 Here everything that a client sends has a limit, and whatever goes wrong is told in
 the one shape that errors have. What two servers might read differently is refused:
 behind a proxy that is how requests are smuggled.
+
+What is refused before it is a request has no flow that says so, and whoever counts is
+told of it. A request whose body breaks off has one, and gets its refusal.
 """
 
 import re
@@ -16,6 +19,7 @@ from mitmproxy.http import Request, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import HTTPMode, validate_request
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
@@ -31,6 +35,7 @@ from mitmproxy.proxy.layers.http._http1 import (
     make_body_reader,
 )
 
+from addons.endings import NOT_COMPLETED
 from addons.exchange import Exchange
 from addons.gateway.phase import Phase
 from addons.wire.errors import (
@@ -43,12 +48,23 @@ from addons.wire.errors import (
 from config.settings import Listen
 
 Render = Callable[[ApiError, Exchange | None], Response]
+TurnedAway = Callable[[ApiError], None]
 
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class SlowRequest(events.ConnectionEvent):
     """The client took too long to send a head or a body."""
+
+
+class BrokenOff(RequestProtocolError):
+    """A body that does not come to its end, and what the client is told of that; the
+    stream says of which exchange."""
+
+    def __init__(self, stream_id: int, error: ApiError) -> None:
+        super().__init__(stream_id, NOT_COMPLETED, ErrorCode.CANCEL)
+        self.error = error
+        self.exchange: Exchange | None = None
 
 
 class InvalidBody(Exception):
@@ -72,10 +88,17 @@ class BodyReader:
 class GatewayHttp1Server(Http1Server):
     """One client connection's protocol."""
 
-    def __init__(self, context: Context, listen: Listen, render: Render) -> None:
+    def __init__(
+        self,
+        context: Context,
+        listen: Listen,
+        render: Render,
+        turned_away: TurnedAway,
+    ) -> None:
         super().__init__(context)
         self.listen = listen
         self.render = render
+        self.turned_away = turned_away
         self.phase = Phase.IDLE
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -120,6 +143,7 @@ class GatewayHttp1Server(Http1Server):
             self.request = http1.read_request_head(head)
             body_size = http1.expected_http_body_size(self.request)
             require_http1(self.request)
+            require_valid(self.request)
         except ValueError:
             # The reason quotes the client's bytes, which may hold its key.
             yield from self.reject(BadRequest("The request is not valid HTTP."))
@@ -200,24 +224,22 @@ class GatewayHttp1Server(Http1Server):
 
     def break_off(self, error: ApiError) -> layer.CommandGenerator[None]:
         """End a request whose body will not come: tell the client and the flow."""
-        if self.response is None:
-            yield commands.SendData(self.conn, self.assemble(error))
         self.state = self.done
-        yield ReceiveHttp(
-            RequestProtocolError(
-                self.stream_id, "request not completed", ErrorCode.CANCEL
-            )
-        )
+        end = BrokenOff(self.stream_id, error)
+        yield ReceiveHttp(end)
+        if self.response is None:
+            yield commands.SendData(self.conn, self.assemble(error, end.exchange))
         yield commands.CloseConnection(self.conn)
 
     def reject(self, error: ApiError) -> layer.CommandGenerator[None]:
         """Answer something that is not a request, and close."""
+        self.turned_away(error)
         yield commands.SendData(self.conn, self.assemble(error))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 
-    def assemble(self, error: ApiError) -> bytes:
-        response = self.render(error, None)
+    def assemble(self, error: ApiError, exchange: Exchange | None = None) -> bytes:
+        response = self.render(error, exchange)
         response.headers["connection"] = "close"
         assembled: bytes = http1.assemble_response(response)
         return assembled
@@ -227,6 +249,12 @@ def require_http1(request: Request) -> None:
     """ValueError for a version that the rest of the core would take for another."""
     if request.http_version not in ("HTTP/1.0", "HTTP/1.1"):
         raise ValueError("unknown HTTP version")
+
+
+def require_valid(request: Request) -> None:
+    """ValueError for what mitmproxy would find invalid when the request has a flow."""
+    if validate_request(HTTPMode.transparent, request, True) is not None:
+        raise ValueError("invalid request")
 
 
 def require_plain(head: list[bytes]) -> None:

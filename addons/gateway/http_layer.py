@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._base import HttpConnection
 
-from addons.gateway.http1_server import GatewayHttp1Server, Render
+from addons.gateway.http1_server import GatewayHttp1Server, Render, TurnedAway
 from addons.gateway.http_stream import GatewayStream
 from addons.upstream.call import Call, Inlet, UpstreamEvent
 from addons.upstream.layer import PooledUpstream
@@ -31,14 +31,21 @@ class GatewayHttpLayer(HttpLayer):
     """HTTP for one client connection."""
 
     def __init__(
-        self, context: Context, inlet: Inlet, listen: Listen, render: Render
+        self,
+        context: Context,
+        inlet: Inlet,
+        listen: Listen,
+        render: Render,
+        turned_away: TurnedAway,
     ) -> None:
         super().__init__(context, HTTPMode.transparent)
         self.inlet = inlet
         self.listen = listen
         self.render = render
         self.context.server.address = NOWHERE
-        self.http1 = GatewayHttp1Server(self.context.fork(), listen, render)
+        self.http1 = GatewayHttp1Server(
+            self.context.fork(), listen, render, turned_away
+        )
         self.own = {
             self.context.client: self.http1,
             self.context.server: Nowhere(self.context.fork(), self.context.server),

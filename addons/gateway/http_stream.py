@@ -16,14 +16,16 @@ from mitmproxy.proxy.layers.http._events import (
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
+    RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
+    ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHeadersHook
 
 from addons.exchange import Exchange
-from addons.gateway.http1_server import Render
+from addons.gateway.http1_server import BrokenOff, Render
 from addons.wire.errors import BodyTooLarge
 from config.settings import Listen
 
@@ -48,6 +50,31 @@ class GatewayStream(HttpStream):
         stream.discard_bytes = DISCARD_BODIES * listen.body_bytes
         stream.render = render
         return stream
+
+    def handle_protocol_error(
+        self, event: RequestProtocolError | ResponseProtocolError
+    ) -> layer.CommandGenerator[None]:
+        self.note_end(event)
+        yield from super().handle_protocol_error(event)
+
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        for event in self._paused_event_queue:
+            self.note_end(event)
+        return (yield from super().check_killed(emit_error_hook))
+
+    def note_end(self, event: events.Event) -> None:
+        """A request whose body breaks off is refused, if it has no answer yet."""
+        if not isinstance(event, BrokenOff) or self.flow.response is not None:
+            return
+        event.exchange = Exchange.find(self.flow)
+        if event.exchange is not None:
+            event.exchange.refuse(event.error)
+
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """Requests were looked at before they had a flow."""
+        if request:
+            return False
+        return (yield from super().check_invalid(request))
 
     def state_wait_for_request_headers(
         self, event: RequestHeaders

@@ -137,6 +137,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         connection is there.
         """
         if len(self.handlers) + self.opening >= self.settings.connections_max:
+            self.hooks.turned_away(Overloaded())
             writer.transport.abort()
             return False
         self.opening += 1
@@ -147,6 +148,9 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         except OSError:
             writer.transport.abort()
             return False
+        except BaseException:
+            writer.transport.abort()
+            raise
         finally:
             self.opening -= 1
         if self.hung_up:
@@ -167,6 +171,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         )
         handler.client.tls = self.tls is not None
         if len(self.handlers) >= self.settings.connections_max:
+            self.hooks.turned_away(Overloaded())
             writer.write(handler.http.http1.assemble(Overloaded()))
             writer.close()
             return

@@ -22,6 +22,7 @@ from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks, Release, Render
 from addons.gateway.instance import Instance
 from addons.gateway.tls import Tls
+from addons.wire.errors import ApiError
 from config.settings import Listen
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,13 @@ class Watcher(Protocol):
     def left(self, flow: HTTPFlow, exchange: Exchange) -> None: ...
 
 
+@runtime_checkable
+class Doorkeeper(Protocol):
+    """An addon that is told of what is refused before it is a request."""
+
+    def turned_away(self, error: ApiError) -> None: ...
+
+
 class Master(master.Master):
     """Runs the chain behind one listening instance until it is told to stop."""
 
@@ -63,10 +71,11 @@ class Master(master.Master):
         self.admission = one_of(chain, Admission)
         self.senders = [addon for addon in chain if isinstance(addon, Sender)]
         self.watchers = [addon for addon in chain if isinstance(addon, Watcher)]
+        self.doorkeepers = [one for one in chain if isinstance(one, Doorkeeper)]
         server = ProxyOptions()
         self.addons.add(core.Core(), server, *chain)
         self.options.update(**PROXY_OPTIONS)
-        self.hooks = Hooks(chain, release, self.leave, render)
+        self.hooks = Hooks(chain, release, self.leave, render, self.turned_away)
         self.instance = Instance(
             server, self.options, self.hooks, listen, render, reuse_port, given, tls
         )
@@ -100,6 +109,15 @@ class Master(master.Master):
             except Exception:
                 # Who only watches must not harm what is watched.
                 logger.exception("%s was not looked at", exchange.id)
+
+    def turned_away(self, error: ApiError) -> None:
+        """Somebody was refused before there was a request."""
+        for doorkeeper in self.doorkeepers:
+            try:
+                doorkeeper.turned_away(error)
+            except Exception:
+                # As with those who look at requests.
+                logger.exception("a refusal was not looked at")
 
     def stop(self) -> None:
         """The first call drains; a second one cuts what still runs."""

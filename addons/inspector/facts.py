@@ -3,8 +3,10 @@
 An entry's head is plain JSON: the message's own lines, and beside them the facts that
 make it legible, which are what the ledger and the receipt have too. Of a request whose
 charge can be computed again the `capture` has the terms for that: the price in force,
-the bounds of the hold, the situation and the policies. Nothing here is redacted yet
-but headers and queries, which are not even made up otherwise.
+the bounds of the hold, the situation and the policies. Errors are in our own words,
+because a provider's may be anybody's text and facts are shown where bodies are not.
+Nothing here is redacted yet but headers and queries, which are not even made up
+otherwise.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mitmproxy.http import HTTPFlow
 
+from addons.endings import code_of, end_of, outcome_of
 from addons.exchange import Exchange, Leg, PieceQuote
 from addons.inspector.redacting import shown_headers, shown_target
 from addons.upstream.tape import TapedCall
@@ -90,7 +93,6 @@ def call_id(exchange: Exchange, index: int) -> str:
 
 def request_facts(exchange: Exchange, level: str, live: bool, now_ns: int) -> Head:
     caller, leg, ask = exchange.caller, exchange.leg, exchange.ask
-    failure = exchange.broken or exchange.refusal
     found: Head = {
         "request": exchange.id,
         "level": level,
@@ -111,14 +113,14 @@ def request_facts(exchange: Exchange, level: str, live: bool, now_ns: int) -> He
     if exchange.ordered and exchange.quote is not None:
         # A video is charged with its job: all of it, or nothing.
         found["quantities"] = dict(exchange.quote.quantities)
-    if failure is not None:
-        found["error"] = failure.code or failure.type
+    if code := code_of(exchange):
+        found["error"] = code
     if any(one.outcome in LASTING for one in exchange.trail):
         found["ejected"] = True
     if exchange.charge is not None:
         found |= {
             "evidence": exchange.charge.record.evidence,
-            "end": exchange.charge.outcome,
+            "end": end_of(exchange, exchange.charge),
             "quantities": dict(exchange.charge.quantities),
             "cost_nano": exchange.charge.cost_nano,
         }
@@ -140,7 +142,7 @@ def call_facts(
         "total_ms": milliseconds(waited_ns),
     }
     if attempt.ended_ns is not None or not live:
-        found["outcome"] = attempt.outcome
+        found["outcome"] = outcome_of(attempt.outcome)
         found["ejected"] = attempt.outcome in LASTING
     if call.fault:
         found["fault"] = call.fault

@@ -54,16 +54,15 @@ SHOWN_PREFIXES = (
     "x-ratelimit-",
     "x-stainless-",
 )
-# Where a body's text is no user's: names and words that the APIs define.
+# Where a body's text is no user's: words that the APIs define. A model's name is none,
+# because anything may be asked for; the facts have it if there is such a model.
 PLAIN_FIELDS = frozenset(
     (
         "aspect_ratio",
         "code",
         "finish_reason",
         "id",
-        "model",
         "object",
-        "param",
         "quality",
         "resolution",
         "response_format",
@@ -80,7 +79,16 @@ PLAIN_FIELDS = frozenset(
 )
 # Below these even the names of fields are the user's own.
 OPAQUE_FIELDS = frozenset(
-    ("arguments", "input", "metadata", "parameters", "logit_bias", "schema")
+    (
+        "arguments",
+        "functions",
+        "input",
+        "logit_bias",
+        "metadata",
+        "parameters",
+        "schema",
+        "tools",
+    )
 )
 PLAIN_CHARS_MAX = 64
 HEADERS_MAX = 64

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from mitmproxy.http import HTTPFlow
 
-from addons.endings import code_of, kind_code, outcome_of, status_of
+from addons.endings import code_of, end_of, outcome_of, status_of
 from addons.exchange import Attempt, Charge, Exchange
 from addons.logs.formats import FIELDS, format_of
 from addons.logs.outlet import Outlet
@@ -111,13 +111,6 @@ def charge_fields(exchange: Exchange, charge: Charge) -> dict[str, Any]:
     if upstream_id := cleaned(record.upstream_id, ID_CHARS_MAX):
         fields["upstream_id"] = upstream_id
     return fields
-
-
-def end_of(exchange: Exchange, charge: Charge) -> str:
-    """As the ledger has it, but never in a provider's words."""
-    if exchange.refusal is not None:
-        return kind_code(type(exchange.refusal))
-    return charge.outcome
 
 
 def timings(exchange: Exchange, now_ns: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ of all. What is of the whole ledger is looked up only by the one that is asked.
 import os
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,8 @@ STATM = Path("/proc/self/statm")
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Who knows. `candidates` says of each leg whether it is tried in its turn;
-    `holds` reads the ledger, which blocks, and `lines_dropped` only grows. `loaded` is
-    the configuration in force."""
+    `holds` reads the ledger, which blocks. What was dropped only grows: lines of the
+    log, and copies for the inspector. `loaded` is the configuration in force."""
 
     in_flight: Callable[[], int]
     streams: Callable[[], int]
@@ -36,6 +37,7 @@ class Sources:
     writer: Callable[[], WriterStatistics]
     holds: Callable[[], HoldsOpen]
     lines_dropped: Callable[[], int]
+    copies_dropped: Callable[[], int]
     loaded: Callable[[], Loaded]
 
 
@@ -45,9 +47,9 @@ class Gauges:
     def __init__(self, registry: Registry, sources: Sources) -> None:
         self.sources = sources
         self.gauges, self.counters = registry.gauges, registry.counters
-        self.cpu_seconds = 0.0
-        self.lines_dropped = 0
         self.candidates: set[tuple[str, str, str]] = set()
+        # What was added of each counter by now.
+        self.added: defaultdict[str, float] = defaultdict(int)
         # A worker that only starts is no reason for an alarm.
         self.gauges["autolist_ledger_healthy"].set(1)
         self.look_at_configuration()
@@ -70,8 +72,9 @@ class Gauges:
         gauges["autolist_worker_resident_bytes"].set(resident_bytes())
         self.look_at_candidates()
         self.look_at_configuration()
-        self.add_cpu()
-        self.add_lines()
+        self.add("autolist_worker_cpu_seconds_total", time.process_time())
+        self.add("autolist_log_lines_dropped_total", sources.lines_dropped())
+        self.add("autolist_inspector_copies_dropped_total", sources.copies_dropped())
 
     def look_at_candidates(self) -> None:
         gauge = self.gauges["autolist_candidate_available"]
@@ -96,19 +99,10 @@ class Gauges:
         self.gauges["autolist_holds_open"].set(held.count)
         self.gauges["autolist_holds_open_nanodollars"].set(held.amount_nano)
 
-    def add_cpu(self) -> None:
-        seconds = time.process_time()
-        self.counters["autolist_worker_cpu_seconds_total"].inc(
-            seconds - self.cpu_seconds
-        )
-        self.cpu_seconds = seconds
-
-    def add_lines(self) -> None:
-        dropped = self.sources.lines_dropped()
-        self.counters["autolist_log_lines_dropped_total"].inc(
-            dropped - self.lines_dropped
-        )
-        self.lines_dropped = dropped
+    def add(self, name: str, total: float) -> None:
+        """What this process has had since it started: the rest of it is new."""
+        self.counters[name].inc(total - self.added[name])
+        self.added[name] = total
 
 
 def shown(leg: Leg) -> tuple[str, str, str]:

@@ -83,6 +83,9 @@ class Metrics:
     def left(self, flow: HTTPFlow, exchange: Exchange) -> None:
         self.tally.request(flow, exchange)
 
+    def turned_away(self, error: ApiError) -> None:
+        self.tally.turned_away(error)
+
     def objection(self, flow: HTTPFlow, presented: str) -> ApiError | None:
         """Why this request may not see the metrics; None if it may."""
         exchange = Exchange.of(flow)

@@ -235,6 +235,11 @@ TABLE = (
         "Lines that were not logged, because whoever reads them is too slow.",
     ),
     Metric(
+        "autolist_inspector_copies_dropped_total",
+        Form.COUNTER,
+        "Copies that the inspector was not sent, because it is slow, stopped or gone.",
+    ),
+    Metric(
         "autolist_config_loaded_timestamp_seconds",
         Form.GAUGE,
         "Since when the configuration is in force, of the worker that has the oldest.",

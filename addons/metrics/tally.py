@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 from mitmproxy.http import HTTPFlow
 
-from addons.endings import code_of, outcome_of, status_of
+from addons.endings import code_of, kind_code, outcome_of, status_of
 from addons.exchange import Attempt, Charge, Exchange
 from addons.metrics.family import Family
 from addons.metrics.registry import Registry
+from addons.wire.errors import ApiError
 from config.meters import OUTPUT_METERS, TOKEN_METERS
 from storage.clock import Clock
 from storage.ledger import UsageRecord
@@ -20,6 +21,8 @@ from storage.trail import AttemptRecord
 NANOSECONDS = 1_000_000_000
 MILLISECONDS = 1000
 COMPLETE = "complete"
+# The endpoint of what nobody knows which it was for.
+UNREAD = "unread"
 
 
 class Tally:
@@ -68,6 +71,11 @@ class Tally:
             self.attempt(attempt, model, now_ns)
         if exchange.charge is not None:
             self.charge(exchange, exchange.charge)
+
+    def turned_away(self, error: ApiError) -> None:
+        """Something that was refused before it was a request."""
+        self.requests[UNREAD, "", str(error.status)].inc()
+        self.errors[UNREAD, "", kind_code(type(error))].inc()
 
     def job(
         self, record: UsageRecord, cost_nano: int, paid_nano: int, buy_nano: int
@@ -134,10 +142,9 @@ class Tally:
             self.bought[sold].inc(buy_nano)
         if paid_nano != buy_nano:
             self.margin[sold].inc(paid_nano - buy_nano)
-        if cost_nano > paid_nano:
-            self.shortfall[sold].inc(cost_nano - paid_nano)
-        if record.outcome == COMPLETE and not cost_nano:
-            self.zero_cost[sold].inc()
+        # With their nothing too: an alert sees a series grow, not come into being.
+        self.shortfall[sold].inc(max(0, cost_nano - paid_nano))
+        self.zero_cost[sold].inc(record.outcome == COMPLETE and not cost_nano)
 
 
 def output_tokens(quantities: Mapping[str, int]) -> int:

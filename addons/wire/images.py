@@ -21,6 +21,7 @@ from addons.wire.checks import (
     missing,
     one_of,
     text,
+    unsupported,
     whole,
     wrong_type,
     wrong_value,
@@ -44,6 +45,8 @@ RULED = frozenset({"quality", "size", "style"})
 OWN = frozenset(
     {"model", "n", "prompt", "quality", "response_format", "size", "style", "user"}
 )
+# Without it another image would be made than the one that was asked for.
+REFERENCES = ("image", "images", "image_url", "mask")
 
 _SIZE = re.compile(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}", re.ASCII)
 
@@ -169,6 +172,12 @@ def image_of(sent: Mapping[str, Any]) -> ImageAsk:
     given = {name: value for name, value in sent.items() if value is not None}
     if "user" in given:
         text(given["user"], "user")
+    for name in REFERENCES:
+        if name in given:
+            raise unsupported(name, "no image model here takes a picture.")
+    # Who waits for events would find none in the answer, and pay for it.
+    if given.get("stream"):
+        raise unsupported("stream", "images come in one answer, not as a stream.")
     tally = Tally()
     for name in [name for name in given if name not in OWN]:
         tally.drop(name)

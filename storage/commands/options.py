@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from config.document import ConfigError
-from config.money import parse_nano
+from config.money import MOVED_NANO_MAX, dollars, parse_nano
 from config.settings import storage_of
 from storage.commands.output import Refused
 from storage.keys import KEEP
@@ -18,11 +18,16 @@ STORAGE = f"{__name__}.storage"
 
 
 def amount_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
-    """An option's or argument's exact dollars, above zero."""
-    nano = money_nano(ctx, param, text)
+    """An option's or argument's exact dollars that are to move, above zero."""
+    nano = gift_nano(ctx, param, text)
     if nano == 0:
         raise click.BadParameter(f"{text!r}: this is nothing")
     return nano
+
+
+def gift_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """An option's exact dollars that are to move, zero or more."""
+    return _movable(text, money_nano(ctx, param, text))
 
 
 def money_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
@@ -51,7 +56,7 @@ def signed_nano(ctx: click.Context, param: click.Parameter, text: str) -> int:
         raise click.BadParameter(f"{text!r}: {error}") from error
     if nano == 0:
         raise click.BadParameter(f"{text!r}: this is nothing")
-    return nano
+    return _movable(text, nano)
 
 
 def cap_nano(
@@ -66,6 +71,13 @@ def cap_nano(
 def cap_option(name: str, period: str) -> Callable[[Callable[..., None]], Any]:
     text = f"Dollars {period}, or `none`."
     return click.option(name, callback=cap_nano, help=text)
+
+
+def _movable(text: str, nano: int) -> int:
+    if abs(nano) > MOVED_NANO_MAX:
+        most = dollars(MOVED_NANO_MAX)
+        raise click.BadParameter(f"{text!r}: at most {most} dollars at once")
+    return nano
 
 
 def data_option[F: Callable[..., None]](command: F) -> F:

@@ -25,8 +25,8 @@ from storage.commands.opening import opened
 from storage.commands.options import (
     amount_nano,
     data_option,
+    gift_nano,
     json_option,
-    money_nano,
     signed_nano,
 )
 from storage.commands.output import Refused, show, table
@@ -62,7 +62,7 @@ def user_group() -> None:
 )
 @click.option(
     "--welcome",
-    callback=money_nano,
+    callback=gift_nano,
     default=WELCOME,
     show_default=True,
     help="Dollars to begin with.",

@@ -4,7 +4,14 @@ import pytest
 from mitmproxy.flow import Error
 from mitmproxy.http import HTTPFlow, Response
 
-from addons.endings import CLIENT_LEFT, OTHER, code_of, outcome_of, status_of
+from addons.endings import (
+    CLIENT_LEFT,
+    NOT_COMPLETED,
+    OTHER,
+    code_of,
+    outcome_of,
+    status_of,
+)
 from addons.exchange import Exchange
 from addons.wire.errors import UnknownKey, UpstreamRefused, UpstreamTimeout
 from tests.fakes import exchanges
@@ -28,6 +35,7 @@ def ended(
         ({"began": True}, {"error": "left"}, 200),
         ({}, {"error": "left"}, CLIENT_LEFT),
         ({}, {"status": 500, "error": "left"}, CLIENT_LEFT),
+        ({}, {"status": 408, "error": NOT_COMPLETED}, 408),
         ({}, {}, CLIENT_LEFT),
     ],
 )

@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.estimate import (
@@ -38,7 +38,6 @@ BOOK = PriceBook(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(price=prices(), situation=situations, used=quantities)
 def test_a_bill_is_the_sum_of_its_lines_rounded_up_once(price, situation, used) -> None:
     bill = bill_of(price, used, situation)
@@ -46,7 +45,6 @@ def test_a_bill_is_the_sum_of_its_lines_rounded_up_once(price, situation, used) 
     assert bill.cost_nano == -(-sum(line.cost_pico for line in bill.lines) // 1000)
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     price=prices(),
     situation=situations,

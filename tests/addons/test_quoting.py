@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from addons.counting import count_input
@@ -119,7 +119,6 @@ def quotes(draw) -> Quote:
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     first=quotes(),
     input_tokens=st.integers(0, 10**6),
@@ -144,7 +143,6 @@ def test_the_lowered_limit_is_the_largest_that_is_affordable(
         assert not affordable(first, input_tokens, more, available, tpm)
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     price=prices(),
     situation=situations,
@@ -170,7 +168,6 @@ def test_a_tier_that_the_input_can_reach_is_held_and_no_other() -> None:
     assert quote_of(price, 101, 1, 1).amount_nano == 102 * 10**6
 
 
-@settings(derandomize=True, deadline=None)
 @given(first=quotes(), more=st.integers(1, 10**6))
 def test_a_larger_limit_never_costs_less(first: Quote, more: int) -> None:
     assume(first.output_tokens + more <= 10**6)

@@ -182,6 +182,11 @@ def test_a_key_changes_its_field_only(document, content, record):
             ' such as "10.00"',
         ),
         (
+            'accounts: {welcome: "1000000.000000001"}',
+            '1: accounts.welcome: "1000000.000000001": expected a quoted amount in'
+            ' dollars, such as "10.00", at most 1,000,000',
+        ),
+        (
             "listen: 8000",
             '1: listen: "8000": expected a mapping with host, port, workers,',
         ),

@@ -1,6 +1,6 @@
 """Price changes: old and new, meter by meter, wherever either has a condition."""
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from config.price_changes import Change, changes, changes_in, example
 from config.prices import Case, Price, PriceBook
@@ -63,13 +63,11 @@ def test_each_version_is_compared_with_the_one_before_of_its_model():
     ]
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices())
 def test_a_price_changes_nothing_in_itself(any_price):
     assert list(changes(any_price, any_price)) == []
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices())
 def test_an_example_is_where_its_condition_holds(any_price):
     for case in any_price.cases:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from config.price_text import (
     price_of_terms,
@@ -41,7 +41,6 @@ def test_cases_stand_beside_the_rates_with_their_conditions():
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices())
 def test_a_price_survives_storage_and_keeps_its_id(price):
     texts = price_texts(price)
@@ -55,7 +54,6 @@ def test_the_shipped_prices_survive_storage(shipped):
         assert price_of_texts(price.model, price.effective_from_ns, *texts) == price
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations)
 def test_a_bill_is_rated_again_from_what_is_stored(price, used, situation):
     texts = price_texts(price)
@@ -122,7 +120,6 @@ def test_other_terms_have_another_id(other):
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations)
 def test_terms_rate_as_their_price_does(price, used, situation):
     terms = price_of_terms(terms_text(price))

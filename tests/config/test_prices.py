@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.meters import TOKEN_METERS
@@ -108,14 +108,12 @@ def test_a_negative_quantity_is_never_a_credit():
         cost_pico(RATES, {"input": 10, "output": -1})
 
 
-@settings(derandomize=True, deadline=None)
 @given(rates)
 def test_zero_usage_costs_zero(sell):
     assert cost_nano(price(sell=sell), dict.fromkeys(METERS, 0)) == 0
     assert cost_nano(price(sell=sell), {}) == 0
 
 
-@settings(derandomize=True, deadline=None)
 @given(rates, usages, usages)
 def test_more_usage_never_costs_less(sell, usage, more):
     total = {meter: usage[meter] + more[meter] for meter in METERS}
@@ -123,7 +121,6 @@ def test_more_usage_never_costs_less(sell, usage, more):
     assert cost_nano(price(sell=sell), usage) <= cost_nano(price(sell=sell), total)
 
 
-@settings(derandomize=True, deadline=None)
 @given(rates, usages, usages)
 def test_splitting_a_request_never_makes_it_cheaper(sell, one, other):
     total = {meter: one[meter] + other[meter] for meter in METERS}
@@ -368,7 +365,6 @@ def test_a_loss_where_several_cases_meet_is_found():
     assert loss.case == "thinking"
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations, st.sampled_from(TOKEN_METERS), few_tokens)
 def test_more_of_any_meter_never_costs_less(any_price, used, situation, meter, more):
     larger = used | {meter: used.get(meter, 0) + more}
@@ -380,7 +376,6 @@ def test_more_of_any_meter_never_costs_less(any_price, used, situation, meter, m
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations, few_tokens, few_tokens)
 def test_the_worst_quantities_cover_all_usage_within_the_bounds(
     any_price, used, situation, spare_input, spare_output
@@ -394,13 +389,11 @@ def test_the_worst_quantities_cover_all_usage_within_the_bounds(
     assert cost_nano(any_price, used, situation) <= held_nano
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), situations)
 def test_nothing_used_costs_nothing_in_any_situation(any_price, situation):
     assert cost_nano(any_price, {}, situation) == 0
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.integers(0, 10**15))
 def test_rates_are_read_and_written_exactly(pico):
     assert parse_rate(dollars_per_million(pico)) == pico

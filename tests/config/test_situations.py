@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.prices import moment_ns
@@ -37,7 +37,6 @@ situations = st.builds(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(windows)
 def test_hours_are_read_as_they_are_written(window):
     assert Window.parse(window.text) == window
@@ -82,7 +81,6 @@ def test_the_week_begins_on_monday():
         assert week_minute(moment_of(minute)) == minute
 
 
-@settings(derandomize=True, deadline=None)
 @given(situations)
 def test_a_situation_survives_storage(situation):
     assert Situation.of_facts(json.loads(json.dumps(situation.facts()))) == situation
@@ -160,7 +158,6 @@ def test_the_corners_are_every_combination_and_the_plainest_comes_first():
     assert len(combinations) == 8
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.lists(windows, max_size=3), st.integers(0, WEEK_MINUTES - 1))
 def test_each_moment_of_the_week_is_like_one_of_the_few(several, minute):
     found = moments([When(hours=tuple(several))])

@@ -13,6 +13,7 @@ def spend(
     price_id: str,
     cost_nano: int,
     quantities: dict[str, int] | None = None,
+    outcome: str = "complete",
 ) -> str:
     """One finished call of a user; its request id."""
     hold_id = hold(storage, user_id, price_id, max(cost_nano, AMOUNT_NANO))
@@ -22,7 +23,7 @@ def spend(
         upstream_model=MODEL,
         evidence="reported",
         quantities=quantities or {"input": 12, "output": 34},
-        outcome="complete",
+        outcome=outcome,
         status=200,
         attempts=1,
         first_byte_ms=5,

@@ -599,7 +599,6 @@ JUNK: Any = st.recursive(
 
 
 @hypothesis_settings(
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -75,6 +75,18 @@ def test_candidates_have_what_became_of_them(
     assert len(untried) > 5 and all(one["configured"] for one in untried)
 
 
+def test_a_caller_who_left_says_nothing_about_the_candidate(
+    storage: Storage, operator: Visitor, user: Visitor, price_id: str
+) -> None:
+    spend(storage, user.id, price_id, 10)
+    spend(storage, user.id, price_id, 10, outcome="client_left_midstream")
+    found = shown(operator, "candidates")
+    (tried,) = [one for one in found["candidates"] if one["attempts"]]
+    assert (tried["attempts"], tried["ok"], tried["failed"]) == (2, 1, 0)
+    assert tried["outcomes"] == {"ok": 1, "client_left_midstream": 1}
+    assert tried["last_error"] is None
+
+
 def test_the_margin_is_what_was_paid_less_what_was_bought(
     storage: Storage, operator: Visitor, user: Visitor, price_id: str
 ) -> None:

@@ -351,8 +351,6 @@ def rendered(model: str, received: list[Received]) -> tuple[int, dict[str, str]]
 
 @pytest.mark.parametrize("model", CENTS)
 @settings(
-    derandomize=True,
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

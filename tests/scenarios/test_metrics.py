@@ -16,12 +16,14 @@ from storage.ledger import topup
 from tests.fakes.openai_script import Answer, End, Gate, Status, after
 from tests.fakes.openai_server import FakeOpenAI
 from tests.scenarios.conftest import Start
-from tests.scenarios.dial import Dial, chat, request
-from tests.scenarios.harness import Caller, Gateway
+from tests.scenarios.dial import CHAT, Dial, chat, request
+from tests.scenarios.harness import Caller, Gateway, with_listen
 
 TOKEN = "a-token-of-many-letters"
 SOLD = {"provider": "openai", "model": "gpt-4o"}
 WAIT_SECONDS = 10
+# A moment for heads and bodies.
+IMPATIENT = with_listen(header_seconds=0.2, body_seconds=0.2)
 
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -125,6 +127,55 @@ def test_a_stream_that_dies_is_an_error_under_status_200(
     assert change("request_errors_total", **errors) == 1
     (charge,) = gateway.charges(caller)
     assert change("charged_nanodollars_total", **SOLD) == charge.paid_nano
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (b"GET /\r\n\r\n", 400, "invalid_request"),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "invalid_request"),
+        (b"CONNECT a:443 HTTP/1.1\r\n\r\n", 400, "invalid_request"),
+        (b"\x16\x03\x01\x02\r\n\r\n", 400, "invalid_request"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 99_999, 431, "headers_too_large"),
+        (b"GET / HT", 408, "request_timeout"),
+    ],
+    ids=["version", "length", "connect", "tls", "large", "slow"],
+)
+def test_what_is_no_request_is_counted_all_the_same(
+    start: Start, data: bytes, status: int, code: str
+) -> None:
+    change = Change(gateway := start(change=IMPATIENT))
+    with Dial(gateway.port) as dial:
+        dial.send(data)
+        assert dial.head()[0] == status
+    unread = {"endpoint": "unread", "model": ""}
+    assert change("requests_total", **unread, status=str(status)) == 1
+    assert change("request_errors_total", **unread, code=code) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        ("Content-Length: 99", 408, "request_timeout"),
+        ("Content-Length: 999999999", 413, "body_too_large"),
+        ("Transfer-Encoding: chunked\r\n\r\nx", 400, "invalid_request"),
+    ],
+)
+def test_a_body_that_is_refused_is_counted_for_its_endpoint(
+    start: Start, head: str, status: int, code: str
+) -> None:
+    gateway = start(change=IMPATIENT)
+    caller = gateway.caller()
+    change = Change(gateway)
+    with Dial(gateway.port) as dial:
+        line = f"POST {CHAT} HTTP/1.1\r\nAuthorization: Bearer {caller.key}\r\n"
+        dial.send(f"{line}Host: gateway\r\n{head}\r\n\r\n".encode())
+        assert dial.head()[0] == status
+    asked = {"endpoint": "chat", "model": ""}
+    while change("requests_total", **asked, status=str(status)) < 1:
+        continue
+    assert change("request_errors_total", **asked, code=code) == 1
+    assert change("requests_total", **asked, status="499") == 0
 
 
 def test_what_is_refused_before_is_counted_without_its_words(

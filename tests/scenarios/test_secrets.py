@@ -1,5 +1,6 @@
 """Nobody's secret is where it must not be: in no log and no metric, in no answer to
-others, at no provider but its own, and in the database only hashed or sealed.
+others, at no provider but its own, in nothing that the inspector is sent or shows, and
+in the database only hashed or sealed.
 
 A gateway in a process of its own, as talkative as it can be told to be, is led through
 everything that can happen to a request: good answers, refusals, providers that fail in
@@ -13,7 +14,7 @@ import json
 import random
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,14 @@ from tests.fakes.stripe_server import Failure, FakeStripe, event, signed
 from tests.scenarios.child import LOG, Child, command, prove
 from tests.scenarios.dial import CHAT, Dial, chat
 from tests.scenarios.harness import CONFIG
+from tests.scenarios.looking import Looking, request_id
+from tests.scenarios.tap import Tap
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EVENT_STREAM = "text/event-stream"
 WAIT_SECONDS = 20
+LEVEL = 'level: "${AUTOLIST_WEB_LEVEL:-}"'
 
 
 def encodings(secret: str) -> set[bytes]:
@@ -100,7 +104,12 @@ class Lab:
     """The gateway, who talks to it, and the secrets of all."""
 
     def __init__(
-        self, directory: Path, fake: FakeOpenAI, stripe: FakeStripe, seed: int
+        self,
+        directory: Path,
+        fake: FakeOpenAI,
+        stripe: FakeStripe,
+        seed: int,
+        shown: Mapping[str, str],
     ) -> None:
         self.dice = random.Random(seed)
         self.fake, self.stripe = fake, stripe
@@ -130,7 +139,8 @@ class Lab:
                 "EPAY_PID": "1001",
                 "AUTOLIST_METRICS_TOKEN": self.ours["token"],
             },
-            *("--demo", "--config", str(talkative(directory))),
+            *("--demo", "--config", str(talkative(directory, shown))),
+            *("--web", "--web-port", "0"),
             port=port,
         )
 
@@ -168,8 +178,9 @@ class Lab:
         return text
 
 
-def talkative(directory: Path) -> Path:
-    """The shipped configuration, but that all there is to say is said."""
+def talkative(directory: Path, shown: Mapping[str, str]) -> Path:
+    """The shipped configuration, but that all there is to say is said, and that the
+    inspector shows as much as is wanted here."""
     config = directory / "config"
     shutil.copytree(CONFIG, config, ignore=shutil.ignore_patterns("*.py*"))
     path = config / "gateway.yaml"
@@ -178,6 +189,7 @@ def talkative(directory: Path) -> Path:
         "level: warning": "level: debug",
         # Nothing of this is about waiting.
         "attempts_max: 6": "attempts_max: 1",
+        **shown,
     }
     for old, new in changes.items():
         assert text.count(old) == 1
@@ -439,18 +451,59 @@ def secrets_of(person: Person) -> set[str]:
     return {person.key, person.password, *person.cookies} - {""}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@dataclass(frozen=True)
+class Shown:
+    """How much the inspector shows: by which settings, and whether that has texts."""
+
+    settings: Mapping[str, str]
+    texts: bool = False
+
+
+SHOWN = {
+    "full": Shown({LEVEL: 'level: "full"'}, texts=True),
+    "headers": Shown({LEVEL: 'level: "headers"'}),
+    "withheld": Shown({LEVEL: 'level: "full"', "prompts: show": "prompts: withhold"}),
+}
+
+
+def looked_at(looking: Looking) -> bytes:
+    """All that can be had of the inspector, by a browser or as a file."""
+    looking.client.post("/", data={"token": looking.password})
+    found = [looking.saved()]
+    paths = ["flows", "events", "options", "state", "commands", "filter-help"]
+    for flow in looking.flows():
+        for message in ("request", "response"):
+            paths.append(f"flows/{flow['id']}/{message}/content.data")
+            paths.append(f"flows/{flow['id']}/{message}/content/auto.json")
+    for path in paths:
+        answer = looking.client.get(path)
+        head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+        found += [head.encode(), answer.content]
+    return b"\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("seed", "shown"), [(1, "full"), (2, "headers"), (3, "withheld")]
+)
 def test_no_secret_is_where_it_must_not_be(
-    own_fake: FakeOpenAI, stripe: FakeStripe, tmp_path: Path, seed: int
+    own_fake: FakeOpenAI, stripe: FakeStripe, tmp_path: Path, seed: int, shown: str
 ) -> None:
-    lab = Lab(tmp_path, own_fake, stripe, seed)
-    with lab.child:
+    lab = Lab(tmp_path, own_fake, stripe, seed, SHOWN[shown].settings)
+    with (
+        Tap(lab.data, lambda: lab.child.workers()[0]) as tap,
+        lab.child,
+        Looking(lab.child) as looking,
+    ):
         lab.meet()
         steps = list(STEPS)
         lab.dice.shuffle(steps)
         for step in steps:
             step(lab)
         metrics = lab.metrics()
+        last = lab.chat().headers["x-request-id"]
+        while last not in {request_id(flow) for flow in looking.flows()}:
+            continue
+        seen = looked_at(looking)
         for person in (lab.alice, lab.bob):
             person.web.close()
         assert lab.child.stop() == 0
@@ -458,11 +511,19 @@ def test_no_secret_is_where_it_must_not_be(
     assert len(theirs) >= 6, "keys, passwords and cookies of both"
     theirs.add(lab.voucher)
     said = {lab.prompt, lab.film, lab.words}
+    people = {lab.alice.email, lab.bob.email}
     leaks = Leaks()
     log = (lab.data / LOG).read_bytes()
     assert log.count(b'"autolist.requests"') > 100
     leaks.look("log", log, ours | theirs | said)
     leaks.look("metrics", metrics, ours | theirs | said)
+    theirs.add(looking.password)
+    hidden = set() if SHOWN[shown].texts else said
+    for place, told in (("inspector", seen), ("inspector's socket", bytes(tap.heard))):
+        if SHOWN[shown].texts:
+            assert lab.prompt.encode() in told, "or nothing was looked at"
+        assert told.count(b"req_") > 100
+        leaks.look(place, told, ours | theirs | people | hidden)
     for path in sorted(lab.data.rglob("*")):
         # The log is in the same place; by `secret` all else is hashed and sealed.
         if path.is_file() and path.name not in (LOG, "secret"):

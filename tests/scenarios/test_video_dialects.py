@@ -157,8 +157,6 @@ def rendered(model: str, body: dict[str, Any]) -> tuple[dict[str, int], dict[str
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("model", ["gen-2", "pika-1.0"])
 @settings(
-    derandomize=True,
-    deadline=None,
     max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

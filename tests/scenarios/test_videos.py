@@ -472,8 +472,6 @@ FIELDS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("model", ["gen-2", "pika-1.0"])
 @settings(
-    derandomize=True,
-    deadline=None,
     max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

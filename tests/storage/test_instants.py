@@ -1,7 +1,7 @@
 """Instants as text: to the nanosecond, and only in one way."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.instants import instant_ns, instant_text
@@ -21,7 +21,6 @@ def test_an_instant_is_written_to_the_last_digit(wall_ns, text):
     assert instant_ns(text) == wall_ns
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
 def test_texts_keep_instants_and_their_order(one, other):
     assert instant_ns(instant_text(one)) == one

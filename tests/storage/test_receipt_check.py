@@ -53,7 +53,6 @@ def test_a_true_receipt_passes_however_it_is_laid_out(state, indent):
     assert check(read_receipt(data.encode())) == []
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations, st.integers(0, 10**6))
 def test_every_receipt_that_we_write_passes(price, used, situation, short_nano):
     receipt = signed(charged(price, used, situation, short_nano))
@@ -111,7 +110,7 @@ def test_no_character_of_a_receipt_can_be_changed(state):
     assert passed == []
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_character_can_be_changed_to_any_other(data):
     text = json.dumps(signed(), separators=(",", ":"))
@@ -286,7 +285,7 @@ def refused_object(receipt) -> bool:
     return bool(check(receipt, SIGNER.key))
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(signed())), st.data())
 def test_nothing_in_the_place_of_a_figure_makes_the_check_fail(name, data):
     junk = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

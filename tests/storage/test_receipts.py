@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from config.meters import KINDS
 from config.money import dollars
@@ -195,7 +195,6 @@ def test_a_charge_that_its_price_does_not_give_has_no_receipt(change):
         receipt_of(broken)
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations)
 def test_a_receipt_charges_what_the_ledger_did_to_the_nano(price, used, situation):
     receipt = receipt_of(charged(price, used, situation))
@@ -206,7 +205,6 @@ def test_a_receipt_charges_what_the_ledger_did_to_the_nano(price, used, situatio
     assert 0 <= nano * 1000 - sum(lines) < 1000
 
 
-@settings(derandomize=True, deadline=None)
 @given(prices(), quantities, situations)
 def test_every_receipt_has_a_canonical_form(price, used, situation):
     receipt = receipt_of(charged(price, used, situation))

@@ -145,8 +145,6 @@ KINDS = {"free", "charged", "rounded", "late", "short", *SORTS}
 
 
 @settings(
-    derandomize=True,
-    deadline=None,
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.secrets import Secrets
@@ -68,7 +68,6 @@ values = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.dictionaries(st.text(st.characters(codec="ascii")), values, max_size=4))
 def test_the_form_reads_back_and_does_not_depend_on_the_order(content):
     content.pop("signature", None)

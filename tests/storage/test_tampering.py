@@ -42,7 +42,7 @@ from tests.fakes.clock import FakeClock
 from tests.storage.ordering import Till, back, new_order, paid
 from tests.storage.runner import Runner
 from tests.storage.teller import NANO, PRICE, Teller
-from tests.storage.unguarded import in_file, in_postgres, unguard
+from tests.storage.unguarded import in_file, in_postgres, unguarded
 
 
 def columns(*models):
@@ -242,10 +242,10 @@ class ServerBooks:
 
     def __init__(self, connection):
         self.connection = connection
-        unguard(connection)
+        self.execute = unguarded(connection)
 
     def corrupt(self, statement):
-        assert self.connection.execute(statement).rowcount == 1
+        assert self.execute(statement).rowcount == 1
 
     def found(self):
         snapshot = PostgresSnapshot(self.connection)

@@ -39,7 +39,7 @@ async function load() {
   state.dataset.state = "loading";
   try {
     const me = await read("auth", "me");
-    useToken(me.csrf_token);
+    useToken(me);
     desk.user = me.user;
     find("#email").textContent = me.user.email;
     find("#email").title = me.user.email;

@@ -41,7 +41,7 @@ export class Acts {
 
 const COLUMNS = [
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.at) },
-  { head: "act.what", cell: whatOf },
+  { head: "act.what", nowrap: true, cell: whatOf },
   { head: "act.actor", cell: actorOf },
   { head: "act.user", cell: (one) => person(one.user) },
   { head: "act.target", cell: targetOf },
@@ -52,9 +52,10 @@ function whatOf({ act }) {
   return term("deed", act);
 }
 
-// Commands and programs act without an account.
-function actorOf({ actor }) {
-  return actor ? person(actor) : word("act.command");
+// Commands act without an account and from no address, visitors before they are signed in.
+function actorOf({ actor, address }) {
+  if (actor) return person(actor);
+  return word(address ? "act.visitor" : "act.command");
 }
 
 function targetOf({ target, details }) {

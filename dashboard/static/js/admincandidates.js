@@ -3,7 +3,7 @@
 import { Card } from "./card.js";
 import { seconds, timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
-import { word } from "./language.js";
+import { term, word } from "./language.js";
 import { count } from "./money.js";
 import { sheet } from "./sheet.js";
 
@@ -54,12 +54,12 @@ function providerOf({ provider, upstream_model: model }) {
   return [provider, make("span", { class: "second" }, model)];
 }
 
-function stateOf({ configured, credential, attempts, ok, provider }) {
+function stateOf({ configured, credential, attempts, ok, failed, provider }) {
   if (!configured && provider === DEMO) return state("good", "candidate.demo");
   if (!configured) return state("muted", "candidate.gone");
   if (!credential) return state("warn", "candidate.no_credential");
   if (attempts === 0) return state("muted", "candidate.untried");
-  if (ok === attempts) return state("good", "candidate.fine");
+  if (failed === 0) return state("good", "candidate.fine");
   return ok === 0 ? state("bad", "candidate.failing") : state("warn", "candidate.mixed");
 }
 
@@ -67,17 +67,19 @@ function state(kind, name) {
   return make("span", { class: `status ${kind}` }, word(name));
 }
 
-function goodOf({ attempts, ok }) {
-  return attempts === 0 ? "—" : `${Math.floor((ok * 100) / attempts)} %`;
+// Callers who left say nothing about the provider.
+function goodOf({ ok, failed }) {
+  const judged = ok + failed;
+  return judged === 0 ? "—" : `${Math.floor((ok * 100) / judged)} %`;
 }
 
 function outcomesOf({ outcomes }) {
   const named = Object.entries(outcomes).sort(([, one], [, other]) => other - one);
-  return named.map(([outcome, number]) => `${outcome} ${count(number)}`).join(" · ") || "—";
+  return named.map(([outcome, number]) => `${term("attempt", outcome)} ${count(number)}`).join(" · ") || "—";
 }
 
 function errorOf({ last_error: error }) {
   if (!error) return "—";
   const status = error.status ? ` ${error.status}` : "";
-  return [`${error.outcome}${status}`, make("span", { class: "second" }, timeOf(error.at))];
+  return [`${term("attempt", error.outcome)}${status}`, make("span", { class: "second" }, timeOf(error.at))];
 }

@@ -5,17 +5,22 @@ import { language, word } from "./language.js";
 
 const PATHS = { auth: "/api/auth.php", user: "/api/user.php", admin: "/api/admin.php" };
 const MEMBER = "autolist.member";
+const FOREIGN = "foreign_origin";
 let csrfToken = null;
+let userId = null;
 
 export class Failure extends Error {
-  constructor(message, status = 0, requestId = null) {
+  constructor(message, { status = 0, code = null, requestId = null } = {}) {
     super(requestId ? `${message} (${word("error.request", { id: requestId })})` : message);
     this.status = status;
+    this.code = code;
   }
 }
 
-export function useToken(token) {
-  csrfToken = token;
+// `me` is what the server says of whoever is signed in.
+export function useToken(me) {
+  csrfToken = me.csrf_token;
+  userId = me.user.id;
   member(true);
 }
 
@@ -43,12 +48,31 @@ export function read(place, action, query = {}) {
 }
 
 // `once` names a change that must not happen twice, however often it is sent.
-export function change(place, action, fields = {}, { once = null } = {}) {
+export async function change(place, action, fields = {}, { once = null } = {}) {
+  if (action === "logout") member(false);
+  try {
+    return await send(place, action, fields, once);
+  } catch (failure) {
+    if (failure.code !== FOREIGN || !(await renewed())) throw failure;
+    return send(place, action, fields, once);
+  }
+}
+
+function send(place, action, fields, once) {
   const headers = { "Content-Type": "application/json" };
   if (once) headers["Idempotency-Key"] = once;
   if (csrfToken) headers["X-CSRF-Token"] = csrfToken;
-  if (action === "logout") member(false);
   return call(place, { action }, { method: "POST", headers, body: JSON.stringify(fields) });
+}
+
+// The token goes with the session, which is another one after signing in again in
+// another tab. What was meant for one account must not be done to another.
+async function renewed() {
+  if (!csrfToken) return false;
+  const me = await read("auth", "me");
+  if (me.user.id === userId) useToken(me);
+  else location.reload();
+  return me.user.id === userId;
 }
 
 async function call(place, query, options) {
@@ -69,11 +93,14 @@ async function readAnswer(response) {
   try {
     answer = await response.json();
   } catch {
-    throw new Failure(word("error.answer", { status: response.status }), response.status);
+    throw new Failure(word("error.answer", { status: response.status }),
+      { status: response.status });
   }
   if (answer.success !== true) {
     if (response.status === 401) member(false);
-    throw new Failure(answer.message, response.status, requestId);
+    throw new Failure(answer.message, {
+      status: response.status, code: response.headers.get("X-AutoList-Code"), requestId,
+    });
   }
   return answer.data;
 }

@@ -95,7 +95,7 @@ export class Chat {
     const turn = {
       body, text, said, meta, answer, asked, input, pricing: this.play.model.pricing,
       began: performance.now(), first: null, ended: null, usage: null, requestId: null,
-      finish: null,
+      finish: null, talk: this.messages,
     };
     this.live(turn);
     this.busy(new AbortController());
@@ -139,8 +139,7 @@ export class Chat {
   }
 
   end(turn) {
-    this.messages.push({ role: "user", content: turn.text },
-      { role: "assistant", content: turn.said.data });
+    this.kept(turn);
     const { usage } = turn;
     const cut = turn.finish === "length" ? word("play.length") : "";
     if (usage) {
@@ -179,9 +178,9 @@ export class Chat {
     this.settle(turn, input + cache_read + cache_write, output, receipt.paid, note);
   }
 
-  // What was said of an answer belongs to the conversation.
+  // What was said of an answer belongs to its conversation, which may be cleared by now.
   kept(turn) {
-    this.messages.push({ role: "user", content: turn.text },
+    turn.talk.push({ role: "user", content: turn.text },
       { role: "assistant", content: turn.said.data });
   }
 
@@ -189,6 +188,7 @@ export class Chat {
   undone(turn) {
     if (!turn.requestId) turn.answer.remove();
     if (!turn.requestId) turn.asked.remove();
+    if (turn.talk !== this.messages) return;
     if (!this.input.value) this.input.value = turn.text;
     this.sent = null;
     this.play.drawCode();

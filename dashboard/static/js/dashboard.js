@@ -94,7 +94,7 @@ async function keepLanguage() {
 // The token goes with the session, and a new password begins a new one.
 async function renewToken() {
   const me = await read("auth", "me");
-  useToken(me.csrf_token);
+  useToken(me);
   return me;
 }
 
@@ -123,7 +123,10 @@ function fail(message) {
 async function refresh() {
   if (!account.profile) return;
   try {
-    balanceChanged((await read("user", "profile")).user.balance_exact);
+    const { user } = await read("user", "profile");
+    // Somebody else has signed in, in another tab.
+    if (user.id !== account.profile.user.id) return location.reload();
+    balanceChanged(user.balance_exact);
   } catch (failure) {
     if (failure.status === 401) leave();
   }

@@ -1,7 +1,8 @@
 // Calls to the gateway as programs make them: with a key, not with the session. What goes
-// wrong is a Fault whose message can be shown as it is.
+// wrong is a Fault whose message can be shown as it is: the gateway speaks English to
+// programs, so what people meet often is said in their language.
 
-import { word } from "./words.js";
+import { known, word } from "./words.js";
 
 export class Fault extends Error {
   constructor(message, { status = 0, code = null, requestId = null } = {}) {
@@ -32,11 +33,17 @@ export async function call(key, path, { method = "POST", body, signal } = {}) {
 async function faultOf(answer) {
   const facts = { status: answer.status, requestId: answer.headers.get("x-request-id") };
   try {
-    const { message, code } = (await answer.json()).error;
-    return new Fault(message, { ...facts, code });
+    const { error } = await answer.json();
+    return new Fault(reasonOf(error), { ...facts, code: error.code });
   } catch {
     return new Fault(word("error.answer", { status: answer.status }), facts);
   }
+}
+
+// What an error of the gateway's says to people.
+export function reasonOf(error) {
+  const name = `fault.${error.code}`;
+  return known(name) ? word(name, error) : error.message;
 }
 
 // The events of a streamed answer, as they come. One that tells of an error throws it; so
@@ -56,7 +63,7 @@ export async function* events(answer) {
       if (data === "[DONE]") return;
       if (!data) continue;
       const event = JSON.parse(data);
-      if (event.error) throw new Fault(event.error.message, { ...event.error, requestId });
+      if (event.error) throw new Fault(reasonOf(event.error), { ...event.error, requestId });
       yield event;
     }
   }

@@ -50,6 +50,7 @@ export class KeyForm {
 
   async openFor(key) {
     this.key = key;
+    this.shownUntil = "";
     this.form.reset();
     this.form.hidden = false;
     this.made.hidden = true;
@@ -66,7 +67,8 @@ export class KeyForm {
 
   fill(key) {
     find("#key-label").value = key.label;
-    if (key.expires_at) find("#key-expires_at").value = dayOf(key.expires_at);
+    if (key.expires_at) this.shownUntil = dayOf(key.expires_at);
+    find("#key-expires_at").value = this.shownUntil;
     find("#key-cidrs").value = (key.cidrs ?? []).join("\n");
     for (const name of TEXTS) find(`#key-${name}`).value = key[name] ?? "";
   }
@@ -113,6 +115,8 @@ export class KeyForm {
     find("#made-example").hidden = !this.curl;
     this.form.hidden = true;
     this.made.hidden = false;
+    // Closed while the key was being made: it is shown all the same, there is no other time.
+    if (!this.dialog.open) this.dialog.showModal();
     find("#made-copy").focus();
     this.changed();
   }
@@ -129,8 +133,8 @@ export class KeyForm {
   fields() {
     const fields = { label: find("#key-label").value.trim() };
     const until = find("#key-expires_at").value;
-    // The chosen day is the last one, in the zone of whoever chose it.
-    fields.expires_at = until ? new Date(`${until}T23:59:59`).toISOString() : null;
+    // A moment that was not touched stays as exact as it was.
+    if (until !== this.shownUntil) fields.expires_at = until ? endOf(until) : null;
     for (const name of TEXTS) fields[name] = find(`#key-${name}`).value.trim() || null;
     const cidrs = find("#key-cidrs").value.split(/[\s,]+/).filter(Boolean);
     fields.cidrs = cidrs.length ? cidrs : null;
@@ -148,6 +152,11 @@ export class KeyForm {
     find("#made-text").textContent = "";
     find("#made-curl").textContent = "";
   }
+}
+
+// The chosen day is the last one, in the zone of whoever chose it.
+function endOf(day) {
+  return new Date(`${day}T23:59:59`).toISOString();
 }
 
 function checkbox(id, checked) {

@@ -78,7 +78,8 @@ function filter() {
     row.hidden = !(fits(model, wanted) && (!kind || model.kind === kind));
     found += !row.hidden;
   }
-  find("#found").textContent = shown.size ? word("models.found", { count: found }) : "";
+  const fitting = found ? word("models.found", { count: found }) : word("models.unmatched");
+  find("#found").textContent = shown.size ? fitting : "";
   const address = new URLSearchParams();
   if (wanted) address.set("q", wanted);
   if (kind) address.set("kind", kind);
@@ -93,9 +94,18 @@ function fits(model, wanted) {
   );
 }
 
+// Anybody can write an address, also one that cannot be read.
+function nameIn(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 // The model that the address names, if it is there.
 function openAsked() {
-  const entry = shown.get(decodeURIComponent(location.hash.slice(1)));
+  const entry = shown.get(nameIn(location.hash));
   if (!entry || entry.row.hidden) return;
   entry.row.open = true;
   entry.row.scrollIntoView({ block: "start" });

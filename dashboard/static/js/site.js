@@ -11,7 +11,7 @@ export async function openSite(redraw) {
   if (!isMember()) return;
   try {
     const me = await read("auth", "me");
-    useToken(me.csrf_token);
+    useToken(me);
     site.user = me.user;
     site.role = me.role;
   } catch {

@@ -20,7 +20,6 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from addons import endpoints
 from addons.gateway.http_layer import GatewayHttpLayer
 from addons.gateway.master import PROXY_OPTIONS, ProxyOptions
 from addons.rendering import Render
@@ -49,7 +48,7 @@ def gateway_options() -> Options:
 def echo(name: str, flow: HTTPFlow) -> None:
     """Answers every request with its own body."""
     if name == "requestheaders":
-        record = exchanges.exchange(endpoints.WEB, id=f"req_{flow.request.path}")
+        record = exchanges.exchange(id=f"req_{flow.request.path}")
         record.travel_with(flow)
     if name == "request" and flow.response is None:
         flow.response = Response.make(200, flow.request.raw_content or b"")
@@ -64,6 +63,7 @@ class Line:
     ) -> None:
         self.on_hook = on_hook
         self.hold = hold
+        self.turned_away: list[ApiError] = []
         self.client = Client(
             peername=("127.0.0.1", 50_000),
             sockname=("127.0.0.1", 8000),
@@ -71,7 +71,11 @@ class Line:
             state=ConnectionState.OPEN,
         )
         self.layer = GatewayHttpLayer(
-            Context(self.client, gateway_options()), self, listen, render
+            Context(self.client, gateway_options()),
+            self,
+            listen,
+            render,
+            self.turned_away.append,
         )
         self.sent = b""
         self.closed = False

@@ -133,7 +133,10 @@ def test_a_signature_is_as_it_was(function, names: list[str]) -> None:
             http_layer.GatewayStream,
             http.HttpStream,
             {
+                "check_invalid",
+                "check_killed",
                 "flow_done",
+                "handle_protocol_error",
                 "state_consume_request_body",
                 "state_wait_for_request_headers",
             },

@@ -11,7 +11,7 @@ from addons.gateway.hooks import Hooks, call_all, stops_us, table_of
 from addons.rendering import Render
 from addons.upstream.call import Call
 from addons.upstream.layer import UpstreamExchangeHook
-from addons.wire.errors import UnknownKey
+from addons.wire.errors import ApiError, UnknownKey
 from tests.fakes import exchanges
 from tests.fakes.inlet import RecordingInlet
 
@@ -45,7 +45,10 @@ class Desk:
         self.left: list[Exchange] = []
         self.release_fails = release_fails
         render = Render(lambda prefix: f"{prefix}_new")
-        self.hooks = Hooks(chain, self.release, self.leave, render)
+        self.turned_away: list[ApiError] = []
+        self.hooks = Hooks(
+            chain, self.release, self.leave, render, self.turned_away.append
+        )
 
     def leave(self, flow: HTTPFlow, exchange: Exchange) -> None:
         self.left.append(exchange)
@@ -228,6 +231,16 @@ async def test_a_refusal_that_the_core_emptied_is_rendered_again() -> None:
     flow.response.data.content = b""
     await desk.hooks.run("response", flow)
     assert b"invalid_api_key" in flow.response.raw_content
+
+
+@pytest.mark.parametrize(
+    ("hook", "told"), [("requestheaders", []), ("response", ["internal_error"])]
+)
+async def test_who_has_no_record_is_told_of_once_at_the_end(hook, told) -> None:
+    desk = Desk(Addon(hook, failing(ZeroDivisionError())))
+    await desk.hooks.run(hook, HTTPFlow(None, None))
+    assert [error.code for error in desk.turned_away] == told
+    assert desk.left == []
 
 
 async def test_a_request_without_a_refusal_is_left_alone() -> None:

@@ -73,6 +73,27 @@ def test_a_head_above_the_limit_is_refused_before_its_end(pieces) -> None:
     assert (line.closed, line.flows) == (True, [])
 
 
+@pytest.mark.parametrize(
+    ("data", "codes", "flows"),
+    [
+        ([GET], [], 1),
+        ([post(b"hello")[:-1]], [], 1),
+        ([b"GET / HT"], ["request_timeout"], 0),
+        ([b"GET\r\n\r\n"], ["invalid_request"], 0),
+        ([b"CONNECT a:1 HTTP/1.1\r\n\r\n"], ["invalid_request"], 0),
+        ([GET, b"GET / HTTP/1.1\r\nA b: 1\r\n\r\n"], ["invalid_request"], 1),
+        ([b"GET / HTTP/1.1\r\nX: " + b"a" * 3_000], ["headers_too_large"], 0),
+    ],
+)
+def test_what_is_refused_has_a_flow_or_is_told_of(data, codes, flows: int) -> None:
+    line = Line()
+    line.receive(*data)
+    if not line.closed:
+        line.feed(SlowRequest(line.client))
+    assert [error.code for error in line.turned_away] == codes
+    assert len(line.flows) == len(line.ends) == flows
+
+
 def test_a_head_at_the_limit_is_read() -> None:
     line = Line()
     # The lines' own bytes count, without the ends of lines.

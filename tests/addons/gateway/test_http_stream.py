@@ -4,6 +4,7 @@ import pytest
 from mitmproxy.http import HTTPFlow
 
 from addons import endpoints
+from addons.endings import code_of, status_of
 from addons.exchange import Exchange
 from addons.gateway.http1_server import SlowRequest
 from addons.wire.errors import UnknownKey
@@ -18,6 +19,7 @@ from tests.addons.gateway.line import (
     error_of,
     post,
     refusing,
+    render,
     upstream,
 )
 from tests.fakes import exchanges
@@ -118,6 +120,31 @@ def test_who_was_told_to_go_on_and_does_not_is_told_that_too() -> None:
     line.feed(SlowRequest(line.client))
     assert error_of(line) == (408, "request_timeout")
     assert line.ends[line.flows[0].id] == ["error"]
+
+
+@pytest.mark.parametrize("hold", [(), ("requestheaders",)])
+def test_a_body_that_does_not_come_refuses_its_request(hold) -> None:
+    line = Line(hold=hold)
+    line.receive(post(b"hello")[:-1])
+    line.feed(SlowRequest(line.client))
+    if hold:
+        line.complete()
+    (flow,) = line.flows
+    record = Exchange.of(flow)
+    assert code_of(record) == "request_timeout"
+    flow.response = render(record.refusal, record)
+    assert status_of(flow, record) == 408
+    assert line.turned_away == []
+    if not hold:
+        # Who asks about it asks by the name that is in the log.
+        assert line.answers[-1].headers["x-request-id"] == record.id
+
+
+def test_a_refused_upload_that_stops_stays_refused_for_its_first_reason() -> None:
+    line = Line(refusing(UnknownKey()))
+    line.receive(post(b"x" * 900)[:-800])
+    line.feed(SlowRequest(line.client))
+    assert code_of(Exchange.of(line.flows[0])) == "invalid_api_key"
 
 
 async def test_the_tail_of_a_stream_comes_after_its_response_hook() -> None:

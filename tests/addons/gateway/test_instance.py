@@ -21,6 +21,7 @@ from addons.gateway.instance import (
 )
 from addons.gateway.master import ProxyOptions
 from addons.gateway.phase import Phase
+from addons.wire.errors import ApiError
 from config.settings import Listen
 from tests.addons.gateway.line import Reply, answers, gateway_options, render
 from tests.fakes import exchanges
@@ -49,7 +50,14 @@ def instance(
     reuse_port: bool = False,
     given: socket.socket | None = None,
 ) -> Instance:
-    hooks = Hooks([Greeter()], release, lambda flow, exchange: None, render)
+    turned_away: list[ApiError] = []
+    hooks = Hooks(
+        [Greeter()],
+        release,
+        lambda flow, exchange: None,
+        render,
+        turned_away.append,
+    )
     return Instance(
         ProxyOptions(), gateway_options(), hooks, listen, render, reuse_port, given
     )
@@ -114,6 +122,8 @@ async def test_one_connection_too_many_is_told_so(serving: Instance) -> None:
         assert reply.headers["retry-after"] == "1"
         assert reply.headers["connection"] == "close"
         assert (await one.ask()).status == 200
+        told = serving.hooks.turned_away.__self__
+        assert [error.code for error in told] == ["overloaded"]
 
 
 async def test_a_connection_that_ended_makes_room(serving: Instance) -> None:

@@ -14,7 +14,7 @@ from addons.endpoints import Kind
 from addons.exchange import Exchange
 from addons.gateway.master import PROXY_OPTIONS, Master, eager_task, one_of
 from addons.upstream.upstream import Upstream
-from addons.wire.errors import error_frame
+from addons.wire.errors import ApiError, error_frame
 from config.settings import Listen
 from storage.ids import Ids
 from tests.addons.gateway.line import Reply, answers, render
@@ -283,3 +283,24 @@ async def test_who_looks_at_what_is_over_harms_nothing(run, caplog) -> None:
     ((status, id),) = first.seen
     assert status == 200
     assert caplog.text.count(f"{id} was not looked at") == 2
+
+
+class Doorkeeper:
+    """Hears of what was no request, and fails at it."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def turned_away(self, error: ApiError) -> None:
+        self.told.append(error.status)
+        raise ZeroDivisionError
+
+
+async def test_who_keeps_the_door_is_told_of_what_is_no_request(run, caplog) -> None:
+    first, second = Doorkeeper(), Doorkeeper()
+    async with run() as running:
+        running.master.doorkeepers = [first, second]
+        peer = await running.ask("no target")
+        assert (await peer.answer()).status == 400
+    assert first.told == second.told == [400]
+    assert caplog.text.count("a refusal was not looked at") == 2

@@ -13,7 +13,7 @@ from addons.inspector.facts import (
 from addons.inspector.redacting import HIDDEN
 from addons.providers.base import UpstreamRequest
 from addons.upstream.tape import Tape
-from addons.wire.errors import UnknownKey, UpstreamAuth
+from addons.wire.errors import UnknownKey, UpstreamAuth, UpstreamRefused
 from storage.ledger import UsageRecord
 from storage.replays import KeptAnswer, Replayed
 from tests.fakes import exchanges
@@ -86,6 +86,18 @@ def test_the_facts_of_a_request_are_those_of_its_receipt() -> None:
 )
 def test_the_state_is_what_became_of_the_money(parts, live: bool, state: str) -> None:
     assert state_of(exchanges.held(**parts), live) == state
+
+
+def test_an_error_is_told_in_our_words_and_not_in_a_providers() -> None:
+    record = served(refusal=UpstreamRefused(code="what was said"), charge=CHARGE)
+    record.trail[0].outcome = "what was said"
+    record.tape.call(1, REQUEST)
+    flow = exchanges.travelling(record)
+    facts = request_facts(record, "headers", False, NOW_NS)
+    assert (facts["error"], facts["end"]) == ("upstream_refused", "upstream_refused")
+    head = call_head(flow, record, 0, False, NOW_NS)
+    assert head["facts"]["outcome"] == "other"
+    assert "what was said" not in str(facts) + str(head)
 
 
 def test_an_answer_of_before_is_said_to_be_one() -> None:

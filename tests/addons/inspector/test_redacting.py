@@ -132,14 +132,18 @@ def test_without_texts_a_request_keeps_its_form() -> None:
         "messages": [{"role": "user", "content": "my secret"}],
         "temperature": 0.7,
         "metadata": {"who am i": "ada"},
+        "tools": [{"secret": "x"}],
+        "tool_choice": "auto",
         "strange name of a field": "x",
     }
     shown = orjson.loads(without_texts(orjson.dumps(asked), JSON))
     assert shown == {
-        "model": "gpt-4o",
+        "model": "[6 characters]",
         "messages": [{"role": "user", "content": "[9 characters]"}],
         "temperature": 0.7,
         "metadata": "[withheld]",
+        "tools": "[withheld]",
+        "tool_choice": "auto",
         HIDDEN: "[1 characters]",
     }
 

@@ -36,6 +36,7 @@ def page(storage: Storage):
             writer=storage.writer.statistics,
             holds=holds,
             lines_dropped=lambda: 0,
+            copies_dropped=lambda: 0,
             loaded=lambda: Loaded(settings()),
         )
         gauges = Gauges(registry, sources)

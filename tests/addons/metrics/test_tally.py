@@ -7,7 +7,7 @@ from addons.endpoints import MODELS
 from addons.exchange import Attempt, Charge, Exchange
 from addons.metrics.registry import Registry
 from addons.metrics.tally import Tally
-from addons.wire.errors import UpstreamOverloaded
+from addons.wire.errors import HeadersTooLarge, UpstreamOverloaded
 from storage.ledger import UsageRecord
 from storage.trail import AttemptRecord
 from tests.fakes import exchanges
@@ -99,8 +99,8 @@ def test_an_answer_is_a_request_with_its_attempts_tokens_and_money(
     assert value("charged_nanodollars_total", **SOLD) == 1000
     assert value("bought_nanodollars_total", **SOLD) == 400
     assert value("margin_nanodollars", **SOLD) == 600
-    assert value("shortfall_nanodollars_total", **SOLD) is None
-    assert value("zero_cost_answers_total", **SOLD) is None
+    assert value("shortfall_nanodollars_total", **SOLD) == 0
+    assert value("zero_cost_answers_total", **SOLD) == 0
     assert value("time_to_first_token_seconds_count", **SOLD) is None
 
 
@@ -133,7 +133,7 @@ def test_a_stream_that_never_began_has_no_first_token(counted: Counted) -> None:
     )
     counted.request(record, 502)
     assert counted.value("time_to_first_token_seconds_count", **SOLD) is None
-    assert counted.value("zero_cost_answers_total", **SOLD) is None
+    assert counted.value("zero_cost_answers_total", **SOLD) == 0
 
 
 def test_what_could_not_be_charged_is_a_shortfall(counted: Counted) -> None:
@@ -184,3 +184,11 @@ def test_batches_are_counted_and_timed(counted: Counted) -> None:
     assert counted.value("ledger_commit_seconds_count") == 2
     assert counted.value("ledger_commit_seconds_sum") == pytest.approx(0.006)
     assert counted.value("ledger_failures_total") == 1
+
+
+def test_what_was_no_request_is_counted_as_one_that_nobody_read(counted) -> None:
+    counted.tally.turned_away(HeadersTooLarge(2000))
+    unread = {"endpoint": "unread", "model": ""}
+    assert counted.value("requests_total", **unread, status="431") == 1
+    code = "headers_too_large"
+    assert counted.value("request_errors_total", **unread, code=code) == 1

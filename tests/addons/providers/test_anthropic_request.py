@@ -371,7 +371,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(fields=FIELDS)
 def test_whatever_is_asked_for_together_is_taken_or_refused_by_us(
     fields: dict[str, Any],

@@ -229,7 +229,7 @@ def test_a_status_means_the_same_everywhere(
 
 
 @every_dialect
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(status=st.integers(0, 999), raw=st.binary(max_size=50))
 def test_an_error_is_read_from_anything(
     dialect: Dialect, status: int, raw: bytes
@@ -238,7 +238,7 @@ def test_an_error_is_read_from_anything(
 
 
 @every_dialect
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(pieces=st.lists(st.binary(max_size=50), max_size=5))
 def test_a_stream_takes_anything(dialect: Dialect, pieces: list[bytes]) -> None:
     stream = dialect.open_stream("m", "r")
@@ -291,7 +291,7 @@ def test_the_usage_of_a_recording_is_read_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "recorded"), RECORDED)
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_chunking_gives_the_same_bytes_and_the_same_reading(
     name: str, recorded: str, data: st.DataObject

@@ -144,7 +144,7 @@ def test_the_documented_length_and_shape_are_made(filming: Filming) -> None:
 
 
 @every_crew
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     seconds=st.integers(-1, DURATION_SECONDS_MAX + 1),
     ratio=st.sampled_from([*ASPECT_RATIOS, "7:1", ""]),
@@ -292,7 +292,7 @@ json_values = st.recursive(
 
 
 @every_crew
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(status=st.integers(100, 599), said=json_values, cut=st.integers(0, 3))
 def test_any_json_is_a_task_a_state_or_an_error(
     filming: Filming, status: int, said: Any, cut: int
@@ -302,7 +302,7 @@ def test_any_json_is_a_task_a_state_or_an_error(
 
 
 @every_crew
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(status=st.integers(0, 999), raw=st.binary(max_size=50))
 def test_any_bytes_are_a_task_a_state_or_an_error(
     filming: Filming, status: int, raw: bytes

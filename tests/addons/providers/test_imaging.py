@@ -196,7 +196,7 @@ def test_garbage_is_no_task_and_no_end_of_one(imaging: Imaging) -> None:
 
 
 @pytest.mark.parametrize("imaging", TASKS.values(), ids=TASKS)
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(status=st.integers(100, 599), raw=st.binary(max_size=50))
 def test_any_bytes_are_a_task_or_an_error(
     imaging: Imaging, status: int, raw: bytes
@@ -215,7 +215,7 @@ def test_the_nearest_shape_stands_for_a_size(size: str, shape: str) -> None:
 
 
 @every_painter
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(raw=st.binary(max_size=60), content_type=st.sampled_from(["", "image/png"]))
 def test_an_answer_of_any_bytes_is_images_or_an_error(
     imaging: Imaging, raw: bytes, content_type: str
@@ -250,7 +250,7 @@ def test_a_status_means_the_same_everywhere(
 
 
 @every_painter
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(status=st.integers(0, 999), raw=st.binary(max_size=50))
 def test_an_error_is_read_from_anything(
     imaging: Imaging, status: int, raw: bytes

@@ -50,7 +50,7 @@ def both(price: Price, sold: Sold) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("model", "dialect", "upstream"), PAINTED)
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, IMAGES_MAX),
     index=st.integers(0, 20),
@@ -79,7 +79,7 @@ def test_images_cost_what_their_calls_make(
 
 
 @pytest.mark.parametrize("dialect", FILMED)
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     seconds=st.integers(-1, 61),
     ratio=st.sampled_from(SHAPES),

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.wire.chat_stream import (
@@ -505,7 +505,6 @@ def outcome(include_usage: bool, parts: list[bytes]) -> tuple[Any, ...]:
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     parts=st.lists(pieces, max_size=8),
     cuts=st.sets(st.integers(0, 2_500), max_size=20),

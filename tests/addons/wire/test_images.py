@@ -49,6 +49,9 @@ def test_what_is_asked_decides_the_price() -> None:
         ({"style": "x"}, "style", "invalid_value"),
         ({"response_format": "png"}, "response_format", "invalid_value"),
         ({"user": 1}, "user", "invalid_type"),
+        ({"stream": True}, "stream", "unsupported_parameter"),
+        ({"image": "https://a.example/cat.png"}, "image", "unsupported_parameter"),
+        ({"mask": "aGk="}, "mask", "unsupported_parameter"),
     ],
 )
 def test_a_wrong_field_is_named(fields, param: str, code: str) -> None:
@@ -58,9 +61,9 @@ def test_a_wrong_field_is_named(fields, param: str, code: str) -> None:
 
 
 def test_a_body_is_read_whatever_else_it_has() -> None:
-    raw = orjson.dumps({**CAT, "user": "ann", "seed": 1, "x\r\ny": 2, "猫": None})
-    ask = read_image(raw)
-    assert ask.dropped == ("seed", "?")
+    more = {"user": "ann", "seed": 1, "stream": False, "x\r\ny": 2, "猫": None}
+    ask = read_image(orjson.dumps({**CAT, **more}))
+    assert ask.dropped == ("seed", "stream", "?")
     assert (ask.stream, ask.response_format) == (False, "url")
     assert not hasattr(ask, "user")
 

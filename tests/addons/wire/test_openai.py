@@ -194,7 +194,7 @@ def test_the_text_is_all_that_costs_input() -> None:
 texts = st.text(max_size=40) | st.sampled_from(["", "   ", "a\n\n\nb", "🙂🙂", "1234567"])
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(contents=st.lists(texts, min_size=1, max_size=5))
 def test_the_bound_is_never_below_the_count(contents: list[str]) -> None:
     load_vocabulary()
@@ -227,7 +227,6 @@ names = st.sampled_from(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(fields=st.dictionaries(names, json_values, max_size=3))
 def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     try:

@@ -1,7 +1,7 @@
 """SSE: the grammar as a table, and any chunking gives the same events."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.wire.sse import EVENT_BYTES_MAX, SseDecoder, SseEvent, SseOverflow
@@ -68,7 +68,6 @@ streams = st.lists(st.tuples(lines, ends), max_size=12).map(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(raw=streams | st.binary(max_size=60), cuts=st.sets(st.integers(0, 120)))
 def test_any_chunking_gives_the_same_events(raw: bytes, cuts: set[int]) -> None:
     edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.wire.usage import (
@@ -173,7 +173,6 @@ def usages(draw: st.DrawFn) -> Usage:
     return Usage(meters(rest, read, write, output), draw(st.integers(0, output)))
 
 
-@settings(derandomize=True, deadline=None)
 @given(one=usages(), other=usages())
 def test_a_maximum_is_never_below_either_nor_above_their_sum(
     one: Usage, other: Usage

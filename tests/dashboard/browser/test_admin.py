@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from storage import Storage
 from storage.accounts import NewUser, Registered, UserRecord, register, set_role
+from storage.acts import Act, log_act
 from storage.keys import mint
 from tests.dashboard.browser.visits import (
     EMAIL,
@@ -286,6 +287,17 @@ def test_the_audit_log_is_filtered_and_paged(
     expect(operator.locator("#acts tbody tr")).to_have_count(1)
 
 
+def test_who_was_not_signed_in_is_no_command(operator: Page, storage: Storage) -> None:
+    for address in ("203.0.113.7", ""):
+        act = Act("sign_in_failed", None, None, "ada@example.com", address)
+        storage.writer.wait(log_act, act)
+    open_view(operator, "acts")
+    operator.locator("#act-kind").select_option("sign_in_failed")
+    rows = operator.locator("#acts tbody tr")
+    expect(rows.filter(has_text="203.0.113.7")).to_contain_text("访客")
+    expect(rows.filter(has_not_text="203.0.113.7")).to_contain_text("命令行")
+
+
 def test_the_configuration_is_searched(operator: Page) -> None:
     open_view(operator, "config")
     operator.get_by_label("搜索配置").fill("OPENAI_API_KEY")
@@ -390,6 +402,44 @@ def test_it_fits_the_screen(
         assert page.evaluate("page => page.scrollWidth") <= width, name
     open_user(operator, customer.email)
     assert operator.evaluate("document.documentElement.scrollWidth") <= width
+
+
+LONG = "a" * 64 + "@" + "sub." * 40 + "example.com"
+# How much wider than its frame a table is.
+OVER = """(view) => {
+    const frame = document.querySelector(`#${view} .frame`);
+    return frame.scrollWidth - frame.clientWidth;
+}"""
+
+LINES = """(cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length;
+}"""
+
+
+def test_a_long_address_leaves_room_for_the_rest(
+    operator: Page, storage: Storage
+) -> None:
+    somebody(storage, LONG)
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    open_view(operator, "users")
+    expect(operator.locator("#users .frame")).to_contain_text(LONG)
+    assert operator.evaluate(OVER, "users") == 0
+
+
+def test_what_was_done_is_said_in_one_line_whatever_stands_beside_it(
+    operator: Page, storage: Storage
+) -> None:
+    user = somebody(storage, LONG)
+    act = Act("key_created", user.id, user.id, "tk_ab…9f3c", "::1", {"label": "W" * 64})
+    storage.writer.wait(log_act, act)
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    open_view(operator, "acts")
+    row = operator.locator("#acts tbody tr").filter(has_text="WWW")
+    deed = row.get_by_text("创建 Key", exact=True)
+    assert deed.evaluate(LINES) == 1
+    assert operator.evaluate(OVER, "acts") == 0
 
 
 def test_on_a_phone_what_is_pressed_is_large_enough(

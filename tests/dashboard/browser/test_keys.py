@@ -1,7 +1,8 @@
 """令牌管理: keys are shown, replaced, limited and revoked only on purpose."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from dashboard.shapes import iso_time
 from storage import Storage
 from tests.dashboard.browser.visits import IN_A_BROWSER, copied, open_view
 from tests.dashboard.spending import spend
@@ -151,3 +152,50 @@ def test_a_label_is_text(signed_in: Page) -> None:
     row.get_by_role("button", name="吊销").click()
     expect(signed_in.locator("#revoke-dialog h2")).to_contain_text(evil)
     assert signed_in.locator("main img, dialog img").count() == 0
+
+
+SOON = "2030-01-02T03:04:05.000Z"
+MAKE = """async ([label, expires_at]) => {
+    const me = await (await fetch("/api/auth.php?action=me")).json();
+    await fetch("/api/user.php?action=create_key", {
+        method: "POST", body: JSON.stringify({ label, expires_at }),
+        headers: {
+            "Content-Type": "application/json", "X-CSRF-Token": me.data.csrf_token,
+        },
+    });
+}"""
+
+
+def test_an_end_that_was_not_touched_stays_exact(
+    signed_in: Page, storage: Storage
+) -> None:
+    signed_in.evaluate(MAKE, ["ci", SOON])
+    open_view(signed_in, "keys")
+    row_of(signed_in, "ci").get_by_role("button", name="编辑").click()
+    expect(signed_in.get_by_label("有效期至")).to_have_value("2030-01-02")
+    signed_in.get_by_label("名称", exact=True).fill("nightly")
+    signed_in.get_by_role("button", name="保存").click()
+    expect(row_of(signed_in, "nightly")).to_be_visible()
+    (user,) = storage.reader.users()
+    newest = storage.reader.keys(user.account_id)[0]
+    assert iso_time(newest.expires_ns or 0) == SOON
+
+
+def test_a_key_whose_dialog_was_closed_too_early_is_shown_all_the_same(
+    signed_in: Page, storage: Storage
+) -> None:
+    open_view(signed_in, "keys")
+    held: list[Route] = []
+    signed_in.route(
+        "**/api/user.php?action=create_key", lambda route: held.append(route)
+    )
+    signed_in.locator("[data-create]").click()
+    signed_in.get_by_label("名称", exact=True).fill("ci")
+    with signed_in.expect_request("**/api/user.php?action=create_key"):
+        signed_in.get_by_role("button", name="创建", exact=True).click()
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.locator("#key-dialog")).to_be_hidden()
+    held[0].continue_()
+    expect(signed_in.locator("#key-made")).to_be_visible()
+    plain = signed_in.locator("#made-text").inner_text()
+    assert status_of(storage, plain) == "active"

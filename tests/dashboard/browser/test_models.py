@@ -85,6 +85,11 @@ def test_the_filter_is_in_the_address(page: Page) -> None:
     expect(page.get_by_label("搜索模型")).to_have_value("阿里")
 
 
+def test_a_filter_that_nothing_fits_says_so(page: Page) -> None:
+    page.goto("/public/models.html?q=nothing-like-it#%E0%A4%A")
+    expect(page.locator("#found")).to_have_text("没有符合的模型，请换个词或类型")
+
+
 def test_a_model_opens_by_keyboard_into_prices_and_code(
     page: Page, address: str
 ) -> None:

@@ -5,10 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from config.money import dollars
 from storage import Storage
@@ -136,6 +137,23 @@ def test_chat_stops_and_only_what_came_is_charged(
     assert exact == charged(storage, meta(play))
 
 
+def test_a_conversation_that_is_cleared_while_it_goes_on_is_gone(
+    play: Page, fake: FakeOpenAI, gate: Gate
+) -> None:
+    fake.always(Answer(pieces=["one ", "two ", "three"], edits=[after(3, gate)]))
+    say(play, "A secret")
+    unlock(play)
+    expect(answer(play)).to_contain_text("one")
+    play.get_by_role("button", name="清空").click()
+    expect(play.get_by_role("button", name="发送")).to_be_visible()
+    gate.open()
+    fake.always(Answer(text="Fine."))
+    say(play, "Something else")
+    expect(answer(play)).to_have_text("Fine.")
+    told = orjson.loads(fake.requests[-1].body)["messages"]
+    assert [one["content"] for one in told] == ["Something else"]
+
+
 def test_what_a_model_says_is_text(play: Page, fake: FakeOpenAI) -> None:
     fake.always(Answer(text=EVIL))
     say(play, EVIL)
@@ -159,6 +177,29 @@ def test_a_refusal_is_said_and_the_question_is_not_lost(
     fake.always(Answer(text="Fine."))
     play.get_by_role("button", name="发送").click()
     expect(answer(play)).to_have_text("Fine.")
+
+
+def test_what_people_meet_often_is_said_in_their_language(play: Page) -> None:
+    play.get_by_text("参数", exact=True).click()
+    play.get_by_label("温度").fill("9")
+    say(play, "Hi")
+    unlock(play)
+    notice = play.locator("#chat-notice")
+    expect(notice).to_contain_text("参数有误：Parameter 'temperature'")
+    play.route(
+        "**/api/v1/chat/completions",
+        lambda route: route.fulfill(status=402, json={"error": POOR}),
+    )
+    play.get_by_role("button", name="发送").click()
+    expect(notice).to_contain_text("余额不足：本次最多需要 $0.19，可用 $0.03")
+
+
+POOR = {
+    "message": "Insufficient balance",
+    "code": "insufficient_balance",
+    "needed": "0.19",
+    "available": "0.03",
+}
 
 
 def test_without_the_password_nothing_is_called(play: Page, fake: FakeOpenAI) -> None:
@@ -185,7 +226,7 @@ def test_a_key_that_was_replaced_is_asked_for_again(play: Page) -> None:
     )
     assert done.ok
     say(play, "Hi again")
-    expect(play.locator("#chat-notice")).to_contain_text("API key")
+    expect(play.locator("#chat-notice")).to_contain_text("API Key 已更换或吊销")
     play.get_by_role("button", name="发送").click()
     unlock(play)
     expect(play.locator(".turn.model")).to_have_count(2)
@@ -229,6 +270,94 @@ def test_a_video_shows_how_far_it_is_and_then_itself(
     result = play.locator("#video-results .result")
     expect(result).to_contain_text("$0.02")
     assert charged(storage, result) == "$0.02"
+
+
+def order_film(page: Page) -> None:
+    page.get_by_text("视频", exact=True).click()
+    page.locator("#play-model").select_option("demo-video")
+    page.locator("#video-prompt").fill("Waves")
+    page.get_by_label("时长").select_option("1")
+    page.locator("#video-form").get_by_role("button", name="生成").click()
+    if page.locator("#unlock-dialog").is_visible():
+        unlock(page)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+
+
+def test_a_video_that_was_left_is_found_again(play: Page, storage: Storage) -> None:
+    order_film(play)
+    play.reload()
+    play.get_by_text("视频", exact=True).click()
+    earlier = play.get_by_role("button", name="之前的视频")
+    earlier.click()
+    unlock(play)
+    result = play.locator("#video-results .result")
+    expect(result).to_contain_text("Waves")
+    expect(result.locator("video")).to_be_visible(timeout=MADE_MS)
+    assert charged(storage, result) == "$0.02"
+    earlier.click()
+    expect(play.locator("#video-notice")).to_have_text("没有更多视频")
+    expect(result).to_have_count(1)
+
+
+def test_cancelling_throws_nothing_away_that_was_made_meanwhile(play: Page) -> None:
+    told = told_so(play, deleted={"deleted": True})
+    told["GET"] = {**MADE, "status": "completed"}
+    play.get_by_role("button", name="取消").click()
+    expect(play.locator("#video-results")).to_contain_text("视频文件已过期")
+    expect(play.locator("#video-results")).to_contain_text("$0.02")
+    assert told["asked"] == ["GET"]
+
+
+def test_a_video_that_may_still_be_made_is_not_called_free(play: Page) -> None:
+    told = told_so(play, deleted={"deleted": False, "status": "cancelling"})
+    play.get_by_role("button", name="取消").click()
+    expect(play.locator("#video-results [role=status]")).to_contain_text("正在取消")
+    told["GET"] = {**MADE, "status": "completed"}
+    play.get_by_role("button", name="取消").click()
+    expect(play.locator("#video-results")).to_contain_text("$0.02")
+    assert told["asked"] == ["GET", "DELETE", "GET"]
+
+
+def test_a_video_that_is_cancelled_in_time_is_free(play: Page) -> None:
+    told = told_so(play, deleted={"deleted": True})
+    play.get_by_role("button", name="取消").click()
+    expect(play.locator("#video-results")).to_contain_text("已取消（未收费）")
+    assert told["asked"] == ["GET", "DELETE"]
+
+
+MADE = {
+    "status": "queued",
+    "progress": 0,
+    "model": "demo-video",
+    "seconds": "1",
+    "data": [],
+    "usage": {"cost": 0.02},
+}
+# Nobody looks by himself while a test goes on.
+SELDOM = {"openai-poll-after-ms": "600000"}
+
+
+def told_so(page: Page, deleted: dict[str, Any]) -> dict[str, Any]:
+    """A video that was ordered and looked at once: from then on it is told of as `GET`
+    says and deleted so, and `asked` has what was asked of it."""
+    told: dict[str, Any] = {"GET": MADE, "DELETE": deleted, "asked": []}
+
+    def answer(route: Route) -> None:
+        method = route.request.method
+        told["asked"].append(method)
+        status = 202 if told[method].get("status") == "cancelling" else 200
+        route.fulfill(status=status, json=told[method], headers=SELDOM)
+
+    page.route("**/api/v1/videos/video_*", answer)
+    ordered = {"id": "video_1", "request_id": "req_1", **MADE}
+    page.route(
+        "**/api/v1/videos/generations",
+        lambda route: route.fulfill(status=202, json=ordered),
+    )
+    with page.expect_response("**/api/v1/videos/video_*"):
+        order_film(page)
+    told["asked"].clear()
+    return told
 
 
 def test_the_code_is_exactly_the_call(play: Page, fake: FakeOpenAI) -> None:

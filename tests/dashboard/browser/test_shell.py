@@ -13,6 +13,8 @@ from tests.dashboard.browser.visits import (
     VIEWS,
     arrive,
     open_view,
+    register,
+    sign_in,
 )
 
 pytestmark = IN_A_BROWSER
@@ -160,3 +162,33 @@ def test_everything_can_be_reached_from_the_keyboard(page: Page) -> None:
         reached.add(page.evaluate("document.activeElement.textContent.trim()"))
     for name in ("令牌管理", "充值", "交易记录", "English", "退出", "复制"):
         assert name in reached
+
+
+def test_signing_in_again_elsewhere_breaks_nothing_here(signed_in: Page) -> None:
+    open_view(signed_in, "keys")
+    other = signed_in.context.new_page()
+    other.goto("/public/dashboard.html")
+    other.get_by_role("button", name="退出").click()
+    arrive(other, "/login.html")
+    sign_in(other)
+    signed_in.locator("[data-create]").click()
+    signed_in.get_by_label("名称", exact=True).fill("ci")
+    signed_in.get_by_role("button", name="创建", exact=True).click()
+    expect(signed_in.locator("#key-made")).to_be_visible()
+
+
+def test_what_was_meant_for_one_account_is_not_done_to_another(
+    signed_in: Page, storage: Storage
+) -> None:
+    open_view(signed_in, "keys")
+    other = signed_in.context.new_page()
+    other.goto("/public/dashboard.html")
+    other.get_by_role("button", name="退出").click()
+    arrive(other, "/login.html")
+    register(other, "other@example.com")
+    signed_in.locator("[data-create]").click()
+    signed_in.get_by_label("名称", exact=True).fill("ci")
+    signed_in.get_by_role("button", name="创建", exact=True).click()
+    expect(signed_in.locator("#email")).to_have_text("other@example.com")
+    for user in storage.reader.users():
+        assert len(storage.reader.keys(user.account_id)) == 1

@@ -39,8 +39,8 @@ IN_A_BROWSER = [
 def arrive(page: Page, address: str) -> None:
     """Returns when the address ends so, a star being anything, and its page is there.
 
-    Scripts lead on while a page still loads; to wait for one navigation would be to wait
-    for one that never ends.
+    Scripts lead on while a page still loads; to wait for one navigation would be to
+    wait for one that never ends.
     """
     pattern = ".*".join(map(re.escape, address.split("*")))
     expect(page).to_have_url(re.compile(f"{pattern}$"))

@@ -5,7 +5,13 @@ import pytest
 from click.testing import CliRunner
 
 from run_proxy import main
-from storage.commands.options import amount_nano, cap_nano, money_nano, signed_nano
+from storage.commands.options import (
+    amount_nano,
+    cap_nano,
+    gift_nano,
+    money_nano,
+    signed_nano,
+)
 from storage.keys import KEEP
 
 CONTEXT = click.Context(click.Command("any"))
@@ -20,10 +26,17 @@ OPTION = click.Option(["--amount"])
         (amount_nano, "0", None),
         (amount_nano, "-1", None),
         (amount_nano, "1,5", None),
+        (amount_nano, "1000000", 10**15),
+        (amount_nano, "1000000.000000001", None),
+        (gift_nano, "0", 0),
+        (gift_nano, "1000000.01", None),
         (money_nano, "0", 0),
+        (money_nano, "9000000000", 9 * 10**18),
         (money_nano, "-0.01", None),
         (signed_nano, "-2", -2_000_000_000),
         (signed_nano, "-0.00", None),
+        (signed_nano, "-1000000", -(10**15)),
+        (signed_nano, "-1000000.01", None),
         (cap_nano, "none", None),
         (cap_nano, "0", 0),
         (cap_nano, None, KEEP),

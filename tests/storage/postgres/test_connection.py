@@ -195,6 +195,18 @@ def test_one_taken_for_dead_by_mistake_is_charged_late(
     assert teller.audit() == []
 
 
+def test_who_comes_back_from_a_long_pause_keeps_what_it_holds_itself(storage, server):
+    teller = Teller(storage)
+    caller = teller.caller(NANO)
+    teller.admit(caller, "r1", 500)
+    # Until the next renewal, which is due in seconds.
+    server("UPDATE boot SET lease_ns = 1 RETURNING 1")
+    assert storage.sweep() == set()
+    assert teller.available(caller) == NANO - 500
+    teller.settle("r1", 7)
+    assert teller.audit() == []
+
+
 def test_one_gateway_leads_and_another_takes_over(open_ledger, other_data):
     first = open_ledger()
     second = open_ledger(data=other_data())

@@ -15,6 +15,10 @@ export const WORDS = {
   "models.image": ["图片", "Images"],
   "models.video": ["视频", "Videos"],
   "models.found": ["{count} 个模型", "{count} models"],
+  "models.unmatched": [
+    "没有符合的模型，请换个词或类型",
+    "No model fits. Try another word or kind",
+  ],
   "models.none": ["本站还没有配置模型。", "No models are configured on this site yet."],
   "models.available": ["可用", "Available"],
   "models.why": [

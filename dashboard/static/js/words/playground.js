@@ -50,9 +50,12 @@ export const WORDS = {
   "play.make": ["生成", "Generate"],
   "play.making": ["生成中，已 {seconds} 秒", "Being made for {seconds} s"],
   "play.video_text": [
-    "通常需要几十秒到几分钟，可以离开此页；失败不收费。",
-    "Takes some seconds to some minutes, and goes on when you leave. A failure is free.",
+    "通常需要几十秒到几分钟，可以离开此页，之后在「之前的视频」中找到；失败不收费。",
+    "Takes some seconds to some minutes. It goes on when you leave, and is among the"
+      + " earlier videos then. A failure is free.",
   ],
+  "play.earlier": ["之前的视频", "Earlier videos"],
+  "play.no_earlier": ["没有更多视频", "There are no others"],
   "play.progress": ["进度", "Progress"],
   "play.code": ["这次调用的代码", "This call as code"],
   "rate.input": ["输入 {price} / 百万 Token", "input {price} per million tokens"],
@@ -65,8 +68,54 @@ export const WORDS = {
   "video.in_progress": ["生成中 {progress}%", "Being made: {progress}%"],
   "video.cancel": ["取消", "Cancel"],
   "video.cancelled": ["已取消", "Cancelled"],
+  "video.cancelling": ["正在取消，供应商可能仍会完成", "Cancelling; the provider may still finish it"],
+  "video.gone": ["视频文件已过期", "The file is no longer kept"],
   "video.failed": ["生成失败", "It failed"],
   "video.over": ["{message}（未收费）", "{message} (not charged)"],
+  "fault.invalid_value": ["参数有误：{message}", "{message}"],
+  "fault.invalid_type": ["参数有误：{message}", "{message}"],
+  "fault.insufficient_balance": [
+    "余额不足：本次最多需要 ${needed}，可用 ${available}。请充值，或减少用量",
+    "Balance too low: up to ${needed} needed, ${available} available. Top up, or ask for less",
+  ],
+  "fault.key_budget_exceeded": [
+    "超出这个 Key 的限额：本次最多需要 ${needed}，可用 ${available}。可在「令牌管理」调整",
+    "Above this key's cap: up to ${needed} needed, ${available} available. See API keys",
+  ],
+  "fault.invalid_api_key": [
+    "API Key 已更换或吊销，请再试一次",
+    "The API key was replaced or revoked. Try again",
+  ],
+  "fault.model_not_allowed": [
+    "默认 Key 不能使用这个模型，可在「令牌管理」调整",
+    "The default key is not for this model. See API keys",
+  ],
+  "fault.address_not_allowed": [
+    "默认 Key 不能在当前网络使用，可在「令牌管理」调整",
+    "The default key is for other networks. See API keys",
+  ],
+  "fault.rate_limit_exceeded": ["请求过于频繁，请稍后再试", "Too many requests. Try again soon"],
+  "fault.content_policy_violation": [
+    "供应商的内容政策拒绝了这次请求",
+    "Refused by the provider's content policy",
+  ],
+  "fault.model_unavailable": ["模型暂不可用", "The model is not available now"],
+  "fault.upstream_error": ["供应商出错，请稍后再试", "The provider failed. Try again later"],
+  "fault.upstream_timeout": [
+    "供应商未及时响应，请稍后再试",
+    "The provider did not answer in time. Try again later",
+  ],
+  "fault.upstream_overloaded": [
+    "供应商繁忙，请稍后再试",
+    "The provider is overloaded. Try again later",
+  ],
+  "fault.overloaded": ["网关繁忙，请稍后再试", "The gateway is busy. Try again soon"],
+  "fault.unavailable": ["暂时无法处理，请稍后再试", "It cannot be served now. Try again soon"],
+  "fault.video_not_found": ["视频不存在或已删除", "There is no such video any more"],
+  "fault.video_not_cancellable": [
+    "供应商已开始制作并计费，不能取消",
+    "Its provider makes and bills it in any case, so it cannot be cancelled",
+  ],
   "unlock.heading": ["用您的 Key 试用", "Try it with your key"],
   "unlock.text": [
     "试用以默认 Key 调用模型，按价目扣费。请输入登录密码；离开本站前不再询问。",

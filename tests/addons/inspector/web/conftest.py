@@ -7,16 +7,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from argon2 import PasswordHasher
 
 from addons.inspector.keeping import listen
-from addons.inspector.passwords import hashed
 from addons.inspector.web.door import Door
 from addons.inspector.web.shelf import Shelf
 from addons.inspector.web.web_master import InspectorMaster
 from tests.addons.inspector.web.entries import frame
 
 PASSWORD = "correct horse"
-HASH = hashed(PASSWORD)
+# The cheapest that argon2 knows: tests are not attacked.
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 @dataclass
