@@ -8,7 +8,6 @@ own that starts here again, as the command `worker`.
 """
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -75,7 +74,6 @@ from storage.locks import FileLock
 WORKERS_AUTO = 8
 # What the workers of one gateway count, in a folder that goes with it.
 METRICS = "autolist-metrics-"
-LOG_OF_INSPECTOR = "%(asctime)s inspector %(levelname)s %(name)s: %(message)s"
 SERVED = {
     0: "told to stop, and everything that ran was settled",
     1: "it cannot listen, or its workers cannot be kept running",
@@ -251,7 +249,9 @@ def run(
     try:
         given = given_socket(os.environ, os.getpid())
         if settings.inspected:
-            keeping = Keeping.of(settings.inspector, data, program("inspector"))
+            keeping = Keeping.of(
+                settings.inspector, settings.log, data, program("inspector")
+            )
         start = Start(loaded, storage, data, demo, given, keeping, hangups, read)
         if count == 1:
             serve_alone(start)
@@ -275,7 +275,7 @@ def inspector() -> None:
         brief = WebBrief.load(sys.stdin.buffer)
     except (ValueError, OSError) as error:
         raise Refused(str(error)) from error
-    logging.basicConfig(level=logging.WARNING, format=LOG_OF_INSPECTOR)
+    set_up(brief.log, sys.stderr, "inspector")
     # Nobody else needs a web server of mitmproxy's.
     from addons.inspector.web.serving import be_nice, serve
 

@@ -19,6 +19,7 @@ from addons.filming.legs import Legs
 from addons.filming.schedule import Pace
 from addons.filming.steps import Steps
 from addons.filming.storing import Terms
+from addons.filming.told import TellCall, nobody
 from addons.filming.work import Work
 from addons.films import answer_to_keep, situation_of
 from addons.holds import Holds
@@ -89,9 +90,10 @@ def chain(
         settings.ledger.recover_seconds,
         lambda: auditing.broken is not None,
     )
-    jobs = jobs_of(plans, storage, media, tally)
-    upstream = Upstream(clock, retries_of=lambda one: plans.of(one).settings.retries)
     inspecting = inspecting_of(plans, storage)
+    tell = inspecting[0].called if inspecting else nobody
+    jobs = jobs_of(plans, storage, media, tally, tell)
+    upstream = Upstream(clock, retries_of=lambda one: plans.of(one).settings.retries)
     sources = Sources(
         lambda: len(admission.live),
         upstream.streams,
@@ -190,7 +192,11 @@ def candidates(plans: Plans, upstream: Upstream) -> Iterator[tuple[Leg, bool]]:
 
 
 def jobs_of(
-    plans: Plans, storage: Storage, media: MediaStore, tally: Tally
+    plans: Plans,
+    storage: Storage,
+    media: MediaStore,
+    tally: Tally,
+    tell: TellCall,
 ) -> Jobs:
     """What makes videos, with all that it needs to."""
     legs = Legs(
@@ -203,6 +209,7 @@ def jobs_of(
         storage.clock,
         Pace(),
         told=tally.job,
+        tell=tell,
     )
     terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)
     return Jobs(

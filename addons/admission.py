@@ -53,7 +53,7 @@ class Admission:
         if self.plans is not None:
             exchange.plan = self.plans.plan
         sender = sender_of(
-            flow.client_conn.peername[0],
+            peer_of(flow),
             flow.client_conn.tls,
             flow.request.headers,
             self.listen.trusted_proxies,
@@ -106,6 +106,12 @@ def announced_bytes(flow: HTTPFlow) -> int:
     """The body's size if the head says it; 0 if it will be seen on the way."""
     text = flow.request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def peer_of(flow: HTTPFlow) -> str:
+    """The address at the other end; empty if that had gone before it was accepted."""
+    peer: tuple[str, int] | None = flow.client_conn.peername
+    return "" if peer is None else peer[0]
 
 
 def path_of(flow: HTTPFlow) -> str:

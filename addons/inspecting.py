@@ -22,6 +22,8 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.endpoints import Kind
 from addons.exchange import Exchange
+from addons.filming.told import JobCall
+from addons.inspector.errands import errand_of
 from addons.inspector.facts import (
     Head,
     call_head,
@@ -140,6 +142,18 @@ class Inspecting:
         watched = self.watched.pop(exchange.id, None)
         if watched is not None:
             self.send_all(watched, live=False)
+
+    def called(self, call: JobCall) -> None:
+        """A provider was asked about a job, for nobody who waits."""
+        level = self.settings.level_of(call.job.key_id)
+        if level == "off":
+            return
+        if not self.sending.connected:
+            self.sending.dropped += 1
+            return
+        limit_bytes = self.settings.body_bytes if level == "full" else 0
+        made = errand_of(call, level, limit_bytes)
+        self.send(made.head, {}, Sent(), (), made.call.body, made.call)
 
     async def look_on(self) -> None:
         """Send what is new of all that runs, again and again."""

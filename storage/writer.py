@@ -351,7 +351,8 @@ class Writer:
         try:
             if self._usable().idle():
                 self._healthy = True
-        except self._engine.faults as error:
+        except Exception as error:
+            # Whatever it is, this thread never ends: who asks next would wait forever.
             log.warning("the ledger's upkeep failed: %s", error)
             self._healthy = False
             self._leave_transaction(error)

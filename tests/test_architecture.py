@@ -207,9 +207,28 @@ TABLE = (
         | {"addons.inspector", "addons.metering", "config", "storage.clock"},
         frozenset({"orjson"}),
     ),
+    # Calls that are made for jobs, of which there is no exchange.
+    Package(
+        "addons.inspector.errands",
+        frozenset(
+            {
+                "addons.endings",
+                "addons.filming.told",
+                "addons.inspector",
+                "addons.upstream",
+            }
+        ),
+    ),
     Package(
         "addons.inspecting",
-        VOCABULARY | {"addons.inspector", "addons.upstream", "config", "storage.clock"},
+        VOCABULARY
+        | {
+            "addons.filming.told",
+            "addons.inspector",
+            "addons.upstream",
+            "config",
+            "storage.clock",
+        },
         frozenset({"mitmproxy", "orjson"}),
     ),
     Package(

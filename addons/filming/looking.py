@@ -26,7 +26,7 @@ class Looking:
         if way is None:
             return await self.later(job, UpstreamFailed(detail="its leg is gone"))
         request = way.filming.poll_request(task_of(job), job.polls)
-        called = await self.work.calls.call(way.leg, request)
+        called = await self.work.call(job, "poll", way.leg, request)
         found = polled(way.filming.read_polled, called)
         match found.state:
             case "made":

@@ -72,7 +72,7 @@ class Storing:
             except UpstreamFailed as error:
                 note(job, "has to be asked where its file is", error)
         request = way.filming.result_request(task)
-        called = await self.work.calls.call(way.leg, request)
+        called = await self.work.call(job, "result", way.leg, request)
         found = polled(way.filming.read_result, called)
         if found.state == "failed":
             return found

@@ -114,7 +114,7 @@ class Submitting:
         work, started_ns = self.work, self.work.clock.wall_ns()
         called = Called()
         try:
-            called = await work.calls.call(choice.leg, choice.request)
+            called = await work.call(job, "submit", choice.leg, choice.request)
             task = submitted(choice.way, called)
             next_ns = work.next_look_ns(choice.way.filming)
             running = await work.book.write(jobs.accepted, job, task.text(), next_ns)

@@ -16,6 +16,9 @@ from addons.filming.charging import failure_of, last_attempt
 from addons.filming.ends import CANCELLED, TIMED_OUT, error_of
 from addons.filming.legs import Legs
 from addons.filming.schedule import NANOSECONDS, Pace, moment_ns
+from addons.filming.told import Errand, JobCall, TellCall
+from addons.filming.told import nobody as nobody_looks
+from addons.providers.base import UpstreamRequest
 from addons.providers.filming import Filming, Live, Polled, Task
 from addons.wire.errors import ApiError, InternalError, UpstreamFailed
 from addons.wire.videos import VideoAsk, order_of
@@ -55,7 +58,7 @@ class Work:
     In `taking` are the queued jobs that are about to be taken, as long as the ledger
     does not have that; in `pledged` those that must not be left now, because a provider
     is being asked to begin them. `told` of each job's end is who counts them: what it
-    cost, what was paid for it, and what it costs us.
+    cost, what was paid for it, and what it costs us; `tell` of each call who looks on.
     """
 
     book: Book
@@ -66,6 +69,21 @@ class Work:
     taking: set[str] = field(default_factory=set)
     pledged: set[str] = field(default_factory=set)
     told: Told = nobody
+    tell: TellCall = nobody_looks
+
+    async def call(
+        self, job: Job, errand: Errand, leg: Leg, request: UpstreamRequest
+    ) -> Called:
+        """Ask a provider something for a job, and say so to who looks on."""
+        started_ns = self.clock.wall_ns()
+        called = await self.calls.call(leg, request)
+        ended_ns = self.clock.wall_ns()
+        try:
+            self.tell(JobCall(job, errand, leg, request, called, started_ns, ended_ns))
+        except Exception:
+            # Who only looks on must not harm what is looked at.
+            logger.exception("%s: a call was not looked at", job.id)
+        return called
 
     async def fail(
         self,
@@ -130,7 +148,7 @@ class Work:
         request = way.filming.cancel_request(task_of(job), live)
         if request is None:
             return
-        called = await self.calls.call(way.leg, request)
+        called = await self.call(job, "cancel", way.leg, request)
         if called.error is not None:
             note(job, "was not cancelled", called.error)
 

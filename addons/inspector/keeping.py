@@ -21,7 +21,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.inspector.passwords import hashed
 from addons.inspector.web_brief import WebBrief
-from config.settings import InspectorSettings
+from config.settings import InspectorSettings, LogSettings
 
 HOST = "127.0.0.1"
 BACKLOG = 128
@@ -55,7 +55,11 @@ class Keeping:
 
     @classmethod
     def of(
-        cls, settings: InspectorSettings, data: Path, command: Sequence[str]
+        cls,
+        settings: InspectorSettings,
+        log: LogSettings,
+        data: Path,
+        command: Sequence[str],
     ) -> Self:
         """For a gateway with these settings; OSError if its port is somebody else's."""
         listening = listen(settings.port)
@@ -68,6 +72,7 @@ class Keeping:
             settings.password or hashed(password or ""),
             settings.flows_max,
             settings.flows_bytes,
+            log,
         )
         return cls(command, brief, listening, password)
 

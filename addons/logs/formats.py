@@ -16,23 +16,27 @@ from storage.instants import instant_text
 
 NANOSECONDS = 1_000_000_000
 FIELDS = "fields"
-TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-TEXT_OF_WORKER = "%(asctime)s worker {worker} %(levelname)s %(name)s: %(message)s"
+TEXT = "%(asctime)s {who}%(levelname)s %(name)s: %(message)s"
+
+# Of several processes the one that speaks: a worker's number, or the name of another.
+type Who = int | str | None
 
 
 class JsonFormat(logging.Formatter):
-    """An object on each line; `worker` is the number of one of several."""
+    """An object on each line."""
 
-    def __init__(self, worker: int | None = None) -> None:
+    def __init__(self, who: Who = None) -> None:
         super().__init__()
-        self.worker: dict[str, int] = {} if worker is None else {"worker": worker}
+        # A field has one type, or those who collect lines take only some of them.
+        name = "worker" if isinstance(who, int) else "process"
+        self.who: dict[str, int | str] = {} if who is None else {name: who}
 
     def format(self, record: logging.LogRecord) -> str:
         shown: dict[str, Any] = {
             "time": moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            **self.worker,
+            **self.who,
             "event": record.getMessage(),
             **fields_of(record),
         }
@@ -44,18 +48,18 @@ class JsonFormat(logging.Formatter):
 class TextFormat(logging.Formatter):
     """A line for people."""
 
-    def __init__(self, worker: int | None = None) -> None:
-        of_worker = TEXT_OF_WORKER.format(worker=worker)
-        super().__init__(TEXT if worker is None else of_worker)
+    def __init__(self, who: Who = None) -> None:
+        name = f"worker {who}" if isinstance(who, int) else who
+        super().__init__(TEXT.format(who=f"{name} " if name else ""))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         shown = [f"{name}={value}" for name, value in fields_of(record).items()]
         return " ".join([super().formatMessage(record), *shown])
 
 
-def format_of(settings: LogSettings, worker: int | None) -> logging.Formatter:
+def format_of(settings: LogSettings, who: Who) -> logging.Formatter:
     kind = JsonFormat if settings.format == "json" else TextFormat
-    return kind(worker)
+    return kind(who)
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:

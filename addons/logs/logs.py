@@ -13,7 +13,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.endings import code_of, end_of, outcome_of, status_of
 from addons.exchange import Attempt, Charge, Exchange
-from addons.logs.formats import FIELDS, format_of
+from addons.logs.formats import FIELDS, Who, format_of
 from addons.logs.outlet import Outlet
 from config.money import dollars
 from config.settings import LogSettings
@@ -128,7 +128,7 @@ def micros(duration_ns: int) -> int:
     return max(0, duration_ns) // NANOSECONDS_A_MICROSECOND
 
 
-def set_up(settings: LogSettings, stream: TextIO, worker: int | None = None) -> None:
+def set_up(settings: LogSettings, stream: TextIO, who: Who = None) -> None:
     """Have this process log as the settings say, unless it does already."""
     root = logging.getLogger()
     if root.handlers:
@@ -136,7 +136,7 @@ def set_up(settings: LogSettings, stream: TextIO, worker: int | None = None) -> 
     # Nobody is told these, and each record would look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     outlet = Outlet(stream)
-    outlet.setFormatter(format_of(settings, worker))
+    outlet.setFormatter(format_of(settings, who))
     root.addHandler(outlet)
     root.setLevel(LEVELS[settings.level])
     told.setLevel(logging.INFO)

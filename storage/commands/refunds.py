@@ -20,6 +20,10 @@ from storage.ledger import (
 from storage.ledger import refund as refund_transfer
 
 
+# Whoever gives that money back tells us, and then it is taken from the user.
+TOLD_ELSEWHERE = "topup:stripe:"
+
+
 def sentence(ctx: click.Context, param: click.Parameter, text: str) -> str:
     """A text that stays in the ledger: something, and not a book."""
     if not text.strip() or len(text) > REFERENCE_LENGTH_MAX:
@@ -65,8 +69,14 @@ def refund(
 
     What a user paid comes back to the user; a top-up or a gift goes back where it came
     from, as far as the user still has it. Refunds of one transfer add up to what it
-    moved at most. Repeated with the same --ref it is done once.
+    moved at most. Repeated with the same --ref it is done once. A top-up by Stripe is
+    refunded at Stripe.
     """
+    if transfer_id.startswith(TOLD_ELSEWHERE):
+        raise Refused(
+            f"{transfer_id}: refund it at Stripe; the gateway hears of it, and here it"
+            " would be taken twice"
+        )
     with opened(data) as storage:
         decision = Decision(ref or storage.ids.make("refund"), reason, author)
         answer = storage.writer.wait(refund_transfer, transfer_id, amount, decision)

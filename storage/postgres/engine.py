@@ -46,6 +46,13 @@ from storage.postgres.snapshot import PostgresSnapshot
 OLDEST_SERVER = 15
 STATEMENT_SECONDS = 10.0
 MIGRATE_SECONDS = 60.0
+# Whoever is stopped in the middle of it is given up long before those who wait for the
+# schema give up.
+MIGRATING = {
+    "lock_timeout": MIGRATE_SECONDS,
+    "statement_timeout": MIGRATE_SECONDS,
+    "idle_in_transaction_session_timeout": MIGRATE_SECONDS / 6,
+}
 CONNECT_SECONDS = 5
 STOPPED_SECONDS = 1.0
 """How long a batch may ask nothing. It is less than others usually wait for the lock,
@@ -116,9 +123,7 @@ class PostgresEngine:
     def prepare(self, now_ns: int, *, checked: bool) -> None:
         """PostgreSQL looks after its own pages; `checked` asks for nothing more."""
         try:
-            with self._open(
-                lock_timeout=MIGRATE_SECONDS, statement_timeout=MIGRATE_SECONDS
-            ) as connection:
+            with self._open(**MIGRATING) as connection:
                 _require_server(connection.info)
                 migrate(connection, now_ns)
         except StorageError:

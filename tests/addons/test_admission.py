@@ -167,3 +167,10 @@ def test_who_sent_a_request_is_found_out_first(trusted, sender) -> None:
     headers = {"x-forwarded-for": "6.6.6.6, 192.0.2.1", "x-forwarded-proto": "https"}
     record = enter(admission(listen), headers=headers)
     assert (record.address, record.secure) == sender
+
+
+def test_who_is_gone_before_it_is_accepted_has_no_address_and_breaks_nothing() -> None:
+    flow = exchanges.flow(headers={"x-forwarded-for": "10.0.0.9"})
+    flow.client_conn.peername = None
+    admission(Listen(trusted_proxies=networks_of(["127.0.0.1"]))).requestheaders(flow)
+    assert (Exchange.of(flow).address, Exchange.of(flow).refusal) == ("", None)

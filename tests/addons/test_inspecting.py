@@ -1,10 +1,13 @@
 """What passed is shown as far as its key allows, and a gap is made good."""
 
+from dataclasses import replace
+
 import pytest
 from mitmproxy.http import HTTPFlow, Response
 
 from addons import endpoints
 from addons.exchange import Attempt, Exchange
+from addons.filming.calls import Called
 from addons.inspecting import Inspecting, secrets_of
 from addons.inspector.framing import GROW, LENGTHS, PUT, Frame, frame_of, lengths_of
 from addons.inspector.sending import Sending
@@ -13,6 +16,7 @@ from addons.receipts import EVENT_STREAM
 from config import load
 from config.inspector import InspectorSettings
 from config.settings import Policies
+from tests.addons.inspector.test_errands import CALL
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.scenarios.harness import CONFIG
@@ -237,3 +241,25 @@ def test_our_secrets_are_all_that_gives_access_to_others() -> None:
     environ |= {"AUTOLIST_PUBLIC_URL": "https://ai.example.com"}
     found = set(secrets_of(load(CONFIG, environ)))
     assert found == {"sk-one-two", "sk_live_x", "whsec_xyz"}
+
+
+@pytest.mark.parametrize(
+    ("level", "bodies"), [("full", [True]), ("headers", [False]), ("off", [])]
+)
+def test_a_call_for_a_job_is_shown_as_far_as_its_key_allows(level, bodies) -> None:
+    shown = Shown(level="headers", keys={CALL.job.key_id: level})
+    shown.inspecting.called(CALL)
+    frames = shown.frames()
+    assert [bool(one.request and one.answer) for one in frames] == bodies
+    assert all(one.kind == PUT for one in frames)
+
+
+def test_a_call_for_a_job_is_redacted_and_dropped_as_all_else() -> None:
+    shown = Shown()
+    said = Called(True, 200, {}, b'{"echo":"' + SECRET.encode() + b'"}')
+    shown.inspecting.called(replace(CALL, called=said))
+    (frame,) = shown.frames()
+    assert frame.answer == b'{"echo":"[secret]"}'
+    shown.sending.connection = 0
+    shown.inspecting.called(CALL)
+    assert shown.frames() == [] and shown.sending.statistics.dropped == 1

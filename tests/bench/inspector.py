@@ -3,7 +3,8 @@ much memory the inspector takes, in one run.
 
 Two gateways stand side by side and take turns, because what else the machine does is
 then the same for both. CPU is that of the process that serves and of nobody else: the
-inspector's own is printed apart. Bodies are shown in full, which is the most.
+inspector's own is printed apart. Bodies are shown in full, which is the most. Turns end
+when the time is over, however slow the machine is; it is said how many there were.
 """
 
 import os
@@ -11,12 +12,14 @@ import re
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -32,6 +35,7 @@ CHUNKS = 100
 PACE_US = 20_000
 RATIO_MAX = 1.10
 KIB_A_MIB = 1024
+DROPPED = re.compile(r"(?m)^autolist_inspector_copies_dropped_total (\S+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,13 @@ def memory(pid: int) -> Mapping[str, int]:
     return {name: int(kib) // KIB_A_MIB for name, kib in found}
 
 
+def dropped(leg: Leg) -> int:
+    """Copies that were not sent: those cost nothing, so there should be none."""
+    answer = httpx.get(f"http://127.0.0.1:{leg.port}/metrics", trust_env=False)
+    (found,) = DROPPED.findall(answer.raise_for_status().text)
+    return int(float(found))
+
+
 def job_for(leg: Leg, requests: int, streamed: bool) -> Job:
     chunks = CHUNKS if streamed else 0
     pace_us = PACE_US if streamed else 0
@@ -83,17 +94,26 @@ def job_for(leg: Leg, requests: int, streamed: bool) -> Job:
 @click.command()
 @click.option("--requests", default=100_000, show_default=True, help="Of each.")
 @click.option("--turns", default=20, show_default=True, help="What they are split in.")
-@click.option("--streams", default=400, show_default=True, help="Of each, 100 chunks.")
-def main(requests: int, turns: int, streams: int) -> None:
-    """CPU a request with the inspector and without, and the inspector's memory."""
+@click.option("--streams", default=320, show_default=True, help="Of each, 100 chunks.")
+@click.option("--seconds", default=450, show_default=True, help="No turn after that.")
+def main(requests: int, turns: int, streams: int, seconds: int) -> None:
+    """CPU a request with the inspector and without, and the inspector's memory.
+
+    The exit code is 1 if it costs more than a tenth of the CPU of a request.
+    """
     os.environ["AUTOLIST_WEB_LEVEL"] = "full"
     readings: dict[tuple[str, bool], list[float]] = {}
     share = requests // turns // CONNECTIONS * CONNECTIONS
+    made, began = 0, time.monotonic()
     with pair() as both:
         for leg in (both.off, both.on):
             spent(leg, job_for(leg, WARM_UP, False))
         first = memory(both.inspector)
+        before = dropped(both.on)
         for turn in range(turns):
+            if time.monotonic() - began > seconds:
+                break
+            made += share
             for streamed in (False, True):
                 for leg in (both.off, both.on)[:: 1 if turn % 2 else -1]:
                     count = max(CONNECTIONS, streams // turns) if streamed else share
@@ -102,17 +122,25 @@ def main(requests: int, turns: int, streams: int) -> None:
             click.echo(f"{turn + 1}/{turns}: {memory(both.inspector)}", err=True)
         last = memory(both.inspector)
         own_us = processes.cpu_us(both.inspector)
+        lost = dropped(both.on) - before
+    took = time.monotonic() - began
+    click.echo(f"{made} requests of each in {took:.0f} s\n")
     click.echo("| | off, CPU µs | on, CPU µs | ratio (median of turns) |")
     click.echo("|---|--:|--:|--:|")
+    ratios = []
     for streamed, name in ((False, "request"), (True, f"stream of {CHUNKS} chunks")):
         off, on = readings["off", streamed], readings["on", streamed]
         ratio = statistics.median(b / a for a, b in zip(off, on, strict=True))
+        ratios.append(ratio)
         click.echo(
             f"| {name} | {statistics.median(off):.0f} | {statistics.median(on):.0f} |"
             f" {ratio:.3f} |"
         )
     click.echo(f"\ninspector: {first['VmRSS']} MiB at first, {last['VmRSS']} at last,")
-    click.echo(f"{last['VmHWM']} at most; {own_us / 1e6:.0f} s of CPU of its own")
+    click.echo(f"{last['VmHWM']} at most; {own_us / 1e6:.0f} s of CPU of its own;")
+    click.echo(f"{lost} copies were dropped")
+    if max(ratios) > RATIO_MAX:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

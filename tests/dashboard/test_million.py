@@ -17,7 +17,7 @@ from tests.dashboard.million import DAYS, REQUESTS, fill
 from tests.dashboard.visitor import Visitor
 from tests.fakes.clock import FakeClock
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 0.2
 TRIES = 3

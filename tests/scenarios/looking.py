@@ -1,23 +1,27 @@
 """Somebody who looks on: an operator's program at the inspector of a gateway."""
 
 import re
+from io import BytesIO
 from typing import Any, Self
 
 import httpx
+from mitmproxy.flow import Flow
+from mitmproxy.io import FlowReader
 
 from tests.scenarios.child import STOP_SECONDS, Child
 
 
 class Looking:
-    """Logged in with the password that the gateway printed."""
+    """Logged in with the password that the gateway printed, or with one's own."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, password: str = "") -> None:
         found = re.search(
-            r"inspector +(\S+) with the password (\S+)", child.greeting
+            r"inspector +(\S+)(?: with the password (\S+))?\n", child.greeting
         )
         assert found is not None, child.greeting
+        assert bool(found[2]) is not bool(password), "it is printed if it was made"
         self.child = child
-        self.url, self.password = found[1], found[2]
+        self.url, self.password = found[1], found[2] or password
         self.client = httpx.Client(
             base_url=self.url,
             headers={"authorization": f"Bearer {self.password}"},
@@ -54,6 +58,12 @@ class Looking:
 
     def saved(self) -> bytes:
         return self.client.get("flows/dump").raise_for_status().content
+
+    def found(self, text: str) -> list[Flow]:
+        """What mitmproxy finds by a filter."""
+        answer = self.client.get("flows/dump", params={"filter": text})
+        content = answer.raise_for_status().content
+        return list(FlowReader(BytesIO(content)).stream())
 
     def content(self, flow: dict[str, Any], message: str) -> str:
         """A body as it is shown."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from addons.inspector.socket_file import connect
 from storage import engine_at
 from storage.reader import Reader
 from tests.scenarios.child import Child, bare, program, prove
@@ -123,6 +124,39 @@ def test_only_its_owner_may_reach_the_socket(child: Child, looking: Looking) -> 
     mode = (child.data / "inspector.sock").stat().st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
     assert httpx.get(looking.url + "flows", trust_env=False).status_code == 403
+
+
+def test_what_is_asked_for_a_video_stands_with_its_request(
+    looking: Looking, child: Child, key: str
+) -> None:
+    ordered = ask(child, key, "videos", prompt=PROMPT, model="gen-2", seconds="5")
+    assert ordered.status_code == 200, ordered.text
+    video = ordered.json()
+    request = ordered.headers["x-request-id"]
+    shown = looking.until(1, " · result · ")
+    rows = [one for one in shown if " · attempt 1 · " in one["request"]["path"]]
+    errands = [one["comment"].split(" · ")[2] for one in rows]
+    assert errands[0] == "submit" and errands[-1] == "result"
+    (polled,) = (one for one in rows if " · poll " in one["comment"])
+    assert " · 200 · " in polled["comment"]
+    assert "[e-mail]" in looking.content(rows[0], "request")
+    for sought in (video["id"], request):
+        found = looking.found(f"~meta {sought} & ~comment submit")
+        assert [one.id for one in found] == [rows[0]["id"]]
+
+
+def test_the_inspector_logs_as_all_others_do(child: Child, looking: Looking) -> None:
+    stranger = connect(child.data)
+    assert stranger is not None
+    with stranger:
+        stranger.send(b"none of ours" * 9)
+        stranger.setblocking(True)
+        assert stranger.recv(1) == b"", "it hangs up"
+    while "none of ours" not in child.log:
+        continue
+    told = json.loads(child.log)
+    assert (told["process"], told["level"]) == ("inspector", "error")
+    (child.data / "stderr.log").write_text("", "utf-8")
 
 
 def test_an_inspector_that_is_stopped_stops_nobody(

@@ -12,7 +12,13 @@ from storage.accounts import set_account_status
 from storage.errors import LedgerBusy, LedgerUnavailable
 from storage.ids import Ids
 from storage.ledger import Created, Granted, admit, topup
-from storage.sqlite import CHECKPOINT_PAGES, SqliteEngine, open_reader, open_writer
+from storage.sqlite import (
+    CHECKPOINT_PAGES,
+    SqliteConnection,
+    SqliteEngine,
+    open_reader,
+    open_writer,
+)
 from storage.writer import Writer
 from tests.storage.faulty_disk import FaultyDisk
 from tests.storage.teller import NANO, REFUSED, ask
@@ -456,6 +462,33 @@ def test_a_listener_that_fails_costs_nobody_an_answer(storage, clock, settings):
     writer.start()
     writer.wait(lambda db: db.keys_changed())
     assert writer.wait(lambda db: 7) == 7
+    writer.close()
+
+
+class Weary(SqliteEngine):
+    """Its upkeep fails by something that is no fault of the file."""
+
+    def connect(self, *, checked=False):
+        return WearyConnection(open_writer(self.path, self.busy_seconds), self)
+
+
+class WearyConnection(SqliteConnection):
+    def idle(self):
+        raise RuntimeError("can't start new thread")
+
+
+def test_upkeep_that_fails_ends_no_thread(only_sqlite, storage, clock, settings):
+    writer = Writer(
+        Weary(storage.engine.path),
+        settings,
+        clock,
+        storage.ids,
+        storage.boot_id,
+        on_keys_changed=lambda: None,
+    )
+    writer.start()
+    for _ in range(2):
+        assert writer.wait(lambda db: 7) == 7
     writer.close()
 
 

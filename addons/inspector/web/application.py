@@ -47,6 +47,11 @@ def unguarded(method: Any) -> Any:
     return method.__wrapped__
 
 
+def unlogged(handler: tornado.web.RequestHandler) -> None:
+    """A page is asked for with the password in its address, which is no text for a
+    log, also where the page is refused."""
+
+
 class Index(app.IndexHandler):
     """The page, without what would only be refused; or the form of the password."""
 
@@ -131,6 +136,7 @@ class Application(tornado.web.Application):
             is_valid_password=door.opens,
             auth_cookie_name=lambda: f"autolist-inspector-{port}",
             compiled_template_cache=False,
+            log_function=unlogged,
         )
 
     def find_handler(self, request: HTTPServerRequest, **keywords: Any) -> Any:

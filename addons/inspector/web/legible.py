@@ -32,7 +32,11 @@ def path_text(target: str, facts: Facts) -> str:
     words = [str(facts.get("model", "")), str(facts.get("user", ""))]
     if "attempt" in facts:
         provider, model = facts.get("provider", ""), facts.get("upstream_model", "")
-        words = [f"{provider} {model}".strip(), f"attempt {facts['attempt']}"]
+        words = [
+            f"{provider} {model}".strip(),
+            f"attempt {facts['attempt']}",
+            str(facts.get("errand", "")),
+        ]
     said = BETWEEN.join(word for word in words if word)
     return f"{target} [{said}]" if said else target
 
@@ -56,6 +60,7 @@ def call_comment(status: int, facts: Facts) -> str:
     words = [
         f"{facts.get('provider', '')} {facts.get('upstream_model', '')}".strip(),
         f"attempt {facts['attempt']}",
+        str(facts.get("errand", "")),
         str(status) if status else "",
         f"{facts['total_ms']} ms" if "total_ms" in facts else "",
         str(facts.get("outcome") or "running"),

@@ -74,8 +74,13 @@ function goodOf({ ok, failed }) {
 }
 
 function outcomesOf({ outcomes }) {
-  const named = Object.entries(outcomes).sort(([, one], [, other]) => other - one);
-  return named.map(([outcome, number]) => `${term("attempt", outcome)} ${count(number)}`).join(" · ") || "—";
+  const named = new Map();
+  for (const [outcome, number] of Object.entries(outcomes)) {
+    const name = term("attempt", outcome);
+    named.set(name, (named.get(name) ?? 0) + number);
+  }
+  const most = [...named].sort(([, one], [, other]) => other - one);
+  return most.map(([name, number]) => `${name} ${count(number)}`).join(" · ") || "—";
 }
 
 function errorOf({ last_error: error }) {

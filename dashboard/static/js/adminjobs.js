@@ -53,7 +53,8 @@ function stateOf({ status, progress, error }) {
   const far = status === "running" && progress ? ` ${progress} %` : "";
   const state = make("span", { class: `status ${KINDS[status] ?? "warn"}` }, `${name}${far}`);
   if (!error) return state;
-  return [state, second([error.code, error.status].filter(Boolean).join(" "))];
+  const reason = term("attempt", error.code);
+  return [state, second([reason, error.status].filter(Boolean).join(" "))];
 }
 
 function timesOf({ created_at: created, ended_at: ended, age_seconds: age }) {

@@ -77,7 +77,7 @@ export class Orders {
 
 const EVENTS = [
   { head: "invoice.event", cell: (one) => [code(one.event), second(one.type)] },
-  { head: "invoice.outcome", cell: (one) => [one.outcome, second(one.detail)] },
+  { head: "invoice.outcome", cell: (one) => [term("trouble", one.outcome), second(one.detail)] },
   { head: "invoice.id", cell: (one) => (one.order_id ? code(one.order_id) : "—") },
   { head: "list.user", cell: (one) => person(one.user) },
   { head: "list.time", nowrap: true, cell: (one) => timeOf(one.received_at) },

@@ -91,7 +91,7 @@ async function reveal() {
   const password = find("#fill-secret").value;
   plain = (await change("user", "reveal_key", { password })).api_key;
   redraw();
-  find("#unfill").focus();
+  return find("#unfill");
 }
 
 // The chapter being read is marked in the contents.

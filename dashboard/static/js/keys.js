@@ -158,15 +158,15 @@ export class Keys {
     const password = find("#reveal-password").value;
     const answer = await change("user", "reveal_key", { password });
     this.show(answer.api_key, false);
-    this.copy.focus();
+    return this.copy;
   }
 
   async regenerate() {
     const answer = await change("user", "regenerate_key");
     this.show(answer.api_key, true);
     this.account.keyChanged(answer.masked);
-    this.copy.focus();
     this.load();
+    return this.copy;
   }
 
   askRevoke(key) {

@@ -16,7 +16,7 @@ const LOOK_MS = 2000;
 const LONGEST_MS = 30_000;
 const ENDED = ["completed", "failed", "cancelled"];
 const TRIES = 8;
-const EARLIER = 20;
+const EARLIER = 5;
 
 export class Videos {
   constructor(play) {
@@ -26,6 +26,7 @@ export class Videos {
     this.notice = find("#video-notice");
     this.results = find("#video-results");
     this.placed = new Set();
+    this.oldest = null;
     this.form.addEventListener("submit", (event) => this.submit(event));
     this.form.addEventListener("input", () => this.play.drawCode());
     find("#video-earlier").addEventListener("click", (event) =>
@@ -76,23 +77,35 @@ export class Videos {
     });
   }
 
-  // Those that were ordered elsewhere, or before this page was loaded.
+  // Those that were ordered elsewhere, or before this page was loaded; some at a time.
   async earlier(button) {
     const key = await this.play.key();
     if (!key) return;
     tell(this.notice, "");
     await whileBusy(button, async () => {
       try {
-        const query = { method: "GET" };
-        const { data } = await (await call(key, `videos?limit=${EARLIER}`, query)).json();
-        const others = data.filter(({ id }) => !this.placed.has(id));
+        const others = await this.older(key);
         if (!others.length) tell(this.notice, word("play.no_earlier"), "plain");
         for (const video of others) this.resume(this.place(video, key, "append"), video);
       } catch (fault) {
         this.play.heed(fault);
+        // The one they were to be older than may have been deleted.
+        if (fault.status === 404) this.oldest = null;
         tell(this.notice, fault.message);
       }
     });
+  }
+
+  // The next ones that are not on the page yet; none, if there are none.
+  async older(key) {
+    for (;;) {
+      const page = { limit: EARLIER, ...(this.oldest && { after: this.oldest }) };
+      const path = `videos?${new URLSearchParams(page)}`;
+      const answer = await (await call(key, path, { method: "GET" })).json();
+      this.oldest = answer.last_id ?? this.oldest;
+      const others = answer.data.filter(({ id }) => !this.placed.has(id));
+      if (others.length || !answer.has_more) return others;
+    }
   }
 
   resume(film, video) {

@@ -17,6 +17,7 @@ from addons.filming.legs import Legs
 from addons.filming.schedule import NANOSECONDS, Pace
 from addons.filming.steps import Steps
 from addons.filming.storing import Terms
+from addons.filming.told import JobCall, TellCall
 from addons.filming.work import Work
 from addons.films import answer_to_keep, situation_of
 from addons.wire.videos import Order, order_text
@@ -73,6 +74,8 @@ class Bench:
         self.lines: dict[str, ScriptedTransport] = {}
         self.providers: dict[str, Provider] = {}
         self.told: list[tuple[UsageRecord, int, int, int]] = []
+        self.looked: list[JobCall] = []
+        self.look: TellCall = self.looked.append
         self.work = Work(
             Book(storage.writer, 0.0),
             Legs(lambda: self.providers, lambda model: self.legs),
@@ -80,6 +83,7 @@ class Bench:
             clock,
             PACE,
             told=lambda *ended: self.told.append(ended),
+            tell=lambda call: self.look(call),
         )
         self.keeping = Keeping(store)
         self.terms = Terms(storage.reader.held_price, situation_of, answer_to_keep)

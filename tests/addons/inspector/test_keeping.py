@@ -11,8 +11,9 @@ import pytest
 
 from addons.inspector.keeping import HOST, Keeping, listen
 from addons.inspector.web_brief import WebBrief
-from config.settings import InspectorSettings
+from config.settings import InspectorSettings, LogSettings
 
+LOG = LogSettings("text")
 # Says that it is there, and waits until nobody is.
 PROGRAM = """
 import os, sys
@@ -72,7 +73,7 @@ async def test_the_gateway_goes_on_without_one(tmp_path: Path) -> None:
 
 
 def test_a_password_is_made_where_none_is_given(tmp_path: Path) -> None:
-    made = Keeping.of(InspectorSettings(port=0), tmp_path, ["true"])
+    made = Keeping.of(InspectorSettings(port=0), LOG, tmp_path, ["true"])
     port = made.listening.getsockname()[1]
     try:
         assert made.password is not None and len(made.password) >= 20
@@ -86,7 +87,7 @@ def test_a_password_is_made_where_none_is_given(tmp_path: Path) -> None:
 
 def test_a_password_of_the_operators_is_not_repeated(tmp_path: Path) -> None:
     settings = InspectorSettings(port=0, password="$argon2id$hash")
-    made = Keeping.of(settings, tmp_path, ["true"])
+    made = Keeping.of(settings, LOG, tmp_path, ["true"])
     try:
         assert made.brief.password_hash == "$argon2id$hash"
         assert made.invitation.endswith("/")

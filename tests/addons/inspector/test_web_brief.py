@@ -5,8 +5,10 @@ import io
 import pytest
 
 from addons.inspector.web_brief import NOT_BY_HAND, WebBrief
+from config.settings import LogSettings
 
-BRIEF = WebBrief("/data", 5, "$argon2id$…", 100, 1000)
+LOG = LogSettings("text", "debug", "off")
+BRIEF = WebBrief("/data", 5, "$argon2id$…", 100, 1000, LOG)
 
 
 def test_a_brief_is_one_line() -> None:

@@ -32,6 +32,13 @@ def test_one_of_several_workers_says_which(capsys) -> None:
     assert " worker 2 WARNING storage.writer: hello" in TextFormat(2).format(said())
 
 
+def test_a_process_that_is_no_worker_says_its_name() -> None:
+    shown = json.loads(JsonFormat("inspector").format(said()))
+    assert shown["process"] == "inspector" and "worker" not in shown
+    line = TextFormat("inspector").format(said())
+    assert " inspector WARNING storage.writer: hello" in line
+
+
 def test_fields_are_the_objects_own() -> None:
     shown = json.loads(JsonFormat().format(said("request", id="req_1", used={"a": 1})))
     assert (shown["event"], shown["id"]) == ("request", "req_1")

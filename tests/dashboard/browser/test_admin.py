@@ -261,6 +261,7 @@ def test_a_payment_that_does_not_fit_is_resolved(
     open_view(operator, "orders")
     problems = operator.locator("#orders [data-problems]")
     expect(problems).to_contain_text(order_id)
+    expect(problems).to_contain_text("金额不符")
     expect(operator.locator("#orders [data-list]")).to_contain_text("1 个问题")
     problems.get_by_role("button", name="标记为已处理").click()
     answer(operator, "标记为已处理", reason="sent back")
@@ -268,6 +269,18 @@ def test_a_payment_that_does_not_fit_is_resolved(
     expect(operator.locator("#orders [data-list]")).not_to_contain_text("1 个问题")
     open_view(operator, "acts")
     expect(operator.locator("#acts tbody")).to_contain_text("sent back")
+
+
+def test_what_became_of_attempts_is_said_in_words_and_counted_once(
+    operator: Page, storage: Storage, price_id: str
+) -> None:
+    user = somebody(storage, "bob@example.com")
+    for outcome in ("complete", "client_left_before_headers", "client_left_midstream"):
+        spend(storage, user.id, price_id, 10, outcome=outcome)
+    open_view(operator, "candidates")
+    row = operator.locator("#candidates tr").filter(has_text="100 %")
+    expect(row).to_contain_text("gpt-4o")
+    expect(row).to_contain_text("调用方离开 2 · 成功 1")
 
 
 def test_the_audit_log_is_filtered_and_paged(
@@ -294,6 +307,7 @@ def test_who_was_not_signed_in_is_no_command(operator: Page, storage: Storage) -
     open_view(operator, "acts")
     operator.locator("#act-kind").select_option("sign_in_failed")
     rows = operator.locator("#acts tbody tr")
+    expect(rows).to_have_count(2)
     expect(rows.filter(has_text="203.0.113.7")).to_contain_text("访客")
     expect(rows.filter(has_not_text="203.0.113.7")).to_contain_text("命令行")
 

@@ -167,7 +167,9 @@ def test_the_key_is_filled_in_after_the_password_and_never_kept(page: Page) -> N
     assert "YOUR_API_KEY" not in shown.replace("YOUR_API_KEY（", "")
     kept = page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
     assert key not in kept
-    page.get_by_role("button", name="隐藏 API Key").click()
+    hide = page.get_by_role("button", name="隐藏 API Key")
+    expect(hide).to_be_focused()
+    hide.click()
     assert key not in page.locator("body").inner_text()
 
 

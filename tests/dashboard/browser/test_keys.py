@@ -4,7 +4,12 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from dashboard.shapes import iso_time
 from storage import Storage
-from tests.dashboard.browser.visits import IN_A_BROWSER, copied, open_view
+from tests.dashboard.browser.visits import (
+    IN_A_BROWSER,
+    PASSWORD,
+    copied,
+    open_view,
+)
 from tests.dashboard.spending import spend
 
 pytestmark = IN_A_BROWSER
@@ -20,6 +25,20 @@ def test_a_wrong_password_does_not_show_the_key(signed_in: Page) -> None:
     signed_in.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(signed_in.locator("#key-text")).to_contain_text("…")
+
+
+def test_the_password_may_be_typed_as_soon_as_it_is_asked_for(
+    signed_in: Page,
+) -> None:
+    open_view(signed_in, "keys")
+    signed_in.locator("#key-reveal").press("Enter")
+    expect(signed_in.locator("#reveal-password")).to_be_focused()
+    signed_in.keyboard.type(PASSWORD)
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("#key-copy")).to_be_focused()
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("#key-copy")).to_have_text("已复制")
+    assert copied(signed_in).startswith("tk_")
 
 
 def test_changing_ones_mind_changes_nothing(signed_in: Page) -> None:

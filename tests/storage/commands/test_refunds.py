@@ -64,6 +64,7 @@ def test_a_gift_goes_back_as_far_as_it_is_still_there(paid, run, refused):
     [
         (["usage:r1", "2.01", *WHY], "2.00 of it can be refunded"),
         (["usage:r9", "1", *WHY], "cannot refund usage:r9"),
+        (["topup:stripe:cs_1", "1", *WHY], "refund it at Stripe"),
         (["usage:r1", "0", *WHY], "nothing"),
         (["usage:r1", "x", *WHY], "decimal dollars"),
         (["usage:r1", "1", "--reason", "why"], "--author"),

@@ -5,7 +5,10 @@ import pytest
 from psycopg import errors
 
 from storage.errors import LedgerUnavailable, UnsupportedPostgres
-from storage.postgres.engine import PostgresEngine, _require_server
+from storage.migrations.postgres import LOCK
+from storage.postgres.engine import MIGRATING, PostgresEngine, _require_server
+
+STOPPED = "idle_in_transaction_session_timeout"
 
 
 class Info:
@@ -50,6 +53,19 @@ def test_another_server_is_refused(info, said):
 )
 def test_a_writer_is_durable_and_limited(teller, setting, value):
     assert teller.sql(f"SHOW {setting}") == [(value,)]
+
+
+def test_who_is_stopped_while_it_makes_the_schema_holds_nobody_up_for_long(url):
+    engine = PostgresEngine(url, 1.0)
+    with engine._open(**{**MIGRATING, STOPPED: 0.1}) as stopped:
+        stopped.execute("BEGIN")
+        stopped.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        # It waits for the lock, which ends with the session that has it.
+        engine.prepare(0, checked=True)
+        with pytest.raises(errors.IdleInTransactionSessionTimeout):
+            stopped.execute("SELECT 1")
+    with engine._open(**MIGRATING) as session:
+        assert session.execute(f"SHOW {STOPPED}").fetchone() == ("10s",)
 
 
 def test_what_an_operator_says_in_the_address_counts(url, settings):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import aiohttp
 import pytest
@@ -9,7 +10,7 @@ from mitmproxy.io import FlowReader
 from mitmproxy.tools.web import app
 
 from addons.inspector.web.application import QUEUE_MAX, READ_ONLY, Watcher
-from tests.addons.inspector.web.conftest import Pages, log_in
+from tests.addons.inspector.web.conftest import PASSWORD, Pages, log_in
 
 # Every route that mitmweb has, as it would be asked.
 ROUTES = [pattern.replace(r"(?:\.json)?", "") for pattern, _ in app.handlers]
@@ -128,3 +129,14 @@ async def test_a_browser_that_does_not_read_is_let_go(pages: Pages) -> None:
             watcher.send(b"{}")
         assert not Watcher.connections
         assert watcher._send_queue.qsize() <= QUEUE_MAX
+
+
+@pytest.mark.parametrize("path", ["/", "/flows", "/nowhere"])
+async def test_a_password_in_an_address_is_not_logged(
+    pages: Pages, path: str, caplog
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for method in ("GET", "PUT"):
+        for token in (PASSWORD, "wrong"):
+            await pages.browser.request(method, f"{path}?token={token}")
+    assert "token" not in caplog.text and PASSWORD not in caplog.text

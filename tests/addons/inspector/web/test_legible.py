@@ -68,6 +68,11 @@ def test_the_comment_says_what_it_cost(facts, text: str) -> None:
     ("status", "changes", "text"),
     [
         (200, {}, "openai gpt-4o-2024 · attempt 2 · 200 · 310 ms · complete"),
+        (
+            200,
+            {"errand": "poll 7", "outcome": "answered"},
+            "openai gpt-4o-2024 · attempt 2 · poll 7 · 200 · 310 ms · answered",
+        ),
         (0, {"outcome": None}, "openai gpt-4o-2024 · attempt 2 · 310 ms · running"),
         (
             401,
