@@ -122,7 +122,7 @@ def test_what_workers_drop_adds_up(child: Child, looking: Looking, key: str) -> 
         os.kill(inspector, signal.SIGSTOP)
         for dial in dials.values():
             for _ in range(FLOOD):
-                # It is refused, so that each makes one copy.
+                # It is refused, so that each makes one copy in the end.
                 reply = dial.ask(chat(key, model="nobody", messages=WORDS))
                 assert reply.status == 404
                 ids.add(reply.headers["x-request-id"])
@@ -130,7 +130,9 @@ def test_what_workers_drop_adds_up(child: Child, looking: Looking, key: str) -> 
         lost = 0
         while lost < len(ids) - len(ids & all_shown(looking)):
             lost = dropped(dials.values()) - before
-        assert lost == len(ids) - len(ids & all_shown(looking)) > 0
+        missed = len(ids) - len(ids & all_shown(looking))
+        # One that runs when it is looked at has a copy more; few do.
+        assert 0 < missed <= lost < 1.2 * missed
 
 
 def all_shown(looking: Looking) -> set[str]:
