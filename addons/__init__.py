@@ -4,14 +4,13 @@
 Exchange what the ones before it put there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from addons.admission import Admission
 from addons.asking import Asking
 from addons.auditing import Auditing
-from addons.catalogue import Catalogue
 from addons.exchange import Leg
 from addons.filming.book import Book
 from addons.filming.calls import Calls
@@ -22,7 +21,7 @@ from addons.filming.steps import Steps
 from addons.filming.storing import Terms
 from addons.filming.told import TellCall, nobody
 from addons.filming.work import Work
-from addons.films import answer_to_keep, situation_of, studios_of
+from addons.films import answer_to_keep, situation_of
 from addons.holds import Holds
 from addons.inspecting import Inspecting, secrets_of
 from addons.inspector.sending import Sending
@@ -40,11 +39,13 @@ from addons.metrics.metrics import Metrics
 from addons.metrics.registry import Registry
 from addons.metrics.tally import Tally
 from addons.pictures import Pictures
+from addons.plan import Plans
 from addons.portal import Portal, WsgiApp
 from addons.quotes import Quotes
 from addons.receipts import Receipts
 from addons.records import Records
 from addons.recovering import Recovering
+from addons.reloading import Configured, Reloading
 from addons.replays import Replays
 from addons.routing import Routing
 from addons.standing import Standing
@@ -52,7 +53,6 @@ from addons.tracing.otlp import open_exporter
 from addons.tracing.tracing import Tracing
 from addons.upstream.upstream import Upstream
 from addons.videos import Videos
-from config import Settings
 from storage import Storage
 from storage.database import Ledgerbase
 from storage.errors import LedgerUnavailable
@@ -61,19 +61,21 @@ from storage.signing import Signer
 
 
 def chain(
-    settings: Settings,
+    plans: Plans,
     storage: Storage,
-    routes: Mapping[str, tuple[Leg, ...]],
     app: WsgiApp,
     shared: Path | None = None,
+    told: Sequence[Configured] = (),
 ) -> tuple[object, ...]:
     """The addons in the order a request meets them. `shared` is where the workers of
-    one gateway add up their metrics."""
-    clock = storage.clock
+    one gateway add up their metrics; `told` of another configuration are these too.
+
+    What is taken from `settings` here stays until a restart; everything else is looked
+    up in the plan of each request."""
+    settings, clock = plans.plan.settings, storage.clock
     registry = Registry(shared)
     tally = storage.writer.watcher = Tally(registry, clock)
-    catalogue = Catalogue(settings.models, routes, settings.prices, clock)
-    admission = Admission(settings.listen, clock, storage.ids)
+    admission = Admission(settings.listen, clock, storage.ids, plans)
     media = MediaStore(
         settings.media.directory or storage.data / "media",
         storage.secrets,
@@ -83,69 +85,57 @@ def chain(
     auditing = Auditing(storage.auditor, storage.leads, storage.alarm.reason)
     holds = Holds(
         storage.writer,
-        settings.prices,
+        plans,
         clock,
-        settings.policies.output_floor_tokens,
         settings.ledger.recover_seconds,
         lambda: auditing.broken is not None,
     )
-    studios = studios_of(settings.providers)
-    routing = Routing(routes)
-    inspecting = inspecting_of(settings, storage)
+    inspecting = inspecting_of(plans, storage)
     tell = inspecting[0].called if inspecting else nobody
-    jobs = jobs_of(settings, storage, media, routing, tally, tell)
-    upstream = Upstream(settings.providers, clock, retries=settings.retries)
+    jobs = jobs_of(plans, storage, media, tally, tell)
+    upstream = Upstream(clock, retries_of=lambda one: plans.of(one).settings.retries)
     sources = Sources(
         lambda: len(admission.live),
         upstream.streams,
-        partial(candidates, routes, upstream),
+        partial(candidates, plans, upstream),
         storage.writer.statistics,
         storage.reader.holds_open,
         lines_dropped,
         lambda: sum(one.sending.statistics.dropped for one in inspecting),
+        lambda: plans.current.loaded,
     )
     return (
         admission,  # is this a request at all, and is there room
         # which trace it belongs to
         Tracing(storage.ids, clock, open_exporter(settings.tracing)),
         Keys(storage.directory, clock),  # who is asking
-        Limits(settings.limits),  # how often they may
-        Asking(catalogue),  # what is asked
-        # what it would cost
-        Quotes(
-            catalogue,
-            settings.prices,
-            storage.reader,
-            clock,
-            settings.policies.output_floor_tokens,
-        ),
+        Limits(plans),  # how often they may
+        Asking(plans),  # what is asked
+        Quotes(plans, storage.reader, clock),  # what it would cost
         Standing(storage.reader, clock),  # where the caller stands
         Records(storage.reader, Signer.of(storage.secrets)),  # what was, once
         # which videos there are
-        Library(
-            storage.reader,
-            storage.writer,
-            media,
-            clock,
-            settings.videos.record_seconds,
-            studios,
-        ),
+        Library(storage.reader, storage.writer, media, clock, plans),
         Replays(storage.writer),  # under which name, if it is to run once
         # what is to be ordered with the money for it, and waited for
         Videos(
             storage.reader,
             clock,
             storage.ids,
-            settings.videos,
+            plans,
             settings.listen.public_url,
-            studios,
             jobs.kick,
         ),
         holds,  # can they pay the worst case: reserve it, unless it ran before
-        routing,  # where it goes
+        Routing(plans),  # where it goes
         Media(media, clock),  # or which file it is for, and all of that
         # what there is to measure, for who may see it
-        Metrics(registry, tally, Gauges(registry, sources), settings.metrics.token),
+        Metrics(
+            registry,
+            tally,
+            Gauges(registry, sources),
+            lambda one: plans.of(one).settings.metrics.token,
+        ),
         # everything for people
         Portal(
             app,
@@ -156,18 +146,28 @@ def chain(
         upstream,
         # what was made, as it is shown
         Pictures(media, settings.listen.public_url),
-        Metering(settings.policies, clock),  # what was used, what it costs
+        # what was used, what it costs
+        Metering(lambda one: plans.of(one).settings.policies, clock),
         Receipts(holds, clock),  # the charge is committed, the caller told
         jobs,  # what is made for nobody who waits
         Recovering(storage.leads, storage.sweep),  # what dead workers held
         auditing,  # does the ledger still add up
         Logs(clock),  # what became of each request
         *inspecting,  # what the operator sees of all that
+        # what is in force for the requests that come
+        Reloading(
+            plans,
+            storage.writer,
+            clock,
+            settings.ledger.recover_seconds,
+            (upstream, jobs, *inspecting, *told),
+        ),
     )
 
 
-def inspecting_of(settings: Settings, storage: Storage) -> tuple[Inspecting, ...]:
+def inspecting_of(plans: Plans, storage: Storage) -> tuple[Inspecting, ...]:
     """What shows the traffic; nothing where nobody looks at it."""
+    settings = plans.plan.settings
     if not settings.inspected:
         return ()
     sending = Sending(
@@ -176,7 +176,7 @@ def inspecting_of(settings: Settings, storage: Storage) -> tuple[Inspecting, ...
     return (
         Inspecting(
             settings.inspector,
-            settings.policies,
+            lambda one: plans.of(one).settings.policies,
             sending,
             secrets_of(settings),
             storage.clock,
@@ -184,27 +184,27 @@ def inspecting_of(settings: Settings, storage: Storage) -> tuple[Inspecting, ...
     )
 
 
-def candidates(
-    routes: Mapping[str, tuple[Leg, ...]], upstream: Upstream
-) -> Iterator[tuple[Leg, bool]]:
+def candidates(plans: Plans, upstream: Upstream) -> Iterator[tuple[Leg, bool]]:
     """Every leg there is, and whether it is tried in its turn."""
-    for legs in routes.values():
+    for legs in plans.plan.routes.values():
         for leg in legs:
             yield leg, not upstream.is_aside(leg)
 
 
 def jobs_of(
-    settings: Settings,
+    plans: Plans,
     storage: Storage,
     media: MediaStore,
-    routing: Routing,
     tally: Tally,
     tell: TellCall,
 ) -> Jobs:
     """What makes videos, with all that it needs to."""
+    legs = Legs(
+        lambda: plans.plan.settings.providers, lambda model: plans.plan.turn(model)
+    )
     work = Work(
-        Book(storage.writer, settings.ledger.recover_seconds),
-        Legs(settings.providers, routing.turn),
+        Book(storage.writer, plans.plan.settings.ledger.recover_seconds),
+        legs,
         Calls(),
         storage.clock,
         Pace(),
@@ -218,7 +218,7 @@ def jobs_of(
         storage.leads,
         storage.boots.is_dead,
         Steps(work, Keeping(media), terms),
-        settings.videos.running_max,
+        lambda: plans.plan.settings.videos.running_max,
     )
 
 

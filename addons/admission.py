@@ -1,9 +1,9 @@
 """Admission: the first word on every request.
 
-Gives each request its id and its record, finds out who sent it, and refuses what needs
-no further look: addresses that do not exist, bodies that are too large, and everything
-while the gateway is full or draining. It also counts what is being served, which is
-what a drain waits for.
+Gives each request its id, its record and the plan it is served by, finds out who sent
+it, and refuses what needs no further look: addresses that do not exist, bodies that are
+too large, and everything while the gateway is full or draining. It also counts what is
+being served, which is what a drain waits for.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from mitmproxy.http import HTTPFlow
 from addons.endpoints import Endpoint, Kind, find
 from addons.exchange import Exchange
 from addons.forwarded import sender_of
+from addons.plan import Plans
 from addons.wire.errors import (
     ApiError,
     BodyTooLarge,
@@ -32,8 +33,11 @@ ALWAYS = (Kind.HEALTH, Kind.READY, Kind.METRICS)
 class Admission:
     """Opens an Exchange for each request and keeps the set of those being served."""
 
-    def __init__(self, listen: Listen, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, listen: Listen, clock: Clock, ids: Ids, plans: Plans | None = None
+    ) -> None:
         self.listen = listen
+        self.plans = plans
         self.clock = clock
         self.ids = ids
         self.draining = False
@@ -46,6 +50,8 @@ class Admission:
             self.ids.make("req"), endpoint, self.clock.monotonic_ns()
         )
         exchange.travel_with(flow)
+        if self.plans is not None:
+            exchange.plan = self.plans.plan
         sender = sender_of(
             peer_of(flow),
             flow.client_conn.tls,

@@ -12,9 +12,9 @@ import orjson
 from mitmproxy.http import HTTPFlow
 
 from addons.bodies import plain_body
-from addons.catalogue import Catalogue
 from addons.endpoints import Kind
 from addons.exchange import Exchange
+from addons.plan import Plans
 from addons.rendering import json_response
 from addons.wire.errors import ApiError
 from addons.wire.images import read_image
@@ -28,8 +28,8 @@ INLINE_BYTES = 128 * 1024
 class Asking:
     """Turns a request's body into an ask for a model that exists."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, plans: Plans) -> None:
+        self.plans = plans
 
     async def request(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
@@ -42,26 +42,27 @@ class Asking:
 
     async def ask(self, flow: HTTPFlow, exchange: Exchange) -> None:
         kind = exchange.endpoint.kind
+        catalogue = self.plans.of(exchange).catalogue
         if kind is Kind.MODELS:
-            body = orjson.dumps(self.catalogue.listing())
+            body = orjson.dumps(catalogue.listing())
             flow.response = json_response(200, body)
         elif kind is Kind.MODEL:
-            body = orjson.dumps(self.catalogue.entry(exchange.endpoint.name))
+            body = orjson.dumps(catalogue.entry(exchange.endpoint.name))
             flow.response = json_response(200, body)
         elif kind is Kind.CHAT:
             ask = await read(read_chat, plain_body(flow.request))
-            exchange.ask, exchange.model = ask, self.catalogue.serving(ask)
+            exchange.ask, exchange.model = ask, catalogue.serving(ask)
         elif kind is Kind.IMAGES:
             image = await read(read_image, plain_body(flow.request))
-            exchange.ask, exchange.model = self.catalogue.drawing(image)
+            exchange.ask, exchange.model = catalogue.drawing(image)
         elif kind is Kind.VIDEO_GENERATION:
             video = await read(read_generation, plain_body(flow.request))
-            exchange.ask, exchange.model = self.catalogue.filming(video)
+            exchange.ask, exchange.model = catalogue.filming(video)
         elif kind is Kind.VIDEO_CREATION:
             content_type = flow.request.headers.get("content-type", "")
             reader = partial(read_creation, content_type)
             video = await read(reader, plain_body(flow.request))
-            exchange.ask, exchange.model = self.catalogue.filming(video)
+            exchange.ask, exchange.model = catalogue.filming(video)
 
 
 async def read[A](reader: Callable[[bytes], A], raw: bytes) -> A:

@@ -34,6 +34,7 @@ from storage.replays import KeptAnswer, Replayed, ReplayKey
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
+    from addons.plan import Plan
     from addons.upstream.call import Call
     from addons.upstream.tape import Tape
 
@@ -182,7 +183,8 @@ class Told:
 class Exchange:
     """A request's life, stage by stage. Times are monotonic nanoseconds.
 
-    `trace` is what the caller's own traces and its provider's are joined by.
+    `plan` is the configuration that it began under, and ends under. `trace` is what
+    the caller's own traces and its provider's are joined by.
     `address` is the client's and `secure` whether it came over TLS, both as trusted
     proxies tell them. `page` is the answer of the web side that is sent in pieces.
     `held` is true while money is reserved and not yet settled or voided. A job owns the
@@ -198,6 +200,7 @@ class Exchange:
     started_ns: int
     address: str = ""
     secure: bool = False
+    plan: "Plan | None" = None
     trace: Trace | None = None
     caller: KeyRecord | None = None
     limits: KeyLimits | None = None

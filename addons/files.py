@@ -68,10 +68,10 @@ def tag_of(found: Found) -> str:
     return f'"{found.path.stem}"'
 
 
-def own_address(request: Request) -> str:
+def own_address(request: Request, secure: bool) -> str:
     """Where the caller reached us, as it says; empty if that is no host."""
     host = request.host_header or ""
     if not _HOST.fullmatch(host):
         return ""
-    secure = request.headers.get("x-forwarded-proto") == "https"
+    secure = secure or request.headers.get("x-forwarded-proto") == "https"
     return f"{'https' if secure else 'http'}://{host}"

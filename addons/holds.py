@@ -25,6 +25,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.counting import count_input
 from addons.exchange import Charge, Exchange, Order, PieceQuote, Quote
+from addons.plan import Plans
 from addons.quoting import (
     affordable,
     counted_bound,
@@ -59,7 +60,6 @@ from addons.wire.errors import (
 from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
 from addons.wire.videos import VideoAsk
-from config import PriceBook
 from config.meters import IMAGES, TOKENS, VIDEOS
 from config.money import dollars
 from config.settings import Model
@@ -94,16 +94,14 @@ class Holds:
     def __init__(
         self,
         writer: Writer,
-        prices: PriceBook,
+        plans: Plans,
         clock: Clock,
-        output_floor_tokens: int,
         retry_seconds: float,
         broken: Callable[[], bool] = lambda: False,
     ) -> None:
         self.writer = writer
-        self.prices = prices
+        self.plans = plans
         self.clock = clock
-        self.output_floor_tokens = output_floor_tokens
         self.retry_seconds = retry_seconds
         self.broken = broken
         self.unwritten: set[asyncio.Task[None]] = set()
@@ -143,7 +141,7 @@ class Holds:
         ask, model = exchange.ask, exchange.model
         if ask is None or model is None:
             raise InternalError()
-        now_ns = self.clock.wall_ns()
+        now_ns, prices = self.clock.wall_ns(), self.plans.of(exchange).prices
         if isinstance(ask, VideoAsk):
             order = exchange.order
             if order is None:
@@ -151,10 +149,10 @@ class Holds:
             now_ns = order.moment_ns
         if isinstance(ask, ImageAsk | VideoAsk):
             kind = IMAGES if isinstance(ask, ImageAsk) else VIDEOS
-            price = price_in_force(self.prices, model.id, kind, now_ns)
+            price = price_in_force(prices, model.id, kind, now_ns)
             await self.hold_all(exchange, piece_quote(ask, price, now_ns))
             return
-        price = price_in_force(self.prices, model.id, TOKENS, now_ns)
+        price = price_in_force(prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         answer = await self.admit(exchange, first)
         if isinstance(answer, Short):
@@ -177,11 +175,11 @@ class Holds:
         """Admit with a lower output limit if balance, caps and minute afford one."""
         if exchange.limits is None:
             raise InternalError()
-        floor, tpm = self.output_floor_tokens, exchange.limits.tpm
+        floor, tpm = self.floor_tokens(exchange), exchange.limits.tpm
         least = least_input(ask)
         if not affordable(first, least, 1, left_nano(first, answer), tpm):
             # However few tokens that text has: counting would be work for nothing.
-            raise self.refusal(first, least, tpm, answer)
+            raise refusal(first, least, floor, tpm, answer)
         counted = first.input_tokens
         if not fills(ask, first):
             counted = counted_bound(first, await count_input(ask, model))
@@ -193,15 +191,11 @@ class Holds:
             if not isinstance(again, Short):
                 return
             answer = again
-        raise self.refusal(first, counted, tpm, answer)
+        raise refusal(first, counted, floor, tpm, answer)
 
-    def refusal(
-        self, first: Quote, input_tokens: int, tpm: int, answer: Short
-    ) -> ApiError:
-        """By its size, if that would have it refused with any money."""
-        if never_fits(first, input_tokens, self.output_floor_tokens, tpm):
-            return TokensOverLimit(first.tokens, tpm)
-        return too_little(first, answer)
+    def floor_tokens(self, exchange: Exchange) -> int:
+        """Below this many an output limit is not lowered."""
+        return self.plans.of(exchange).settings.policies.output_floor_tokens
 
     async def admit(
         self, exchange: Exchange, quote: Quote | PieceQuote
@@ -363,6 +357,16 @@ def unwritten(exchange: Exchange) -> ApiError:
     if exchange.order is None or exchange.replay is not None:
         return LedgerDown()
     return VideoUncertain(exchange.order.job.id)
+
+
+def refusal(
+    first: Quote, input_tokens: int, floor_tokens: int, tpm: int, answer: Short
+) -> ApiError:
+    """The refusal of an ask that was lowered in vain: by its size, if that would have
+    it refused with any money."""
+    if never_fits(first, input_tokens, floor_tokens, tpm):
+        return TokensOverLimit(first.tokens, tpm)
+    return too_little(first, answer)
 
 
 def left_nano(first: Quote, answer: Short) -> int:

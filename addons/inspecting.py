@@ -13,7 +13,7 @@ the next one: each entry knows on which connection it was last sent in full.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -84,16 +84,17 @@ class Inspecting:
     def __init__(
         self,
         settings: InspectorSettings,
-        policies: Policies,
+        policies_of: Callable[[Exchange], Policies],
         sending: Sending,
         secrets: Iterable[str],
         clock: Clock,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.settings = settings
-        self.policies = asdict(policies)
+        self.policies_of = policies_of
         self.sending = sending
-        self.redaction = Redaction(secrets, settings.prompts == "show")
+        self.secrets = frozenset(secrets)
+        self.redaction = self.redact()
         self.clock = clock
         self.look_seconds = look_seconds
         self.watched: dict[str, Watched] = {}
@@ -110,6 +111,14 @@ class Inspecting:
         self.sending.stop()
         if self.looking is not None:
             self.looking.cancel()
+
+    def configured(self, settings: Settings) -> None:
+        """Other secrets may pass now, and those of before still may."""
+        self.secrets |= frozenset(secrets_of(settings))
+        self.redaction = self.redact()
+
+    def redact(self) -> Redaction:
+        return Redaction(sorted(self.secrets), self.settings.prompts == "show")
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
@@ -301,7 +310,7 @@ class Inspecting:
             if len(self.terms) >= TERMS_MAX:
                 self.terms.clear()
             terms = self.terms[price.id] = terms_text(price)
-        return capture(exchange, self.policies, terms)
+        return capture(exchange, asdict(self.policies_of(exchange)), terms)
 
 
 def answer_of(flow: HTTPFlow, exchange: Exchange, tape: Tape, live: bool) -> Body:

@@ -22,6 +22,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.filming.schedule import NANOSECONDS
 from addons.filming.steps import Steps
+from config.settings import Settings
 from storage.errors import StorageError
 from storage.job_reads import JobReads
 from storage.jobs import Job
@@ -53,7 +54,7 @@ class Jobs:
         leads: Callable[[], bool],
         is_dead: Callable[[str], bool],
         steps: Steps,
-        running_max: int,
+        running_max: Callable[[], int],
         stop_seconds: float = STOP_SECONDS,
         rest_seconds: float = REST_SECONDS,
     ) -> None:
@@ -77,6 +78,9 @@ class Jobs:
         self.watching = asyncio_utils.create_task(
             self.watch(), name="jobs", keep_ref=True
         )
+
+    def configured(self, settings: Settings) -> None:
+        self.steps.configured(settings)
 
     def kick(self) -> None:
         """There is something to do: look now. For the event loop's thread."""
@@ -132,11 +136,12 @@ class Jobs:
         if not self.leads():
             return Found([], [], [])
         now_ns = self.clock.wall_ns()
+        running_max = self.running_max()
         held = len(self.active) + len(self.resting)
-        begun = self.reads.due_begun(now_ns, self.running_max + held)
+        begun = self.reads.due_begun(now_ns, running_max + held)
         # Whoever is taken in this moment counts twice, rather than not at all.
         taking = len(self.taking)
-        room = self.running_max - self.reads.begun() - taking
+        room = running_max - self.reads.begun() - taking
         queued = []
         if room > 0:
             queued = self.reads.due_queued(now_ns, room + held)

@@ -33,6 +33,7 @@ from addons.films import (
     seconds,
     status_of,
 )
+from addons.plan import Plans
 from addons.rendering import json_response
 from addons.wire.checks import one_of, unsupported, wrong_value
 from addons.wire.errors import (
@@ -98,8 +99,7 @@ class Library:
         writer: Writer,
         store: MediaStore,
         clock: Clock,
-        record_seconds: float,
-        studios: Studios,
+        plans: Plans,
         cancel_seconds: float = CANCEL_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -107,9 +107,8 @@ class Library:
         self.writer = writer
         self.store = store
         self.clock = clock
-        self.record_seconds = record_seconds
+        self.plans = plans
         self.forgetting: asyncio.Task[None] | None = None
-        self.studios = studios
         self.cancel_seconds = cancel_seconds
         self.look_seconds = look_seconds
         self.answers: Mapping[Kind, Callable[[HTTPFlow, int, str], Awaitable[None]]] = {
@@ -140,6 +139,10 @@ class Library:
             exchange.refuse(error)
         except LedgerUnavailable:
             exchange.refuse(LedgerDown())
+
+    @property
+    def studios(self) -> Studios:
+        return self.plans.plan.studios
 
     async def listing(self, flow: HTTPFlow, account_id: int, _: str) -> None:
         page = page_of(flow.request.path)
@@ -210,7 +213,8 @@ class Library:
 
     async def forget(self) -> None:
         """Remove what ended too long ago, a little at a time."""
-        before_ns = self.clock.wall_ns() - int(self.record_seconds * NANOSECONDS)
+        record_seconds = self.plans.plan.settings.videos.record_seconds
+        before_ns = self.clock.wall_ns() - int(record_seconds * NANOSECONDS)
         try:
             while await self.writer.run(jobs.forget, before_ns, FORGOTTEN_AT_ONCE):
                 continue

@@ -8,6 +8,7 @@ whatever runs at the same time; what is left of them is told in the usual header
 from mitmproxy.http import HTTPFlow
 
 from addons.exchange import Exchange, KeyLimits
+from addons.plan import Plans
 from config.settings import Limits as Defaults
 from storage.keys import KeyRecord
 
@@ -15,13 +16,14 @@ from storage.keys import KeyRecord
 class Limits:
     """Resolves each caller's limits."""
 
-    def __init__(self, defaults: Defaults) -> None:
-        self.defaults = defaults
+    def __init__(self, plans: Plans) -> None:
+        self.plans = plans
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         exchange = Exchange.of(flow)
         if exchange.caller is not None:
-            exchange.limits = effective(exchange.caller, self.defaults)
+            defaults = self.plans.of(exchange).settings.limits
+            exchange.limits = effective(exchange.caller, defaults)
 
 
 def effective(key: KeyRecord, defaults: Defaults) -> KeyLimits:

@@ -18,7 +18,7 @@ Evidence, from best to worst:
     none        nothing is charged
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 
@@ -76,8 +76,10 @@ NONE: Quantities = MappingProxyType({})
 class Metering:
     """Decides the charge of every exchange that held money."""
 
-    def __init__(self, policies: Policies, clock: Clock) -> None:
-        self.rules = rules_of(policies)
+    def __init__(
+        self, policies_of: Callable[[Exchange], Policies], clock: Clock
+    ) -> None:
+        self.policies_of = policies_of
         self.clock = clock
 
     async def response(self, flow: HTTPFlow) -> None:
@@ -91,7 +93,8 @@ class Metering:
         if exchange is None or not exchange.held:
             return
         end = ending(exchange, client_left)
-        evidence, quantities = await self.measure(exchange, self.rules[end])
+        rule = rules_of(self.policies_of(exchange))[end]
+        evidence, quantities = await self.measure(exchange, rule)
         exchange.charge = self.rate(exchange, end, evidence, quantities)
 
     async def measure(

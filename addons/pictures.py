@@ -51,7 +51,7 @@ class Pictures:
         answer, ask = exchange.answer, exchange.ask
         if not isinstance(answer, ImageAnswer) or not isinstance(ask, ImageAsk):
             return
-        base = self.public_url or own_address(flow.request)
+        base = self.public_url or own_address(flow.request, exchange.secure)
         found = [await self.shown(made, ask, base) for made in answer.made]
         shown = tuple(one for one in found if one is not None)
         if not shown:

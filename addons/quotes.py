@@ -20,7 +20,6 @@ import orjson
 from mitmproxy.http import HTTPFlow
 
 from addons.bodies import plain_body
-from addons.catalogue import Catalogue
 from addons.counting import count_input_here
 from addons.endpoints import Kind
 from addons.estimate import (
@@ -30,6 +29,7 @@ from addons.estimate import (
     pieces_estimate,
 )
 from addons.exchange import Exchange, KeyLimits, Quote
+from addons.plan import Plan, Plans
 from addons.quoting import (
     Pieces,
     affordable,
@@ -59,7 +59,6 @@ from addons.wire.errors import (
 from addons.wire.images import ImageAsk
 from addons.wire.openai import ChatAsk
 from addons.wire.quotes import endpoint_of, read_quote
-from config import PriceBook
 from config.meters import TOKENS
 from config.money import dollars
 from config.prices import moment_text
@@ -91,17 +90,13 @@ class Quotes:
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        prices: PriceBook,
+        plans: Plans,
         reader: Reader,
         clock: Clock,
-        output_floor_tokens: int,
     ) -> None:
-        self.catalogue = catalogue
-        self.prices = prices
+        self.plans = plans
         self.reader = reader
         self.clock = clock
-        self.output_floor_tokens = output_floor_tokens
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="quotes")
         self.waiting = 0
 
@@ -130,22 +125,31 @@ class Quotes:
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
-                self.pool, self.quote, body, caller, limits
+                self.pool,
+                self.quote,
+                self.plans.of(exchange),
+                body,
+                caller,
+                limits,
             )
         finally:
             self.waiting -= 1
 
-    def quote(self, raw: bytes, caller: KeyRecord, limits: KeyLimits) -> bytes:
+    def quote(
+        self, plan: Plan, raw: bytes, caller: KeyRecord, limits: KeyLimits
+    ) -> bytes:
         """The answer to a body; raises what the request itself would be refused with,
         but for the money, which is in the answer."""
         ask = read_quote(raw)
         now_ns = self.clock.wall_ns()
         if isinstance(ask, ChatAsk):
             estimate, outlook, standing = self.quote_chat(
-                ask, caller, limits.tpm, now_ns
+                plan, ask, caller, limits.tpm, now_ns
             )
         else:
-            estimate, outlook, standing = self.quote_pieces(ask, caller, now_ns)
+            estimate, outlook, standing = self.quote_pieces(
+                plan, ask, caller, now_ns
+            )
         shape = {
             "object": "quote",
             "endpoint": endpoint_of(ask),
@@ -158,11 +162,11 @@ class Quotes:
         return orjson.dumps(shape)
 
     def quote_chat(
-        self, ask: ChatAsk, caller: KeyRecord, tpm: int, now_ns: int
+        self, plan: Plan, ask: ChatAsk, caller: KeyRecord, tpm: int, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
-        model = self.catalogue.serving(ask)
+        model = plan.catalogue.serving(ask)
         check_model(caller, model)
-        price = price_in_force(self.prices, model.id, TOKENS, now_ns)
+        price = price_in_force(plan.prices, model.id, TOKENS, now_ns)
         first = worst_case(ask, model, price, situation_of(now_ns))
         counted = first.input_tokens
         if not fills(ask, first):
@@ -170,19 +174,19 @@ class Quotes:
         standing = self.standing_of(caller, now_ns)
         return (
             chat_estimate(first, counted, ask.output_limit is not None),
-            self.outlook(ask, first, counted, tpm, standing),
+            self.outlook(plan, ask, first, counted, tpm, standing),
             standing,
         )
 
     def quote_pieces(
-        self, ask: Pieces, caller: KeyRecord, now_ns: int
+        self, plan: Plan, ask: Pieces, caller: KeyRecord, now_ns: int
     ) -> tuple[Estimate, Outlook, Standing]:
         if isinstance(ask, ImageAsk):
-            ask, model = self.catalogue.drawing(ask)
+            ask, model = plan.catalogue.drawing(ask)
         else:
-            ask, model = self.catalogue.filming(ask)
+            ask, model = plan.catalogue.filming(ask)
         check_model(caller, model)
-        estimate = pieces_estimate(ask, self.prices, now_ns)
+        estimate = pieces_estimate(ask, plan.prices, now_ns)
         standing = self.standing_of(caller, now_ns)
         needed_nano = estimate.worst.cost_nano
         for room in rooms(standing):
@@ -193,6 +197,7 @@ class Quotes:
 
     def outlook(
         self,
+        plan: Plan,
         ask: ChatAsk,
         first: Quote,
         counted_tokens: int,
@@ -201,7 +206,8 @@ class Quotes:
     ) -> Outlook:
         """As `Holds` would decide, room by room."""
         bound, quote = counted_bound(first, counted_tokens), first
-        least, floor = least_input(ask), self.output_floor_tokens
+        least = least_input(ask)
+        floor = plan.settings.policies.output_floor_tokens
         balance, *caps = rooms(standing)
         minute = Room(first.amount_nano, tpm=tpm)
         for room in (balance, minute, *caps):

@@ -21,7 +21,6 @@ from addons.files import own_address
 from addons.films import (
     POLL_HEADER,
     POLL_MS,
-    Studios,
     completed_answer,
     failure_of,
     ordered_answer,
@@ -29,11 +28,11 @@ from addons.films import (
     receipt_fields,
     waiting_answer,
 )
+from addons.plan import Plans
 from addons.upstream.call import Call
 from addons.wire import videos
 from addons.wire.errors import ApiError, InternalError, LedgerDown, UnknownVideo
 from addons.wire.videos import VideoAsk
-from config.settings import VideoSettings
 from storage.clock import Clock
 from storage.errors import LedgerUnavailable
 from storage.ids import Ids
@@ -55,18 +54,16 @@ class Videos:
         reader: Reader,
         clock: Clock,
         ids: Ids,
-        settings: VideoSettings,
+        plans: Plans,
         public_url: str | None,
-        studios: Studios,
         ordered: Callable[[], None] = lambda: None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.reader = reader
         self.clock = clock
         self.ids = ids
-        self.settings = settings
+        self.plans = plans
         self.public_url = public_url
-        self.studios = studios
         self.ordered = ordered
         self.look_seconds = look_seconds
         self.waiting: dict[str, asyncio.Future[Job | None]] = {}
@@ -117,15 +114,16 @@ class Videos:
     def order(self, flow: HTTPFlow, exchange: Exchange, ask: VideoAsk) -> Order:
         """A job for an ask, and the answer at once where nobody waits for more."""
         now_ns = self.clock.wall_ns()
-        base = self.public_url or own_address(flow.request)
+        base = self.public_url or own_address(flow.request, exchange.secure)
         kept = videos.Order(ask, base, now_ns)
+        settings = self.plans.of(exchange).settings.videos
         job = NewJob(
             id=self.ids.make("video"),
             ask=videos.order_text(kept),
             next_ns=now_ns,
-            deadline_ns=now_ns + int(self.settings.total_seconds * NANOSECONDS),
-            account_max=self.settings.account_max,
-            live_max=self.settings.unfinished_max,
+            deadline_ns=now_ns + int(settings.total_seconds * NANOSECONDS),
+            account_max=settings.account_max,
+            live_max=settings.unfinished_max,
         )
         answer = None if ask.waits else ordered_answer(job.id, exchange.id, kept)
         exchange.dropped = ask.dropped
@@ -137,7 +135,8 @@ class Videos:
             return Told(order.answer, {POLL_HEADER: str(POLL_MS)})
         exchange.ask_upstream(self.clock.monotonic_ns())
         try:
-            job = await self.ended(order.job.id)
+            wait_seconds = self.plans.of(exchange).settings.videos.wait_seconds
+            job = await self.ended(order.job.id, wait_seconds)
         finally:
             exchange.heard_upstream(self.clock.monotonic_ns())
         return await asyncio.to_thread(self.told, exchange, order.job.id, job)
@@ -153,7 +152,8 @@ class Videos:
         if job.error_code is not None:
             raise failure_of(job)
         if job.address is None:
-            return Told(waiting_answer(job), poll_fields(job, self.studios))
+            studios = self.plans.of(exchange).studios
+            return Told(waiting_answer(job), poll_fields(job, studios))
         report = self.reader.usage(job.request_id)
         if report is None:
             raise InternalError(detail=f"{job.id} was completed and not charged")
@@ -162,8 +162,8 @@ class Videos:
         answer = completed_answer(job, job.address, report.paid_nano)
         return Told(answer, receipt_fields(job, report))
 
-    async def ended(self, job_id: str) -> Job | None:
-        """A job once it has ended; None if it takes longer than anybody waits."""
+    async def ended(self, job_id: str, wait_seconds: float) -> Job | None:
+        """A job once it has ended; None if it takes longer than that."""
         if self.cutting:
             return None
         future = asyncio.get_running_loop().create_future()
@@ -173,7 +173,7 @@ class Videos:
                 self.look(), name="videos", keep_ref=True
             )
         try:
-            async with asyncio.timeout(self.settings.wait_seconds):
+            async with asyncio.timeout(wait_seconds):
                 found: Job | None = await future
                 return found
         except TimeoutError:

@@ -127,7 +127,7 @@ def say(shape: dict[str, Any]) -> None:
 def read_settings(directory: Path) -> Settings:
     """The settings in a directory, for a command: a mistake ends it."""
     try:
-        return load(directory, os.environ)
+        return load(directory, os.environ).with_identity()
     except ConfigError as error:
         raise BadConfig(str(error)) from None
 

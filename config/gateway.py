@@ -62,6 +62,8 @@ class Listen:
     grace_seconds: float = 30.0
     public_url: str | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
 
 LISTEN: Table = {
@@ -80,6 +82,8 @@ LISTEN: Table = {
     "grace_seconds": ("grace_time", duration(0)),
     "public_url": ("public_url", optional(address)),
     "trusted_proxies": ("trusted_proxies", list_of(network)),
+    "tls_certificate": ("tls_certificate", optional(folder)),
+    "tls_key": ("tls_key", optional(folder)),
 }
 
 

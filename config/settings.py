@@ -24,6 +24,7 @@ from config.gateway import (
     VideoSettings,
     read_gateway,
 )
+from config.identity import Identity, read_identity
 from config.inspector import InspectorSettings
 from config.payments import Payments
 from config.price_file import read_prices
@@ -73,7 +74,8 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the gateway was told; it never changes while it is in use. `inspected` says
-    that copies of the traffic go to an inspector."""
+    that copies of the traffic go to an inspector. With an `identity` https is served.
+    """
 
     listen: Listen
     ledger: LedgerSettings
@@ -92,6 +94,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     inspector: InspectorSettings = field(default_factory=InspectorSettings)
     inspected: bool = False
+    identity: Identity | None = None
     tracing: TracingSettings = field(default_factory=TracingSettings)
 
     def with_overrides(
@@ -99,6 +102,8 @@ class Settings:
         host: str | None = None,
         port: int | None = None,
         workers: int | None = None,
+        tls_certificate: Path | None = None,
+        tls_key: Path | None = None,
     ) -> "Settings":
         """A copy that listens where the command line says."""
         listen = replace(
@@ -106,8 +111,17 @@ class Settings:
             host=self.listen.host if host is None else host,
             port=self.listen.port if port is None else port,
             workers=self.listen.workers if workers is None else workers,
+            tls_certificate=tls_certificate or self.listen.tls_certificate,
+            tls_key=tls_key or self.listen.tls_key,
         )
         return replace(self, listen=listen)
+
+    def with_identity(self) -> "Settings":
+        """A copy with the certificate and the key that are named, as they are now;
+        ConfigError if they cannot be used."""
+        listen = self.listen
+        identity = read_identity(listen.tls_certificate, listen.tls_key)
+        return replace(self, identity=identity)
 
     def with_inspector(self, port: int | None, demo: bool) -> "Settings":
         """A copy whose traffic is shown, all of it in a demo unless the file says

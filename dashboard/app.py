@@ -18,11 +18,11 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
-from config import Settings
+from config.current import Current
 from dashboard.actions import ADMIN, AUTH, USER, Action, find_action
 from dashboard.callbacks import CALLBACKS, Delivery, Told
 from dashboard.fields import read_fields
-from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS
+from dashboard.headers import PRIVATE, REVALIDATE, SECURITY_HEADERS, TLS_ALONE
 from dashboard.messages import LANGUAGES, choose_language, say
 from dashboard.origins import check_origin, check_token, own_origins
 from dashboard.pages import NOT_FOUND, Page, read_pages
@@ -64,7 +64,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def create_app(
     storage: Storage,
-    settings: Settings,
+    current: Current,
     *,
     demo: bool,
     passwords: Passwords | None = None,
@@ -73,11 +73,13 @@ def create_app(
     """The WSGI application for `/`, `/public/*`, `/api/*.php`, `/api/payments/*`."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.listen.form_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.listen.form_bytes
+    # Of what only a restart changes.
+    form_bytes = current.settings.listen.form_bytes
+    app.config["MAX_CONTENT_LENGTH"] = form_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = form_bytes
     app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX
     services = make_services(
-        storage, settings, passwords or Passwords(), demo=demo, models=models
+        storage, current, passwords or Passwords(), demo=demo, models=models
     )
     pages = read_pages()
     mount(app, "/", home, methods=["GET"])
@@ -89,6 +91,8 @@ def create_app(
         mount(app, path, callback(services, heed, methods), methods=METHODS)
     app.register_error_handler(Exception, lambda error: write_error(error, pages))
     app.after_request(add_security_headers)
+    if current.settings.identity is not None:
+        app.after_request(stay_encrypted)
     return app
 
 
@@ -321,6 +325,11 @@ def wants_page(request: Request, pages: Mapping[str, Page]) -> bool:
     if request.path.startswith("/api/") or NOT_FOUND not in pages:
         return False
     return "text/html" in request.headers.get("Accept", "")
+
+
+def stay_encrypted(response: Response) -> Response:
+    response.headers["Strict-Transport-Security"] = TLS_ALONE
+    return response
 
 
 def add_security_headers(response: Response) -> Response:

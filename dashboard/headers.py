@@ -33,5 +33,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 
+# Where the gateway itself serves https; a server in front says it for its own name.
+TLS_ALONE = "max-age=2592000"
 PRIVATE = "no-store"
 REVALIDATE = "public, no-cache"

@@ -148,7 +148,15 @@ def acts(services: Services, visit: Visit) -> Answer:
 
 
 def config(services: Services, visit: Visit) -> Answer:
-    return Answer(data={"config": shown_settings(services.settings)})
+    loaded = services.current.loaded
+    return Answer(
+        data={
+            "config": shown_settings(loaded.settings),
+            "loaded_at": iso_time(loaded.at_ns),
+            "restart": list(loaded.restart),
+            "refusal": loaded.refusal,
+        }
+    )
 
 
 def running_shape(hold: OpenHold) -> dict[str, Any]:

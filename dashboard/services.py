@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config import Settings
+from config.current import Current
 from dashboard.downloads import Downloads
 from dashboard.passwords import Passwords
 from dashboard.session import Sessions
@@ -21,7 +22,7 @@ HOUR_SECONDS = 3600
 @dataclass(frozen=True, slots=True)
 class Services:
     storage: Storage
-    settings: Settings
+    current: Current
     passwords: Passwords
     sessions: Sessions
     logins: LoginThrottle
@@ -31,6 +32,11 @@ class Services:
     signer: Signer
     models: Callable[[], Mapping[str, Any]]
     demo: bool
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force: whoever looks twice may see others."""
+        return self.current.settings
 
     @property
     def reports(self) -> Reports:
@@ -47,23 +53,24 @@ def no_models() -> Mapping[str, Any]:
 
 def make_services(
     storage: Storage,
-    settings: Settings,
+    current: Current,
     passwords: Passwords,
     *,
     demo: bool,
     models: Callable[[], Mapping[str, Any]] = no_models,
 ) -> Services:
-    accounts = settings.accounts
+    # What counts and remembers is made once: a restart changes it.
+    accounts = current.settings.accounts
     return Services(
         storage=storage,
-        settings=settings,
+        current=current,
         passwords=passwords,
         sessions=Sessions(storage, accounts.session_seconds),
         logins=LoginThrottle(storage.clock, accounts.login_per_minute),
         registrations=Throttle(
             storage.clock, burst=accounts.register_per_hour, seconds=HOUR_SECONDS
         ),
-        stripe=StripeClient(settings.payments.stripe),
+        stripe=StripeClient(lambda: current.settings.payments.stripe),
         downloads=Downloads(),
         signer=Signer.of(storage.secrets),
         models=models,

@@ -6,7 +6,7 @@ our key or with what the user typed.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
@@ -39,7 +39,7 @@ class Session:
 class StripeClient:
     """Any thread may use it. Orders are rare, so no connection is kept for them."""
 
-    def __init__(self, settings: StripeSettings) -> None:
+    def __init__(self, settings: Callable[[], StripeSettings]) -> None:
         self.settings = settings
         self._turns = BoundedSemaphore(AT_ONCE_MAX)
 
@@ -56,12 +56,12 @@ class StripeClient:
             self._turns.release()
 
     def _post(self, path: str, form: Mapping[str, str], key: str) -> object:
-        assert self.settings.key is not None
+        settings = self.settings()
+        assert settings.key is not None
         headers = {
-            "Authorization": f"Bearer {self.settings.key.secret}",
+            "Authorization": f"Bearer {settings.key.secret}",
             "Idempotency-Key": key,
         }
-        settings = self.settings
         with httpx.Client(
             base_url=settings.base_url,
             timeout=settings.request_seconds,
@@ -76,7 +76,7 @@ class StripeClient:
                     continue
                 if status == 200:
                     return answer
-                code = code_of(answer, self.settings.key.secret)
+                code = code_of(answer, settings.key.secret)
                 log.warning("stripe answered %d %s", status, code)
                 if status not in (409, 429) and status < 500:
                     raise PaymentFailed()

@@ -34,8 +34,10 @@ SHARED = frozenset(
         "addons.films",
         "addons.forwarded",
         "addons.paging",
+        "addons.plan",
         "addons.quoting",
         "addons.rendering",
+        "addons.routes",
         "addons.traces",
         "addons.trails",
     }
@@ -238,14 +240,14 @@ TABLE = (
     ),
     Package(
         "addons.jobs",
-        frozenset({"addons.filming", "storage"}),
+        frozenset({"addons.filming", "config", "storage"}),
         frozenset({"mitmproxy"}),
     ),
     # It looks at everything and changes nothing.
     Package(
         "addons.doctor",
         PROVIDERS | {"addons.dialects", "addons.doctor", "config", "storage"},
-        frozenset({"apsw", "click", "httpx"}),
+        frozenset({"apsw", "click", "cryptography", "httpx"}),
     ),
     Package(
         "addons.commands",

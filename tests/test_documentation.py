@@ -14,6 +14,7 @@ import pytest
 
 from addons.endpoints import BELOW, BESIDE, PREFIXES, TABLE, Endpoint
 from config import load
+from config.current import Current
 from config.gateway import LedgerSettings
 from dashboard import create_app
 from dashboard.actions import ADMIN, AUTH, USER, Action
@@ -114,7 +115,7 @@ def web_paths(tmp_path: Path) -> list[str]:
     """The addresses of the web application."""
     storage = open_storage(tmp_path, LedgerSettings(), gateway=False)
     try:
-        app = create_app(storage, load(CONFIG, {}), demo=False)
+        app = create_app(storage, Current.of(load(CONFIG, {})), demo=False)
     finally:
         storage.close()
     return [rule.rule for rule in app.url_map.iter_rules()]

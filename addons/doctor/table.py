@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from addons.doctor import files, ledger, machine, probes, settings
+from addons.doctor import files, ledger, machine, probes, settings, tls
 from addons.doctor.finding import Check, Finding, Patient
 
 
@@ -26,6 +26,7 @@ CHECKS = (
     Entry("disk", machine.disk),
     Entry("database", ledger.database),
     Entry("port", machine.port),
+    Entry("tls", tls.certificate),
     Entry("credentials", settings.credentials),
     Entry("models", settings.models),
     Entry("prices", settings.prices),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from addons.exchange import Leg
 from addons.providers.base import UpstreamRequest
+from addons.upstream.lines import Lines
 from addons.upstream.transport import Reply, Transport, open_transport, read_whole
 from addons.upstream.veil import veiled
 from addons.upstream.watch import Watch
@@ -36,8 +37,7 @@ class Calls:
     """Calls providers, over connections that live as long as the process."""
 
     def __init__(self, open_one: Open = open_transport) -> None:
-        self.open_one = open_one
-        self.transports: dict[str, Transport] = {}
+        self.lines = Lines(open_one)
 
     async def call(self, leg: Leg, request: UpstreamRequest) -> Called:
         called = Called()
@@ -52,8 +52,7 @@ class Calls:
         return called
 
     async def close(self) -> None:
-        for transport in self.transports.values():
-            await transport.close()
+        await self.lines.close()
 
     async def _call(
         self, leg: Leg, request: UpstreamRequest, watch: Watch, called: Called
@@ -61,9 +60,10 @@ class Calls:
         def sent() -> None:
             called.sent = True
 
-        async with self._transport(leg.provider).open(request, sent) as reply:
-            called.status, called.headers = reply.status, reply.headers
-            called.body = veiled(await self._body(leg, reply, watch), leg)
+        with self.lines.to(leg.provider) as transport:
+            async with transport.open(request, sent) as reply:
+                called.status, called.headers = reply.status, reply.headers
+                called.body = veiled(await self._body(leg, reply, watch), leg)
 
     async def _body(self, leg: Leg, reply: Reply, watch: Watch) -> bytes:
         try:
@@ -75,12 +75,6 @@ class Calls:
                 raise
             # That it was refused is known, whatever became of the reasons.
             return b""
-
-    def _transport(self, provider: Provider) -> Transport:
-        found = self.transports.get(provider.name)
-        if found is None:
-            found = self.transports[provider.name] = self.open_one(provider)
-        return found
 
 
 def authorised(request: UpstreamRequest, leg: Leg) -> UpstreamRequest:

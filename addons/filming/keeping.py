@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from addons.upstream.fetch import Fetch
+from addons.upstream.lines import Lines
 from addons.wire.errors import UpstreamFailed, UpstreamMisled, UpstreamTimeout
 from addons.wire.video_files import video_type_of
 from config.settings import Provider
@@ -54,20 +55,17 @@ class Keeping:
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self.shelf = shelf
-        self.open_fetch = open_fetch
         self.total_seconds = total_seconds
-        self.fetches: dict[str, Fetch] = {}
+        self.fetches = Lines(open_fetch)
 
     async def fetched(self, provider: Provider, url: str) -> str:
         """The name of a new file with what is at the address. UpstreamFailed if it
         cannot be had, UpstreamMisled if it may not; else what the shelf raises."""
-        fetch = self.fetches.get(provider.name)
-        if fetch is None:
-            fetch = self.fetches[provider.name] = self.open_fetch(provider)
         try:
             async with asyncio.timeout(self.total_seconds):
-                async with fetch.pieces(url) as pieces:
-                    return await self.kept(pieces)
+                with self.fetches.to(provider) as fetch:
+                    async with fetch.pieces(url) as pieces:
+                        return await self.kept(pieces)
         except TimeoutError:
             raise UpstreamTimeout(detail="the file did not come to its end") from None
 
@@ -86,8 +84,7 @@ class Keeping:
             return name
 
     async def close(self) -> None:
-        for fetch in self.fetches.values():
-            await fetch.close()
+        await self.fetches.close()
 
 
 @asynccontextmanager

@@ -12,13 +12,14 @@ from addons.exchange import Leg
 from addons.providers import REGISTRY
 from config.settings import Candidate, Credential, Provider
 
+Providers = Callable[[], Mapping[str, Provider]]
 Turn = Callable[[str], tuple[Leg, ...]]
 
 
 class Legs:
-    """The ways that the configuration has for jobs."""
+    """The ways that the configuration has for jobs, which is asked each time."""
 
-    def __init__(self, providers: Mapping[str, Provider], turn: Turn) -> None:
+    def __init__(self, providers: Providers, turn: Turn) -> None:
         self.providers = providers
         self.turn = turn
 
@@ -28,7 +29,7 @@ class Legs:
 
     def of_job(self, provider: str, upstream_model: str, credential: str) -> Leg | None:
         """The leg that a job took; None while the configuration does not have it."""
-        found = self.providers.get(provider)
+        found = self.providers().get(provider)
         dialect = None if found is None else REGISTRY.get(found.dialect)
         if found is None or dialect is None:
             return None

@@ -21,6 +21,7 @@ from addons.filming.looking import Looking
 from addons.filming.storing import Storing, Terms
 from addons.filming.submitting import Submitting
 from addons.filming.work import Work
+from config.settings import Settings
 from storage.jobs import Job, JobState
 from storage.trail import attempts_of
 
@@ -77,6 +78,11 @@ class Steps:
     def must_stay(self, job_id: str) -> bool:
         """Whether a provider is just being asked to begin a job."""
         return job_id in self.work.pledged
+
+    def configured(self, settings: Settings) -> None:
+        """From now on these providers are asked."""
+        self.work.calls.lines.offer(settings.providers)
+        self.keeping.fetches.offer(settings.providers)
 
     async def close(self) -> None:
         await self.work.calls.close()

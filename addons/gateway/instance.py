@@ -21,6 +21,7 @@ from addons.gateway.handler import Handler
 from addons.gateway.hooks import Hooks, Render
 from addons.gateway.phase import Phase
 from addons.gateway.sweeper import Sweeper
+from addons.gateway.tls import Tls
 from addons.wire.errors import Overloaded
 from config.settings import Listen
 
@@ -46,6 +47,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         render: Render,
         reuse_port: bool = False,
         given: socket.socket | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(GatewayMode.parse(SPEC), manager)
         self.options = options
@@ -54,6 +56,10 @@ class Instance(AsyncioServerInstance[GatewayMode]):
         self.render = render
         self.reuse_port = reuse_port
         self.given = given
+        self.tls = tls
+        # Connections that are still being encrypted; they count as all others do.
+        self.opening = 0
+        self.hung_up = False
         self.handlers: set[Handler] = set()
         self.emptied = asyncio.Event()
         self.sweeper = Sweeper(listen)
@@ -85,6 +91,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
 
     def hang_up(self) -> None:
         """Close every connection that is still open."""
+        self.hung_up = True
         self.sweeping.cancel()
         for handler in list(self.handlers):
             handler.hang_up()
@@ -117,6 +124,42 @@ class Instance(AsyncioServerInstance[GatewayMode]):
     async def handle_stream(  # type: ignore[override]
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        if self.tls is None:
+            await self.serve(reader, writer)
+        elif await self.encrypted(writer, self.tls):
+            await self.serve(reader, writer)
+
+    async def encrypted(self, writer: asyncio.StreamWriter, tls: Tls) -> bool:
+        """Whether the client speaks TLS, and soon enough. Who does not is closed
+        unheard: nothing is said in clear on this port.
+
+        The handshake begins before anything was read: this runs at once when the
+        connection is there.
+        """
+        if len(self.handlers) + self.opening >= self.settings.connections_max:
+            self.hooks.turned_away(Overloaded())
+            writer.transport.abort()
+            return False
+        self.opening += 1
+        try:
+            await writer.start_tls(
+                tls.context, ssl_handshake_timeout=self.settings.header_seconds
+            )
+        except OSError:
+            writer.transport.abort()
+            return False
+        except BaseException:
+            writer.transport.abort()
+            raise
+        finally:
+            self.opening -= 1
+        if self.hung_up:
+            writer.transport.abort()
+        return not self.hung_up
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         handler = Handler(
             reader,
             writer,
@@ -126,6 +169,7 @@ class Instance(AsyncioServerInstance[GatewayMode]):
             self.settings,
             self.render,
         )
+        handler.client.tls = self.tls is not None
         if len(self.handlers) >= self.settings.connections_max:
             self.hooks.turned_away(Overloaded())
             writer.write(handler.http.http1.assemble(Overloaded()))

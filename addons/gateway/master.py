@@ -21,6 +21,7 @@ from addons.admission import Admission
 from addons.exchange import Exchange
 from addons.gateway.hooks import Hooks, Release, Render
 from addons.gateway.instance import Instance
+from addons.gateway.tls import Tls
 from addons.wire.errors import ApiError
 from config.settings import Listen
 
@@ -63,6 +64,7 @@ class Master(master.Master):
         render: Render,
         reuse_port: bool = False,
         given: socket | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(gateway_options(data))
         self.listen = listen
@@ -75,7 +77,7 @@ class Master(master.Master):
         self.options.update(**PROXY_OPTIONS)
         self.hooks = Hooks(chain, release, self.leave, render, self.turned_away)
         self.instance = Instance(
-            server, self.options, self.hooks, listen, render, reuse_port, given
+            server, self.options, self.hooks, listen, render, reuse_port, given, tls
         )
         self.stops = 0
         self.hurry = asyncio.Event()

@@ -11,8 +11,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,25 +23,30 @@ import click
 import uvloop
 
 import addons
-from addons.catalogue import Catalogue
 from addons.dialects import UnknownDialect
-from addons.exchange import Leg
 from addons.gateway.activation import adopt, given_socket
-from addons.gateway.brief import READY, Brief, Lifeline
+from addons.gateway.brief import READY, Brief, Lifeline, news, news_of
+from addons.gateway.hangups import Hangups
 from addons.gateway.instance import reserve
 from addons.gateway.master import Master
+from addons.gateway.rereading import Rereading, tell
 from addons.gateway.supervisor import Supervisor, WorkersFailed
+from addons.gateway.tls import Tls
 from addons.holds import Holds
 from addons.inspector.keeping import Keeping
 from addons.inspector.web_brief import WebBrief
 from addons.logs.logs import set_up
 from addons.metrics.registry import bury, share
+from addons.plan import Plan, Plans
+from addons.reloading import Reloading
 from addons.rendering import Render
-from addons.routing import routes_of
+from addons.routes import routes_of
 from addons.tracing.otlp import TracingUnavailable, check_tracing
 from config import ConfigError, Settings, load
+from config.current import Current, Loaded
 from config.epilog import PROGRAM, REFUSED, epilog
 from config.gateway import WORKERS_MAX
+from config.reloading import Reading
 from dashboard import create_app
 from dashboard.demo import Demo, open_demo
 from storage import GATEWAY_LOCK, Storage, open_storage
@@ -142,6 +148,20 @@ Try it:
     show_envvar=True,
     help="Port of mitmweb; 0 takes a free one.",
 )
+@click.option(
+    "--tls-certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="AUTOLIST_TLS_CERTIFICATE",
+    show_envvar=True,
+    help="Serve https with this chain of certificates (PEM), the own one first.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="AUTOLIST_TLS_KEY",
+    show_envvar=True,
+    help="Key of that certificate (PEM, without a password).",
+)
 def serve(
     config_dir: Path,
     data: Path,
@@ -151,15 +171,30 @@ def serve(
     demo: bool,
     web: bool,
     web_port: int | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
 ) -> None:
     """Run the gateway until it is told to stop."""
+
+    def read() -> Settings:
+        read = load(config_dir, os.environ)
+        read = read.with_overrides(host, port, workers, tls_certificate, tls_key)
+        read = read.with_identity()
+        return read.with_inspector(web_port, demo) if web else read
+
+    with Hangups() as hangups:
+        run(read, hangups, data, demo)
+
+
+def run(
+    read: Callable[[], Settings], hangups: Hangups, data: Path, demo: bool
+) -> None:
+    """All of a gateway's life, from its files to its end."""
     try:
-        settings = load(config_dir, os.environ).with_overrides(host, port, workers)
-        if web:
-            settings = settings.with_inspector(web_port, demo)
+        settings = read()
         set_up(settings.log, sys.stderr)
         check_tracing(settings.tracing)
-        routes = routes_of(settings, demo)
+        routes_of(settings, demo)
         storage = open_storage(
             data,
             settings.ledger,
@@ -177,6 +212,7 @@ def serve(
         raise Refused(str(error)) from error
     for warning in settings.prices.warnings(storage.clock.wall_ns()):
         click.echo(f"warning: {warning}", err=True)
+    loaded = Loaded(settings, storage.clock.wall_ns())
     count = worker_count(settings.listen.workers, demo)
     keeping = None
     try:
@@ -185,10 +221,11 @@ def serve(
             keeping = Keeping.of(
                 settings.inspector, settings.log, data, program("inspector")
             )
+        start = Start(loaded, storage, data, demo, given, keeping, hangups, read)
         if count == 1:
-            serve_alone(settings, storage, routes, data, demo, given, keeping)
+            serve_alone(start)
         else:
-            supervise(settings, storage, data, demo, count, given, keeping)
+            supervise(start, count)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
     except WorkersFailed as error:
@@ -202,6 +239,7 @@ def serve(
 @click.command(hidden=True)
 def inspector() -> None:
     """The process that shows the traffic, started by the gateway."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         brief = WebBrief.load(sys.stdin.buffer)
     except (ValueError, OSError) as error:
@@ -219,8 +257,10 @@ def inspector() -> None:
 @click.argument("report", type=int)
 def worker(number: int, report: int) -> None:
     """One of the processes of a gateway, started by its supervisor."""
+    # Its supervisor hears it, and says what became of the files.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        lifeline = Lifeline(sys.stdin.buffer, report)
+        lifeline = Lifeline(sys.stdin.fileno(), report)
     except (ValueError, OSError) as error:
         raise Refused(str(error)) from error
     set_up(lifeline.brief.settings.log, sys.stderr, number)
@@ -258,50 +298,77 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def serve_alone(
-    settings: Settings,
-    storage: Storage,
-    routes: Mapping[str, tuple[Leg, ...]],
-    data: Path,
-    demo: bool,
-    given: socket.socket | None,
-    keeping: Keeping | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a gateway is started with, of however many processes it is."""
+
+    loaded: Loaded
+    storage: Storage
+    data: Path
+    demo: bool
+    given: socket.socket | None
+    keeping: Keeping | None
+    hangups: Hangups
+    read: Callable[[], Settings]
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    def reading(self, running: Loaded) -> Callable[[], Loaded]:
+        """What reads the files again, and says what became of it."""
+        wall_ns = self.storage.clock.wall_ns
+        reading = Reading(
+            self.read, self.check, self.settings, running, wall_ns, (UnknownDialect,)
+        )
+
+        def again() -> Loaded:
+            loaded = reading.again()
+            tell(loaded, wall_ns())
+            return loaded
+
+        return again
+
+    def check(self, settings: Settings) -> None:
+        routes_of(settings, self.demo)
+
+
+def serve_alone(start: Start) -> None:
+    storage, data = start.storage, start.data
+
     def greet(master: Master) -> None:
         port = master.instance.ports[0]
-        click.echo(hello(settings, storage, data, demo, port, keeping), nl=False)
+        said = hello(start.settings, storage, data, start.demo, port, start.keeping)
+        click.echo(said, nl=False)
 
     async def run() -> None:
-        master = make_master(settings, storage, routes, data, demo, given=given)
+        master, reloading = make_master(
+            start.loaded, storage, data, start.demo, given=start.given
+        )
         obey_signals(master.stop)
-        async with keeping or nullcontext():
+        start.hangups.heed(partial(reloading.begin, start.reading(start.loaded)))
+        async with start.keeping or nullcontext():
             await master.run(greet)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
 
-def supervise(
-    settings: Settings,
-    storage: Storage,
-    data: Path,
-    demo: bool,
-    count: int,
-    given: socket.socket | None,
-    keeping: Keeping | None = None,
-) -> None:
+def supervise(start: Start, count: int) -> None:
     """Hand the proved ledger over to workers, and keep them running."""
+    storage, data, given = start.storage, start.data, start.given
     with ExitStack() as stack:
-        held = stack.enter_context(given or reserve(settings.listen))
+        held = stack.enter_context(given or reserve(start.settings.listen))
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix=METRICS)))
-        settings = settings.with_overrides(port=held.getsockname()[1])
-        port = settings.listen.port
-        greeting = hello(settings, storage, data, demo, port, keeping)
+        port = held.getsockname()[1]
+        settings = start.settings.with_overrides(port=port)
+        loaded = replace(start.loaded, settings=settings)
+        greeting = hello(settings, storage, data, start.demo, port, start.keeping)
         lock = storage.hand_over()
         brief = Brief(
-            settings,
+            loaded,
             data,
-            demo,
+            start.demo,
             gateway_lock=lock.fileno() if lock is not None else None,
             metrics=metrics,
             given=held.fileno() if given is not None else None,
@@ -313,8 +380,14 @@ def supervise(
             supervisor = Supervisor(
                 command, brief.dump(), count, shared, bury=partial(bury, metrics)
             )
+
+            async def take(loaded: Loaded) -> None:
+                supervisor.tell(replace(brief, loaded=loaded).dump(), news(loaded))
+
+            rereading = Rereading(take)
             obey_signals(supervisor.stop)
-            async with keeping or nullcontext():
+            start.hangups.heed(partial(rereading.begin, start.reading(loaded)))
+            async with start.keeping or nullcontext():
                 await supervisor.run(lambda: click.echo(greeting, nl=False))
 
         try:
@@ -328,7 +401,6 @@ def work(lifeline: Lifeline) -> None:
     """What a worker does from its brief to its end."""
     brief = lifeline.brief
     settings, data = brief.settings, brief.data
-    routes = routes_of(settings, brief.demo)
     joined = None
     if brief.gateway_lock is not None:
         joined = FileLock.inherited(data / GATEWAY_LOCK, brief.gateway_lock)
@@ -338,6 +410,8 @@ def work(lifeline: Lifeline) -> None:
         gateway=True,
         proved=True,
         joined=joined,
+        # Others were read since the gateway's start, perhaps.
+        prices=settings.prices,
         url=settings.storage,
     )
 
@@ -345,18 +419,20 @@ def work(lifeline: Lifeline) -> None:
         lifeline.tell(READY)
 
     async def run() -> None:
-        master = make_master(
-            settings,
+        master, reloading = make_master(
+            brief.loaded,
             storage,
-            routes,
             data,
             brief.demo,
             shared=brief.metrics,
             given=None if brief.given is None else adopt(brief.given),
         )
         obey_signals(master.stop)
-        loop = asyncio.get_running_loop()
-        lifeline.watch(loop, lambda: None if master.stops else master.stop())
+        lifeline.watch(
+            asyncio.get_running_loop(),
+            lambda: None if master.stops else master.stop(),
+            lambda frame: reloading.begin(partial(news_of, frame)),
+        )
         await master.run(ready)
 
     try:
@@ -367,24 +443,36 @@ def work(lifeline: Lifeline) -> None:
 
 
 def make_master(
-    settings: Settings,
+    loaded: Loaded,
     storage: Storage,
-    routes: Mapping[str, tuple[Leg, ...]],
     data: Path,
     demo: bool,
     shared: Path | None = None,
     given: socket.socket | None = None,
-) -> Master:
-    """All parts of a serving process; its port is its own, that of all who share the
-    folder of metrics, or that of a socket it was `given`."""
-    catalogue = Catalogue(settings.models, routes, settings.prices, storage.clock)
-    app = create_app(storage, settings, demo=demo, models=catalogue.listing)
-    chain = addons.chain(settings, storage, routes, app, shared)
-    (holds,) = (addon for addon in chain if isinstance(addon, Holds))
-    render = Render(storage.ids.make)
-    return Master(
-        settings.listen, data, chain, holds.release, render, shared is not None, given
+) -> tuple[Master, Reloading]:
+    """All parts of a serving process, and what gives it another configuration. Its
+    port is its own, that of all who share the folder of metrics, or that of a socket it
+    was `given`."""
+    settings = loaded.settings
+    plan = Plan.of(settings, routes_of(settings, demo), storage.clock, demo)
+    plans = Plans(plan, Current(loaded))
+    app = create_app(
+        storage,
+        plans.current,
+        demo=demo,
+        models=lambda: plans.plan.catalogue.listing(),
     )
+    tls = None if settings.identity is None else Tls(settings.identity)
+    told = () if tls is None else (tls,)
+    chain = addons.chain(plans, storage, app, shared, told)
+    (holds,) = (addon for addon in chain if isinstance(addon, Holds))
+    (reloading,) = (addon for addon in chain if isinstance(addon, Reloading))
+    render = Render(storage.ids.make)
+    several = shared is not None
+    master = Master(
+        settings.listen, data, chain, holds.release, render, several, given, tls
+    )
+    return master, reloading
 
 
 def program(command: str) -> list[str]:
@@ -418,7 +506,8 @@ def local_address(settings: Settings, port: int) -> str:
     host = settings.listen.host
     shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    return f"http://{shown}:{port}"
+    scheme = "http" if settings.identity is None else "https"
+    return f"{scheme}://{shown}:{port}"
 
 
 def hello_demo(demo: Demo) -> str:

@@ -121,6 +121,13 @@ class Supervisor:
             if worker.returncode is None:
                 worker.send_signal(signal.SIGTERM)
 
+    def tell(self, brief: bytes, news: bytes) -> None:
+        """Say some news to all workers; from now on others start with this brief."""
+        self.brief = brief
+        for worker in self.workers.values():
+            if worker.returncode is None and worker.stdin is not None:
+                worker.stdin.write(news)
+
     async def keep(self, number: int) -> None:
         """One worker after another, in the same place."""
         deaths = failures = 0

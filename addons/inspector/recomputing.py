@@ -20,7 +20,7 @@ import orjson
 from addons.endpoints import CHAT
 from addons.exchange import Exchange, PieceQuote, Quote
 from addons.inspector.capture import Captured, Story
-from addons.metering import End, Metering
+from addons.metering import End, Metering, rules_of
 from addons.providers import REGISTRY
 from addons.providers.base import Dialect
 from addons.wire.errors import ApiError, InternalError
@@ -101,9 +101,10 @@ class Recomputing:
     ) -> Result:
         known = story.request.known
         end = end_of(str(story.request.facts.get("end", "")))
-        metering = Metering(Policies(**known["policies"]), self.clock)
+        policies = Policies(**known["policies"])
+        metering = Metering(lambda _: policies, self.clock)
         exchange = exchange_of(story, self.price_of(known, model), end)
-        rule = metering.rules[end]
+        rule = rules_of(policies)[end]
         try:
             evidence, quantities = await metering.measure(exchange, rule)
         except InternalError:

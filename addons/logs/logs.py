@@ -21,6 +21,8 @@ from storage.clock import Clock
 from storage.trail import ID_CHARS_MAX, NAME_CHARS_MAX, cleaned
 
 logger = logging.getLogger("autolist.requests")
+# What became of the files when they were read again: who had it done wants to know.
+told = logging.getLogger("autolist.configuration")
 
 NANOSECONDS_A_MICROSECOND = 1_000
 LEVELS = {
@@ -137,4 +139,5 @@ def set_up(settings: LogSettings, stream: TextIO, who: Who = None) -> None:
     outlet.setFormatter(format_of(settings, who))
     root.addHandler(outlet)
     root.setLevel(LEVELS[settings.level])
+    told.setLevel(logging.INFO)
     logger.setLevel(logging.INFO if settings.requests == "on" else logging.WARNING)

@@ -16,10 +16,12 @@ from mitmproxy import version
 
 from addons.exchange import Leg
 from addons.metrics.registry import Registry
+from config.current import Loaded
 from config.version import VERSION
 from storage.reader import HoldsOpen
 from storage.writer import WriterStatistics
 
+NANOSECONDS = 1_000_000_000
 STATM = Path("/proc/self/statm")
 
 
@@ -27,7 +29,7 @@ STATM = Path("/proc/self/statm")
 class Sources:
     """Who knows. `candidates` says of each leg whether it is tried in its turn;
     `holds` reads the ledger, which blocks. What was dropped only grows: lines of the
-    log, and copies for the inspector."""
+    log, and copies for the inspector. `loaded` is the configuration in force."""
 
     in_flight: Callable[[], int]
     streams: Callable[[], int]
@@ -36,6 +38,7 @@ class Sources:
     holds: Callable[[], HoldsOpen]
     lines_dropped: Callable[[], int]
     copies_dropped: Callable[[], int]
+    loaded: Callable[[], Loaded]
 
 
 class Gauges:
@@ -44,10 +47,12 @@ class Gauges:
     def __init__(self, registry: Registry, sources: Sources) -> None:
         self.sources = sources
         self.gauges, self.counters = registry.gauges, registry.counters
+        self.candidates: set[tuple[str, str, str]] = set()
         # What was added of each counter by now.
         self.added: defaultdict[str, float] = defaultdict(int)
         # A worker that only starts is no reason for an alarm.
         self.gauges["autolist_ledger_healthy"].set(1)
+        self.look_at_configuration()
 
     def begin(self) -> None:
         """What does not change while the process lives."""
@@ -65,11 +70,28 @@ class Gauges:
         gauges["autolist_ledger_queue_operations"].set(written.queued)
         gauges["autolist_ledger_healthy"].set(written.healthy)
         gauges["autolist_worker_resident_bytes"].set(resident_bytes())
-        for leg, available in sources.candidates():
-            gauges["autolist_candidate_available"].labels(*shown(leg)).set(available)
+        self.look_at_candidates()
+        self.look_at_configuration()
         self.add("autolist_worker_cpu_seconds_total", time.process_time())
         self.add("autolist_log_lines_dropped_total", sources.lines_dropped())
         self.add("autolist_inspector_copies_dropped_total", sources.copies_dropped())
+
+    def look_at_candidates(self) -> None:
+        gauge = self.gauges["autolist_candidate_available"]
+        found = {shown(leg): is_free for leg, is_free in self.sources.candidates()}
+        for names in self.candidates - found.keys():
+            # Nobody is put aside who is not there any more; a series stays.
+            gauge.labels(*names).set(1)
+        for names, is_free in found.items():
+            gauge.labels(*names).set(is_free)
+        self.candidates = set(found)
+
+    def look_at_configuration(self) -> None:
+        gauges, loaded = self.gauges, self.sources.loaded()
+        gauges["autolist_config_reload_successful"].set(loaded.refusal is None)
+        gauges["autolist_config_loaded_timestamp_seconds"].set(
+            loaded.at_ns / NANOSECONDS
+        )
 
     def look_at_ledger(self) -> None:
         """At what is held in all of it. Blocks; LedgerUnavailable if it cannot be."""

@@ -9,6 +9,7 @@ none of them. To everybody else there is no such page.
 import asyncio
 import hmac
 import logging
+from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from mitmproxy.http import Headers, HTTPFlow, Response
@@ -39,13 +40,13 @@ class Metrics:
         registry: Registry,
         tally: Tally,
         gauges: Gauges,
-        token: str,
+        token_of: Callable[[Exchange], str],
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.registry = registry
         self.tally = tally
         self.gauges = gauges
-        self.token = token
+        self.token_of = token_of
         self.look_seconds = look_seconds
         self.reading = asyncio.Lock()
         self.task: asyncio.Task[None] | None = None
@@ -87,9 +88,10 @@ class Metrics:
 
     def objection(self, flow: HTTPFlow, presented: str) -> ApiError | None:
         """Why this request may not see the metrics; None if it may."""
-        if self.token:
-            return None if fits(presented, self.token) else UnknownToken()
-        if is_local(flow, Exchange.of(flow).address):
+        exchange = Exchange.of(flow)
+        if token := self.token_of(exchange):
+            return None if fits(presented, token) else UnknownToken()
+        if is_local(flow, exchange.address):
             return None
         return UnknownRoute(flow.request.method, "/metrics")
 

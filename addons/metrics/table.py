@@ -240,6 +240,18 @@ TABLE = (
         "Copies that the inspector was not sent, because it is slow, stopped or gone.",
     ),
     Metric(
+        "autolist_config_loaded_timestamp_seconds",
+        Form.GAUGE,
+        "Since when the configuration is in force, of the worker that has the oldest.",
+        merge="livemin",
+    ),
+    Metric(
+        "autolist_config_reload_successful",
+        Form.GAUGE,
+        "1, or 0 if the files were refused when they were last read again.",
+        merge="livemin",
+    ),
+    Metric(
         "autolist_workers",
         Form.GAUGE,
         "Processes that serve.",

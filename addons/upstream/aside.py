@@ -31,8 +31,7 @@ class Named(Protocol):
 class Aside:
     """Which legs are put aside, until when. Seconds are the loop's."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self.until: dict[Hashable, float] = {}
 
     def order[L: Named](self, legs: Sequence[L], now_seconds: float) -> list[L]:
@@ -45,10 +44,14 @@ class Aside:
         """Whether a leg is tried after all others now."""
         return self.until.get(leg.name, 0) > now_seconds
 
-    def failed(self, leg: Named, error: ApiError, now_seconds: float) -> None:
+    def failed(self, leg: Named, error: ApiError, until_seconds: float) -> None:
         if isinstance(error, LASTING):
-            self.until[leg.name] = now_seconds + self.seconds
+            self.until[leg.name] = until_seconds
 
     def served(self, leg: Named) -> None:
         if self.until:
             self.until.pop(leg.name, None)
+
+    def forget(self) -> None:
+        """All are tried in their turn again."""
+        self.until.clear()

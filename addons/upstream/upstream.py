@@ -35,6 +35,7 @@ from addons.upstream.drawing import (
     without_retry,
 )
 from addons.upstream.fetch import Fetch
+from addons.upstream.lines import Lines
 from addons.upstream.retries import Course
 from addons.upstream.transport import (
     Reply,
@@ -57,7 +58,7 @@ from addons.wire.errors import (
 )
 from addons.wire.images import ImageAnswer, ImageAsk
 from addons.wire.openai import ChatAsk
-from config.settings import Provider, Retries
+from config.settings import Provider, Retries, Settings
 from storage.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -84,35 +85,31 @@ class Upstream:
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
         clock: Clock,
         open_transport: Callable[[Provider], Transport] = open_transport,
         open_fetch: Callable[[Provider], Fetching] = Fetch,
         pause: Pause = asyncio.sleep,
-        retries: Retries = Retries(),
+        retries_of: Callable[[Exchange], Retries] = lambda exchange: Retries(),
     ) -> None:
-        self.providers = providers
         self.clock = clock
-        self.open_transport = open_transport
         self.pause = pause
-        self.fetches = {name: open_fetch(one) for name, one in providers.items()}
-        self.retries = retries
-        self.aside = Aside(retries.aside_seconds)
+        self.retries_of = retries_of
+        self.aside = Aside()
         self.drawing = 0
-        self.transports: dict[str, Transport] = {}
+        self.transports = Lines(open_transport)
+        self.fetches = Lines(open_fetch)
         self.calls: set[Call] = set()
         self.cutting = False
 
-    def running(self) -> None:
-        # Sessions need the running loop, so they are made here and not before.
-        for name, provider in self.providers.items():
-            self.transports[name] = self.open_transport(provider)
+    def configured(self, settings: Settings) -> None:
+        """Whoever was put aside may be well by what the files say now."""
+        self.aside.forget()
+        self.transports.offer(settings.providers)
+        self.fetches.offer(settings.providers)
 
     async def done(self) -> None:
-        for transport in self.transports.values():
-            await transport.close()
-        for fetch in self.fetches.values():
-            await fetch.close()
+        await self.transports.close()
+        await self.fetches.close()
 
     async def error(self, flow: HTTPFlow) -> None:
         """The client left: stop asking the provider, or hear it out for later."""
@@ -193,7 +190,8 @@ class Upstream:
             raise Draining()
         now_seconds = asyncio.get_running_loop().time
         legs = self.aside.order(exchange.route, now_seconds())
-        course = Course(legs, self.retries, exchange.id)
+        retries = self.retries_of(exchange)
+        course = Course(legs, retries, exchange.id)
         while (step := course.next(now_seconds())) is not None:
             await self.wait(exchange, step.wait_seconds)
             leg = exchange.leg = step.leg
@@ -205,7 +203,9 @@ class Upstream:
                 veil(error, leg)
                 self.end_attempt(exchange, error.code or error.type)
                 note(exchange, leg, error)
-                self.aside.failed(leg, error, now_seconds())
+                self.aside.failed(
+                    leg, error, now_seconds() + retries.aside_seconds
+                )
                 attempt = exchange.trail[-1]
                 if exchange.committed or attempt.begun:
                     raise
@@ -234,10 +234,10 @@ class Upstream:
             await self.attempt_images(call, exchange, exchange.ask, leg)
             return
         request = translate(exchange, leg)
-        transport = self.transport(exchange, leg)
         sent = partial(self.contact, exchange)
         exchange.ask_upstream(self.clock.monotonic_ns())
-        with Watch(leg.clocks) as watch:
+        with self.transports.to(leg.provider) as line, Watch(leg.clocks) as watch:
+            transport = self.taped(line, exchange)
             try:
                 async with transport.open(request, sent) as reply:
                     await self.receive(call, exchange, leg, reply, watch)
@@ -267,9 +267,8 @@ class Upstream:
         self.end_attempt(exchange, COMPLETE)
         await call.whole(200)
 
-    def transport(self, exchange: Exchange, leg: Leg) -> Transport:
-        """The leg's, and what goes through it is written down where there is a tape."""
-        transport = self.transports[leg.provider.name]
+    def taped(self, transport: Transport, exchange: Exchange) -> Transport:
+        """What goes through it is written down where there is a tape."""
         if exchange.tape is None:
             return transport
         return exchange.tape.around(transport, exchange.attempts)
@@ -288,24 +287,23 @@ class Upstream:
             raise Overloaded()
         requests = imaging.image_requests(ask, leg.candidate.model, end_user(exchange))
         exchange.dropped = ask.dropped + requests[0].dropped
-        name = leg.provider.name
-        easel = Easel(
-            self.transport(exchange, leg),
-            self.fetches[name],
-            imaging,
-            leg.clocks,
-            leg.provider.response_bytes,
-            partial(self.contact, exchange),
-            credential(leg),
-            self.pause,
-        )
+        authentic = [authorised(traced(one, exchange), leg) for one in requests]
         self.drawing += 1
         exchange.ask_upstream(self.clock.monotonic_ns())
+        transports, fetches = self.transports, self.fetches
         try:
-            results = await draw_all(
-                [authorised(traced(request, exchange), leg) for request in requests],
-                easel,
-            )
+            with transports.to(leg.provider) as line, fetches.to(leg.provider) as fetch:
+                easel = Easel(
+                    self.taped(line, exchange),
+                    fetch,
+                    imaging,
+                    leg.clocks,
+                    leg.provider.response_bytes,
+                    partial(self.contact, exchange),
+                    credential(leg),
+                    self.pause,
+                )
+                results = await draw_all(authentic, easel)
         finally:
             self.drawing -= 1
             exchange.heard_upstream(self.clock.monotonic_ns())

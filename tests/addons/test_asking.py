@@ -6,20 +6,18 @@ from mitmproxy.http import HTTPFlow, Response
 
 from addons import endpoints
 from addons.asking import INLINE_BYTES, Asking
-from addons.catalogue import Catalogue
 from addons.exchange import Exchange
 from addons.wire.errors import UnknownKey
 from config import PriceBook
 from tests.fakes import exchanges
-from tests.fakes.clock import FakeClock
+from tests.fakes.plans import plans
 
 MODELS = {"gpt-4o": exchanges.MODEL}
 ROUTED = {"gpt-4o": (exchanges.leg(),)}
 
 
 def asking(routes=ROUTED) -> Asking:
-    prices = PriceBook([exchanges.PRICE])
-    return Asking(Catalogue(MODELS, routes, prices, FakeClock()))
+    return Asking(plans(MODELS, routes, prices=PriceBook([exchanges.PRICE])))
 
 
 async def ask(
@@ -146,7 +144,7 @@ async def test_an_answered_request_is_not_read() -> None:
 async def test_images_are_asked_for_by_the_rules_of_their_model(size: int) -> None:
     models = {"dall-e-3": exchanges.IMAGE_MODEL}
     routes = {"dall-e-3": (exchanges.leg(),)}
-    addon = Asking(Catalogue(models, routes, PriceBook(), FakeClock()))
+    addon = Asking(plans(models, routes))
     record = exchanges.exchange(endpoints.IMAGES)
     body = orjson.dumps({"prompt": "cat", "n": 2, "other": "x" * size})
     await addon.request(exchanges.travelling(record, body=body))
@@ -167,7 +165,7 @@ async def test_a_video_is_asked_for_by_the_rules_of_its_model(
 ) -> None:
     models = {"gen-2": exchanges.VIDEO_MODEL}
     routes = {"gen-2": (exchanges.leg(),)}
-    addon = Asking(Catalogue(models, routes, PriceBook(), FakeClock()))
+    addon = Asking(plans(models, routes))
     record = exchanges.exchange(endpoint)
     body = orjson.dumps({"prompt": "waves", **fields, "other": "x" * size})
     headers = {"content-type": "application/x-www-form-urlencoded"}

@@ -77,7 +77,12 @@ def test_nothing_that_is_kept_can_hold_a_script() -> None:
 )
 def test_the_callers_host_is_taken_if_it_is_one(headers, address: str) -> None:
     flow = exchanges.flow(headers=headers)
-    assert own_address(flow.request) == address
+    assert own_address(flow.request, False) == address
+
+
+def test_who_came_over_tls_is_sent_back_there() -> None:
+    flow = exchanges.flow(headers={"host": "ai.test"})
+    assert own_address(flow.request, True) == "https://ai.test"
 
 
 @pytest.mark.parametrize(

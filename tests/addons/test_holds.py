@@ -9,11 +9,13 @@ import pytest
 from addons.counting import count_input
 from addons.exchange import Charge, Exchange, KeyLimits
 from addons.holds import TRIES, Holds
+from addons.plan import Plans
 from addons.quoting import quote_of, with_margin, worst_case
 from addons.wire.errors import UnknownKey
 from config import Price, PriceBook
 from config.money import dollars
 from config.prices import Case, Situation, When, moment_ns
+from config.settings import Policies
 from storage.accounts import set_account_status
 from storage.errors import LedgerBusy
 from storage.keys import Caps, revoke_key, set_caps
@@ -30,6 +32,7 @@ from storage.replays import KeptAnswer, ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.clock import FakeClock
 from tests.fakes.loop import leap
+from tests.fakes.plans import plans
 from tests.fakes.writers import FailingWriter, ScriptedWriter
 
 FLOOR = 256
@@ -39,7 +42,11 @@ RATE = RateState(0, None, 0, None, 60)
 
 
 def holds(writer, prices: PriceBook = PRICES, retry_seconds: float = 0) -> Holds:
-    return Holds(writer, prices, FakeClock(), FLOOR, retry_seconds)
+    return Holds(writer, priced(prices), FakeClock(), retry_seconds)
+
+
+def priced(prices: PriceBook) -> Plans:
+    return plans(prices=prices, policies=Policies(output_floor_tokens=FLOOR))
 
 
 def asking(caller=None, id: str = "req_1", **fields) -> Exchange:
@@ -70,7 +77,7 @@ async def test_the_moment_of_the_hold_decides_its_rates() -> None:
     peak = Case(When.of_facts({"hours": ["Mon 01:00-02:00"]}), {"output": 10**9}, {})
     price = Price.of("gpt-4o", 0, exchanges.SELL, exchanges.SELL, [peak])
     writer = ScriptedWriter([Granted("req_1", 5, RATE), Granted("req_2", 5, RATE)])
-    addon = Holds(writer, PriceBook([price]), clock, FLOOR, 0)
+    addon = Holds(writer, priced(PriceBook([price])), clock, 0)
     dear = await request(addon, asking(max_tokens=1000))
     clock.advance(3600)
     cheap = await request(addon, asking(id="req_2", max_tokens=1000))

@@ -40,7 +40,7 @@ class Shown:
         self.sending.connection = 1
         self.inspecting = Inspecting(
             InspectorSettings(**{"level": "full", **settings}),
-            Policies(),
+            lambda _: Policies(),
             self.sending,
             [SECRET],
             FakeClock(),

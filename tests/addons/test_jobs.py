@@ -37,7 +37,7 @@ def runner(bench: Bench, **changes) -> Jobs:
         "leads": lambda: True,
         "is_dead": lambda boot_id: False,
         "steps": bench.steps,
-        "running_max": 2,
+        "running_max": lambda: 2,
         "stop_seconds": 0.05,
     }
     return Jobs(**{**parts, **changes})

@@ -11,23 +11,23 @@ from mitmproxy.http import HTTPFlow
 
 from addons import endpoints
 from addons.exchange import Exchange
-from addons.films import studios_of
 from addons.library import LENGTH_MAX, Library, Page, check_variant, page_of, query_of
 from addons.wire.errors import BadParameter, UnknownKey
 from config import PriceBook
-from config.gateway import MediaSettings
+from config.gateway import MediaSettings, VideoSettings
 from storage import jobs
 from storage.errors import LedgerUnavailable
 from storage.jobs import Job, JobState
 from storage.media import MediaStore
 from storage.recovery import register_prices
 from tests.fakes import exchanges
+from tests.fakes.plans import plans
 from tests.fakes.studio import CLIP, Studio
 from tests.fakes.writers import FailingWriter
 
 KEEP_SECONDS = 1000.0
 RECORD_SECONDS = 5000.0
-STUDIOS = studios_of({"runway": exchanges.provider("runway", dialect="runway")})
+PROVIDERS = {"runway": exchanges.provider("runway", dialect="runway")}
 
 
 @pytest.fixture
@@ -46,8 +46,7 @@ def library(storage, clock, studio: Studio) -> Library:
         storage.writer,
         studio.store,
         clock,
-        RECORD_SECONDS,
-        STUDIOS,
+        plans(providers=PROVIDERS, videos=VideoSettings(record_seconds=RECORD_SECONDS)),
         cancel_seconds=0.2,
         look_seconds=0.01,
     )

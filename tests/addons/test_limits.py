@@ -8,6 +8,7 @@ from addons.exchange import KeyLimits
 from addons.limits import Limits, effective
 from config.settings import Limits as Defaults
 from tests.fakes import exchanges
+from tests.fakes.plans import plans
 
 DEFAULTS = Defaults(rpm=60, tpm=1000, concurrency=5)
 
@@ -29,5 +30,5 @@ def test_a_limit_of_its_own_comes_first_and_zero_is_none(own, limits) -> None:
 @pytest.mark.parametrize("caller", [None, exchanges.CALLER])
 def test_only_a_caller_has_limits(caller) -> None:
     record = exchanges.exchange(caller=caller)
-    Limits(DEFAULTS).requestheaders(exchanges.travelling(record))
+    Limits(plans(limits=DEFAULTS)).requestheaders(exchanges.travelling(record))
     assert (record.limits is None) is (caller is None)

@@ -55,7 +55,7 @@ async def meter(
     record: Exchange, client_left: bool = False, policies: Policies = Policies()
 ) -> Exchange:
     clock = FakeClock(monotonic_ns=exchanges.START_NS + 1_234_000_000)
-    metering = Metering(policies, clock)
+    metering = Metering(lambda _: policies, clock)
     flow = exchanges.travelling(record)
     await (metering.error(flow) if client_left else metering.response(flow))
     return record
@@ -337,7 +337,7 @@ async def test_what_holds_no_money_is_not_metered(client_left: bool) -> None:
 
 
 async def test_a_flow_that_nobody_admitted_is_not_metered() -> None:
-    metering = Metering(Policies(), FakeClock())
+    metering = Metering(lambda _: Policies(), FakeClock())
     await metering.error(exchanges.flow())
 
 

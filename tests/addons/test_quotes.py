@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from addons import endpoints
-from addons.catalogue import Catalogue
 from addons.exchange import Exchange, KeyLimits
 from addons.holds import Holds
+from addons.plan import Plans
 from addons.quotes import QUEUE_MAX, Quotes
 from addons.quoting import quote_of, worst_case
 from addons.wire.errors import UnknownKey
@@ -18,8 +18,10 @@ from addons.wire.openai import read_chat
 from config import Price, PriceBook
 from config.money import dollars
 from config.price_text import terms_id, terms_text
+from config.settings import Policies
 from storage.keys import Caps, set_caps
 from tests.fakes import exchanges
+from tests.fakes.plans import plans
 
 FLOOR = 256
 CASES = 150
@@ -34,11 +36,14 @@ WORDS = ("the quick brown fox ", "价格是多少 ", "x", "{}[]()", " " * 40)
 def quotes(storage, clock):
     models = {model.id: model for model in MODELS}
     routes = {id: (exchanges.leg(),) for id in models}
-    addon = Quotes(
-        Catalogue(models, routes, BOOK, clock), BOOK, storage.reader, clock, FLOOR
-    )
+    addon = Quotes(planned(models, routes, clock), storage.reader, clock)
     yield addon
     addon.done()
+
+
+def planned(models, routes, clock) -> Plans:
+    policies = Policies(output_floor_tokens=FLOOR)
+    return plans(models, routes, clock, prices=BOOK, policies=policies)
 
 
 async def ask(
@@ -145,9 +150,9 @@ async def test_the_hold_is_the_quote(
     """For any body, balance, tokens a minute and caps: the same amount and limit, or
     the same no."""
     model = replace(exchanges.MODEL, context_tokens=context_tokens)
-    quotes.catalogue.models = {"gpt-4o": model}
+    quotes.plans = planned({"gpt-4o": model}, {"gpt-4o": (exchanges.leg(),)}, clock)
     chance = random.Random(7)
-    till = Holds(storage.writer, BOOK, clock, FLOOR, 0)
+    till = Holds(storage.writer, quotes.plans, clock, 0)
     seen: dict[str, int] = {}
     for number in range(CASES):
         body = some_body(chance)
@@ -249,13 +254,13 @@ async def test_a_compressed_body_is_refused(quotes, caller) -> None:
 
 
 async def test_a_model_without_a_price_has_no_quote(quotes, caller) -> None:
-    quotes.prices = PriceBook([])
+    quotes.plans = plans({"gpt-4o": exchanges.MODEL}, {"gpt-4o": (exchanges.leg(),)})
     refusal = (await ask(quotes, caller, exchanges.ask_body())).refusal
     assert (refusal.status, refusal.code) == (503, "price_unknown")
 
 
 async def test_a_model_that_nobody_serves_has_no_quote(quotes, caller) -> None:
-    quotes.catalogue.routes = {}
+    quotes.plans = plans({"gpt-4o": exchanges.MODEL})
     refusal = (await ask(quotes, caller, exchanges.ask_body())).refusal
     assert (refusal.status, refusal.code) == (503, "model_unavailable")
 

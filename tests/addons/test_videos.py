@@ -28,6 +28,7 @@ from storage.recovery import register_prices
 from storage.replays import ReplayKey
 from tests.fakes import exchanges
 from tests.fakes.inlet import RecordingInlet
+from tests.fakes.plans import plans
 from tests.fakes.studio import Studio
 from tests.fakes.writers import FailingWriter
 
@@ -44,7 +45,12 @@ def studio(storage, clock, tmp_path: Path) -> Studio:
 
 def addon(storage, clock, settings: VideoSettings = SETTINGS, url=None) -> Videos:
     return Videos(
-        storage.reader, clock, storage.ids, settings, url, {}, look_seconds=0.01
+        storage.reader,
+        clock,
+        storage.ids,
+        plans(videos=settings),
+        url,
+        look_seconds=0.01,
     )
 
 
@@ -57,7 +63,7 @@ async def videos(storage, clock, studio: Studio) -> AsyncIterator[Videos]:
 
 @pytest.fixture
 def till(storage, clock) -> Holds:
-    return Holds(storage.writer, PRICES, clock, 256, 0)
+    return Holds(storage.writer, plans(prices=PRICES), clock, 0)
 
 
 def asking(caller, ask: Any = None, **parts: Any) -> HTTPFlow:

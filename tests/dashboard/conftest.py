@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 import config
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage, open_storage
@@ -45,8 +46,13 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-def app(storage: Storage, settings: Settings, passwords: Passwords) -> Flask:
-    return create_app(storage, settings, demo=True, passwords=passwords)
+def current(settings: Settings) -> Current:
+    return Current.of(settings)
+
+
+@pytest.fixture
+def app(storage: Storage, current: Current, passwords: Passwords) -> Flask:
+    return create_app(storage, current, demo=True, passwords=passwords)
 
 
 @pytest.fixture

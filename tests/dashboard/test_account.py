@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.account import effective
 from dashboard.passwords import Passwords
@@ -50,7 +51,7 @@ def test_only_what_can_be_paid_with_is_offered(
     demo: bool,
     methods: list[str],
 ) -> None:
-    app = create_app(storage, settings, demo=demo, passwords=passwords)
+    app = create_app(storage, Current.of(settings), demo=demo, passwords=passwords)
     someone = Visitor(app.test_client())
     someone.register()
     data = someone.get("user", "profile").get_json()["data"]
@@ -71,7 +72,7 @@ def test_no_welcome_money_is_possible(
     storage: Storage, settings: Settings, passwords: Passwords
 ) -> None:
     stingy = replace(settings, accounts=replace(settings.accounts, welcome_nano=0))
-    app = create_app(storage, stingy, demo=False, passwords=passwords)
+    app = create_app(storage, Current.of(stingy), demo=False, passwords=passwords)
     someone = Visitor(app.test_client())
     assert someone.register()["balance_exact"] == "0.00"
     assert someone.balance() == "0.00"

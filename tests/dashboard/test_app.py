@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config import Settings
+from config.current import Current
 from config.gateway import LedgerSettings
 from dashboard import create_app
 from dashboard.app import as_refusal
@@ -177,7 +178,7 @@ def locked_out(
     """Somebody signed in, and another process that can hold the file's write lock."""
     hasty = LedgerSettings(busy_seconds=0.05)
     storage = open_storage(tmp_path / "locked", hasty, gateway=True)
-    app = create_app(storage, settings, demo=True, passwords=passwords)
+    app = create_app(storage, Current.of(settings), demo=True, passwords=passwords)
     someone = Visitor(app.test_client())
     someone.register()
     other = apsw.Connection(str(storage.engine.path))
@@ -221,8 +222,8 @@ def test_importing_does_nothing_and_applications_share_nothing(
 ) -> None:
     accounts = replace(settings.accounts, register_per_hour=1)
     tight = replace(settings, accounts=accounts)
-    first = create_app(storage, tight, demo=False, passwords=passwords)
-    second = create_app(storage, tight, demo=False, passwords=passwords)
+    first = create_app(storage, Current.of(tight), demo=False, passwords=passwords)
+    second = create_app(storage, Current.of(tight), demo=False, passwords=passwords)
     Visitor(first.test_client()).register("a@example.com")
     Visitor(second.test_client()).register("b@example.com")
     third = Visitor(second.test_client())

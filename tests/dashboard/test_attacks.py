@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.actions import ADMIN, AUTH, USER
 from dashboard.passwords import Passwords
@@ -469,7 +470,10 @@ def test_one_address_registered_in_parallel_is_one_user(
 ) -> None:
     many = replace(settings.accounts, register_per_hour=1000)
     app = create_app(
-        storage, replace(settings, accounts=many), demo=True, passwords=passwords
+        storage,
+        Current.of(replace(settings, accounts=many)),
+        demo=True,
+        passwords=passwords,
     )
     spellings = ["New@Example.com", "new@example.com ", " NEW@EXAMPLE.COM"]
 
@@ -556,7 +560,7 @@ def test_registering_in_bulk_is_slowed_down(
     storage: Storage, settings: Settings, passwords: Passwords
 ) -> None:
     few = replace(settings, accounts=replace(settings.accounts, register_per_hour=3))
-    app = create_app(storage, few, demo=True, passwords=passwords)
+    app = create_app(storage, Current.of(few), demo=True, passwords=passwords)
     statuses = [register_number(app, number) for number in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     assert register_number(app, 9, "198.51.100.7") == 200

@@ -10,6 +10,7 @@ from flask import Flask
 
 import config
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage
@@ -252,7 +253,7 @@ def test_methods_that_are_off_hear_nothing(
     storage: Storage, passwords: Passwords
 ) -> None:
     app = create_app(
-        storage, config.load(CONFIG, {}), demo=False, passwords=passwords
+        storage, Current.of(config.load(CONFIG, {})), demo=False, passwords=passwords
     )
     for path in (STRIPE_PATH, EPAY_PATH):
         answer = app.test_client().post(path, data=b"{}")

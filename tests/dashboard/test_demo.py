@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.demo import EMAIL, FILE, Demo, known_password, open_demo
 from storage import Storage
@@ -26,7 +27,8 @@ def test_what_is_written_lets_one_in(
     assert written == asdict(demo)
     assert set(written) == {"address", "email", "password", "api_key"}
     # As in production: the demo's hash has the full rounds.
-    visitor = Visitor(create_app(storage, settings, demo=True).test_client())
+    app = create_app(storage, Current.of(settings), demo=True)
+    visitor = Visitor(app.test_client())
     assert visitor.login(demo.email, demo.password).status_code == 200
     key_hash = storage.secrets.key_hash(demo.api_key)
     found = storage.reader.key_by_hash(key_hash)

@@ -8,6 +8,7 @@ import pytest
 
 import config
 from config import Settings
+from config.current import Current, Loaded
 from config.providers import Credential
 from dashboard.operation import percentiles, shown_settings
 from storage import Storage
@@ -127,6 +128,20 @@ def test_the_configuration_has_no_secret(operator: Visitor, settings: Settings) 
     assert found["providers"]["openai"]["credentials"] == {"OPENAI_API_KEY": False}
     assert found["listen"]["port"] == 8000
     assert found["storage"] == "sqlite"
+
+
+def test_since_when_it_is_in_force_and_what_is_not_is_shown(
+    operator: Visitor, settings: Settings, current: Current
+) -> None:
+    found = shown(operator, "config")
+    assert (found["restart"], found["refusal"]) == ([], None)
+    at_ns = 1_800_000_000 * 10**9
+    other = replace(settings, limits=replace(settings.limits, rpm=7))
+    current.loaded = Loaded(other, at_ns, ("listen.port",), "f.yaml:1: no")
+    found = shown(operator, "config")
+    assert found["config"]["limits"]["rpm"] == 7
+    assert found["loaded_at"] == "2027-01-15T08:00:00.000Z"
+    assert (found["restart"], found["refusal"]) == (["listen.port"], "f.yaml:1: no")
 
 
 def test_how_one_can_pay_is_shown_without_its_secrets() -> None:

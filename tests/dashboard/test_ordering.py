@@ -10,6 +10,7 @@ from flask import Flask
 
 import config
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage
@@ -195,7 +196,7 @@ def test_without_secrets_there_are_no_such_methods(
     storage: Storage, passwords: Passwords
 ) -> None:
     plain = config.load(CONFIG, {})
-    app: Flask = create_app(storage, plain, demo=False, passwords=passwords)
+    app: Flask = create_app(storage, Current.of(plain), demo=False, passwords=passwords)
     user = Visitor(app.test_client())
     user.register()
     methods = user.get("user", "payment_methods").get_json()["data"]["methods"]
@@ -211,7 +212,7 @@ def test_a_currency_has_its_rate(
     payments = settings.payments
     yen = replace(payments.stripe, currency="jpy", rate_millionths=151_234_567)
     changed = replace(settings, payments=replace(payments, stripe=yen))
-    app = create_app(storage, changed, demo=False, passwords=passwords)
+    app = create_app(storage, Current.of(changed), demo=False, passwords=passwords)
     user = Visitor(app.test_client())
     user.register()
     assert order(user)["charged_exact"] == "1513"

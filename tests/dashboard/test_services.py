@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from config import Settings
+from config.current import Current
 from dashboard.passwords import Passwords
 from dashboard.services import make_services
 from storage import Storage
@@ -13,7 +14,7 @@ def test_settings_decide(
 ) -> None:
     accounts = replace(settings.accounts, session_seconds=90.0, register_per_hour=1)
     tight = replace(settings, accounts=accounts)
-    services = make_services(storage, tight, passwords, demo=False)
+    services = make_services(storage, Current.of(tight), passwords, demo=False)
     assert services.sessions.seconds == 90
     assert services.demo is False
 
@@ -21,7 +22,7 @@ def test_settings_decide(
 def test_two_applications_share_no_counters(
     storage: Storage, settings: Settings, passwords: Passwords
 ) -> None:
-    first = make_services(storage, settings, passwords, demo=True)
-    second = make_services(storage, settings, passwords, demo=True)
+    first = make_services(storage, Current.of(settings), passwords, demo=True)
+    second = make_services(storage, Current.of(settings), passwords, demo=True)
     first.registrations.take("192.0.2.1")
     assert (len(first.registrations), len(second.registrations)) == (1, 0)

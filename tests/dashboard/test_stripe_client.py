@@ -34,9 +34,10 @@ def fake() -> Iterator[FakeStripe]:
 
 def client(fake: FakeStripe, key: str = "sk_test_fake") -> StripeClient:
     credential = Credential("STRIPE_SECRET_KEY", key)
-    return StripeClient(
-        StripeSettings(key=credential, base_url=fake.address, request_seconds=2.0)
+    settings = StripeSettings(
+        key=credential, base_url=fake.address, request_seconds=2.0
     )
+    return StripeClient(lambda: settings)
 
 
 def test_asking_again_gives_the_same_page(fake: FakeStripe) -> None:

@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from config import Settings
+from config.current import Current
 from config.money import parse_nano
 from dashboard import create_app
 from dashboard.passwords import Passwords
@@ -169,7 +170,7 @@ def test_an_unknown_method_names_the_known_ones(user: Visitor, method: str) -> N
 def test_outside_a_demo_there_is_no_test_money(
     storage: Storage, settings: Settings, passwords: Passwords
 ) -> None:
-    app = create_app(storage, settings, demo=False, passwords=passwords)
+    app = create_app(storage, Current.of(settings), demo=False, passwords=passwords)
     someone = Visitor(app.test_client())
     someone.register()
     answer = someone.post("user", "charge", {"method": "test", "amount": 10})

@@ -10,7 +10,9 @@ import pytest
 
 from addons.exchange import Leg
 from addons.holds import Holds
-from addons.routing import Rotation, Routing
+from addons.routes import Rotation
+from addons.routing import Routing
+from config.current import Loaded
 from config.prices import Price, PriceBook
 from storage.recovery import register_prices
 from tests.fakes.openai_script import Answer, Gate, after
@@ -116,10 +118,12 @@ def with_bug_at(word: bytes) -> Any:
 
     def wrap(chain: tuple[object, ...]) -> None:
         (routing,) = [one for one in chain if isinstance(one, Routing)]
-        routing.turns = {
+        plan = routing.plans.plan
+        turns = {
             model: Rotation([buggy(leg) for leg in legs])
-            for model, legs in routing.routes.items()
+            for model, legs in plan.routes.items()
         }
+        routing.plans.plan = replace(plan, turns=turns)
 
     return wrap
 
@@ -182,7 +186,9 @@ def test_25_prices_that_change_in_the_middle_of_a_stream_are_for_the_next(
         assert dial.head()[0] == 200
         new = dearer(gateway)
         gateway.storage.writer.wait(register_prices, [new])
-        holds.prices = PriceBook([new])
+        plan = holds.plans.plan
+        priced = replace(plan.settings, prices=PriceBook([new]))
+        holds.plans.swap(replace(plan, settings=priced), Loaded(priced, 5))
         gate.open()
         assert dial.pieces().endswith(DONE + b"\n\n")
         assert gateway.available_nano(caller) == TEN_DOLLARS - COST_NANO

@@ -197,11 +197,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def certificate(home: Path) -> None:
+def certificate(
+    home: Path, begun: datetime = datetime(2020, 1, 1, tzinfo=UTC), days: int = 36_500
+) -> None:
     """A certificate that signs itself, beside its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ai.example.com")])
-    begun = datetime(2020, 1, 1, tzinfo=UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -209,7 +210,7 @@ def certificate(home: Path) -> None:
         .public_key(key.public_key())
         .serial_number(7)
         .not_valid_before(begun)
-        .not_valid_after(begun + timedelta(days=36_500))
+        .not_valid_after(begun + timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), False
         )

@@ -16,10 +16,10 @@ import uvloop
 
 import addons
 from addons.gateway.master import Master
-from addons.catalogue import Catalogue
 from addons.holds import Holds
 from addons.rendering import Render
-from addons.routing import routes_of
+from addons.plan import Plan, Plans
+from addons.routes import routes_of
 from config import Settings, load
 from config.money import parse_nano
 from config.settings import Retries
@@ -199,17 +199,17 @@ def assemble(
     wrap: Callable[[tuple[object, ...]], None],
     demo: bool,
 ) -> Master:
-    routes = routes_of(settings, demo)
+    plans = Plans(
+        Plan.of(settings, routes_of(settings, demo), storage.clock, demo)
+    )
     app = create_app(
         storage,
-        settings,
+        plans.current,
         demo=demo,
         passwords=Passwords(QUICK_ROUNDS),
-        models=Catalogue(
-            settings.models, routes, settings.prices, storage.clock
-        ).listing,
+        models=lambda: plans.plan.catalogue.listing(),
     )
-    chain: tuple[Any, ...] = addons.chain(settings, storage, routes, app)
+    chain: tuple[Any, ...] = addons.chain(plans, storage, app)
     wrap(chain)
     (holds,) = (addon for addon in chain if isinstance(addon, Holds))
     render = Render(storage.ids.make)

@@ -2,6 +2,7 @@
 // credentials it tells the name, and whether it is set.
 
 import { Card } from "./card.js";
+import { timeOf } from "./dates.js";
 import { find, make } from "./dom.js";
 import { word } from "./language.js";
 import { sheet } from "./sheet.js";
@@ -11,7 +12,7 @@ export class Config {
     this.search = find("#config-search", section);
     this.card = new Card(find("[data-list]", section), {
       fetch: () => desk.get("config"),
-      draw: ({ config }) => this.drawAll(config),
+      draw: (answer) => this.drawAll(answer),
       empty: "config.none",
       failed: desk.failed,
     });
@@ -27,14 +28,29 @@ export class Config {
     this.card.redraw();
   }
 
-  drawAll(config) {
+  drawAll({ config, ...outcome }) {
     const wanted = this.search.value.trim().toLowerCase();
     const groups = Object.entries(config).map(([name, value]) => [name, settingsOf(name, value)]);
-    return groups.flatMap(([name, settings]) => {
+    const shown = groups.flatMap(([name, settings]) => {
       const found = settings.filter((one) => saidOf(one).includes(wanted));
       return found.length ? [group(name, found, wanted !== "")] : [];
     });
+    return shown.length ? [...outcomeOf(outcome), ...shown] : [];
   }
+}
+
+// Since when it is in force, and what of the files is not.
+function outcomeOf({ loaded_at: since, restart, refusal }) {
+  const said = [make("p", { class: "prose" }, `${word("config.since")} `, timeOf(since))];
+  if (refusal !== null) {
+    const text = word("config.refused", { reason: refusal });
+    said.push(make("p", { class: "notice bad", role: "alert" }, text));
+  }
+  if (restart.length) {
+    const text = word("config.restart", { names: restart.join(", ") });
+    said.push(make("p", { class: "notice warn" }, text));
+  }
+  return [make("div", { class: "card-body" }, ...said)];
 }
 
 const COLUMNS = [

@@ -78,7 +78,7 @@ class Bench:
         self.look: TellCall = self.looked.append
         self.work = Work(
             Book(storage.writer, 0.0),
-            Legs(self.providers, lambda model: self.legs),
+            Legs(lambda: self.providers, lambda model: self.legs),
             Calls(lambda provider: self.lines[provider.name]),
             clock,
             PACE,

@@ -8,7 +8,10 @@ RUNWAY = leg(
     credentials=(Credential("A", "key_a"), Credential("B", "key_b")),
     credential_names=("A", "B"),
 )
-LEGS = Legs({"runway": RUNWAY.provider}, lambda model: (RUNWAY,) * (model == "gen-2"))
+LEGS = Legs(
+    lambda: {"runway": RUNWAY.provider},
+    lambda model: (RUNWAY,) * (model == "gen-2"),
+)
 
 
 def test_a_model_has_its_legs() -> None:
@@ -30,6 +33,7 @@ def test_what_is_no_longer_configured_is_not_found() -> None:
 
 def test_a_provider_that_wants_no_credential_needs_none() -> None:
     free = leg("free", credentials=(), credential_names=())
-    found = Legs({"free": free.provider}, lambda model: ()).of_job("free", "m", "")
+    legs = Legs(lambda: {"free": free.provider}, lambda model: ())
+    found = legs.of_job("free", "m", "")
     assert found.credential is None
     assert name_of(found) == ""

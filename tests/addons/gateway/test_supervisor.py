@@ -206,3 +206,16 @@ def test_the_pause_grows_to_a_limit(deaths: int, seconds: float) -> None:
 )
 def test_how_a_life_ended(answer: bytes, code: int, said: str) -> None:
     assert Life(answer, code, 1.0).end == said
+
+
+async def test_news_are_for_all_and_a_new_brief_for_who_comes_later() -> None:
+    async with Crew(DRAINS, 2) as crew:
+        await crew.serve()
+        said = [await crew.says() for _ in "12"]
+        first = {number: int(pid) for number, _, pid in said}
+        crew.supervisor.tell(b"other", b"news")
+        os.kill(first["2"], signal.SIGKILL)
+        number, brief, _ = await crew.says()
+        assert (number, brief) == ("2", "other")
+        crew.supervisor.stop()
+        await crew.end()

@@ -6,8 +6,12 @@ import pytest
 
 from addons.metrics.gauges import Gauges, Sources, resident_bytes
 from addons.metrics.registry import Registry
+from config.current import Loaded
 from storage.reader import HoldsOpen
 from tests.fakes import exchanges
+from tests.fakes.plans import settings
+
+LOADED = Loaded(settings(), at_ns=1_700_000_000_999_999_999)
 
 
 @pytest.fixture
@@ -24,6 +28,7 @@ def sources(storage) -> Sources:
         holds=lambda: HoldsOpen(2, 500),
         lines_dropped=lambda: 7,
         copies_dropped=lambda: 5,
+        loaded=lambda: LOADED,
     )
 
 
@@ -63,6 +68,30 @@ async def test_a_candidate_that_is_put_aside_is_seen(sources: Sources) -> None:
     assert available("first", "KEY") == 1
     assert available("second", "KEY") == 0
     assert available("third", "") == 1
+
+
+async def test_a_candidate_that_is_gone_is_no_alarm(sources: Sources) -> None:
+    found = [(exchanges.leg("first"), False)]
+    registry = Registry()
+    gauges = Gauges(registry, replace(sources, candidates=lambda: found))
+    gauges.look()
+    labels = {
+        "provider": "first", "upstream_model": "gpt-4o-2024", "credential": "KEY"
+    }
+    name = "autolist_candidate_available"
+    assert registry.own.get_sample_value(name, labels) == 0
+    found.clear()
+    gauges.look()
+    assert registry.own.get_sample_value(name, labels) == 1
+
+
+async def test_what_became_of_the_files_is_seen(sources: Sources) -> None:
+    value = looked(sources)
+    assert value("config_loaded_timestamp_seconds") == LOADED.at_ns / 10**9
+    assert value("config_reload_successful") == 1
+    refused = replace(LOADED, refusal="f.yaml:1: no")
+    value = looked(replace(sources, loaded=lambda: refused))
+    assert value("config_reload_successful") == 0
 
 
 async def test_what_is_held_is_of_the_whole_ledger(sources: Sources) -> None:

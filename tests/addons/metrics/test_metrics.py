@@ -12,9 +12,11 @@ from addons.metrics.metrics import Metrics, is_loopback
 from addons.metrics.registry import Registry
 from addons.metrics.tally import Tally
 from addons.wire.errors import LedgerDown
+from config.current import Loaded
 from storage import Storage
 from storage.errors import LedgerUnavailable
 from tests.fakes import exchanges
+from tests.fakes.plans import settings
 
 TOKEN = "a-token-of-many-letters"
 
@@ -35,9 +37,11 @@ def page(storage: Storage):
             holds=holds,
             lines_dropped=lambda: 0,
             copies_dropped=lambda: 0,
+            loaded=lambda: Loaded(settings()),
         )
         gauges = Gauges(registry, sources)
-        return Metrics(registry, Tally(registry, storage.clock), gauges, token)
+        tally = Tally(registry, storage.clock)
+        return Metrics(registry, tally, gauges, lambda _: token)
 
     return make
 

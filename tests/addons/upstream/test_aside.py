@@ -26,8 +26,8 @@ def leaders(aside: Aside, now_seconds: float) -> list[str]:
 def test_what_does_not_mend_itself_goes_last_until_its_time_is_over(
     error: type[ApiError],
 ) -> None:
-    aside = Aside(60)
-    aside.failed(FIRST, error(), 100)
+    aside = Aside()
+    aside.failed(FIRST, error(), 160)
     assert leaders(aside, 159.9) == ["second", "first"]
     assert leaders(aside, 160) == ["first", "second"]
     assert [aside.holds(FIRST, at) for at in (159.9, 160)] == [True, False]
@@ -38,21 +38,21 @@ def test_what_does_not_mend_itself_goes_last_until_its_time_is_over(
 def test_what_may_be_over_in_a_moment_is_not_remembered(
     error: type[ApiError],
 ) -> None:
-    aside = Aside(60)
-    aside.failed(FIRST, error(), 100)
+    aside = Aside()
+    aside.failed(FIRST, error(), 160)
     assert leaders(aside, 100) == ["first", "second"]
 
 
 def test_nobody_is_left_out() -> None:
-    aside = Aside(60)
+    aside = Aside()
     for leg in (FIRST, SECOND):
-        aside.failed(leg, UpstreamAuth(), 0)
+        aside.failed(leg, UpstreamAuth(), 60)
     assert leaders(aside, 1) == ["first", "second"]
 
 
 def test_whoever_serves_again_is_forgiven() -> None:
-    aside = Aside(60)
-    aside.failed(FIRST, UpstreamAuth(), 0)
+    aside = Aside()
+    aside.failed(FIRST, UpstreamAuth(), 60)
     aside.served(FIRST)
     assert leaders(aside, 1) == ["first", "second"]
 
@@ -66,13 +66,20 @@ def test_whoever_serves_again_is_forgiven() -> None:
     ids=["another model", "another credential"],
 )
 def test_only_the_one_that_was_refused_is_meant(other) -> None:
-    aside = Aside(60)
-    aside.failed(FIRST, UpstreamAuth(), 0)
+    aside = Aside()
+    aside.failed(FIRST, UpstreamAuth(), 60)
     assert aside.order([FIRST, other], 1) == [other, FIRST]
 
 
 def test_it_does_not_grow_beyond_the_legs() -> None:
-    aside = Aside(60)
+    aside = Aside()
     for second in range(1_000):
-        aside.failed(FIRST, UpstreamAuth(), second)
+        aside.failed(FIRST, UpstreamAuth(), 60 + second)
     assert len(aside.until) == 1
+
+
+def test_all_are_forgiven_at_once() -> None:
+    aside = Aside()
+    aside.failed(FIRST, UpstreamAuth(), 60)
+    aside.forget()
+    assert leaders(aside, 1) == ["first", "second"]

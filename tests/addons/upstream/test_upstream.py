@@ -91,11 +91,9 @@ def serve(
 
 
 async def story(record, transports, meanwhile, retries) -> Served:
-    providers = {leg.provider.name: leg.provider for leg in record.route}
     upstream = Upstream(
-        providers, FakeClock(), lambda one: transports[one.name], retries=retries
+        FakeClock(), lambda one: transports[one.name], retries_of=lambda _: retries
     )
-    upstream.running()
     served = Served(record, RecordingInlet(), transports)
     flow = exchanges.travelling(record)
     call = Call(flow, 1, Server(address=None), served.inlet)
@@ -453,12 +451,7 @@ def test_a_leg_that_was_let_go_is_tried_last_by_the_next() -> None:
         transports = {
             "leg0": ScriptedTransport(shut), "leg1": ScriptedTransport(*good)
         }
-        upstream = Upstream(
-            {leg.provider.name: leg.provider for leg in route},
-            FakeClock(),
-            lambda one: transports[one.name],
-        )
-        upstream.running()
+        upstream = Upstream(FakeClock(), lambda one: transports[one.name])
         seen = []
         for _ in range(2):
             record = exchange_for(route, stream=False)
@@ -649,7 +642,7 @@ def test_a_client_that_left_ends_the_call_and_the_providers_connection(pieces) -
 
 @pytest.mark.parametrize("record", [None, exchanges.held()])
 async def test_a_client_that_left_before_any_call_ends_nothing(record) -> None:
-    upstream = Upstream({}, FakeClock())
+    upstream = Upstream(FakeClock())
     flow = exchanges.travelling(record) if record else exchanges.flow()
     await upstream.error(flow)
 
@@ -757,20 +750,18 @@ def test_a_cut_after_the_end_changes_nothing() -> None:
     assert served.inlet.names.count("ResponseEndOfMessage") == 1
 
 
-async def test_transports_are_opened_with_the_loop_and_closed_at_the_end() -> None:
+async def test_transports_are_closed_at_the_end() -> None:
     transport = ScriptedTransport()
-    providers = {"openai": exchanges.provider()}
-    upstream = Upstream(providers, FakeClock(), lambda one: transport)
-    assert upstream.transports == {}
-    upstream.running()
-    assert upstream.transports == {"openai": transport}
+    upstream = Upstream(FakeClock(), lambda one: transport)
+    with upstream.transports.to(exchanges.provider()) as opened:
+        assert opened is transport
     await upstream.done()
     assert transport.closed
 
 
 async def test_a_call_that_has_its_answer_is_left_alone() -> None:
     transport = ScriptedTransport(ScriptedReply())
-    upstream = Upstream({}, FakeClock(), lambda provider: transport)
+    upstream = Upstream(FakeClock(), lambda provider: transport)
     record = exchanges.held(route=(exchanges.leg(),))
     call = Call(exchanges.travelling(record), 1, Server(address=None), RecordingInlet())
     call.ended = True

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from addons.catalogue import Catalogue
-from addons.routing import routes_of
+from addons.routes import routes_of
 from config import Settings
 from storage.clock import Clock
 

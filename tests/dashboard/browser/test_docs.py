@@ -8,6 +8,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage
@@ -66,7 +67,8 @@ def app(
     storage: Storage, settings: Settings, passwords: Passwords, clock: FakeClock
 ) -> Flask:
     models = offers(settings, clock)
-    return create_app(storage, settings, demo=True, passwords=passwords, models=models)
+    current = Current.of(settings)
+    return create_app(storage, current, demo=True, passwords=passwords, models=models)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
 from config import Settings
+from config.current import Current
 from dashboard import create_app
 from dashboard.passwords import Passwords
 from storage import Storage
@@ -40,7 +41,8 @@ def app(
     storage: Storage, settings: Settings, passwords: Passwords, clock: FakeClock
 ) -> Flask:
     models = offers(settings, clock)
-    return create_app(storage, settings, demo=True, passwords=passwords, models=models)
+    current = Current.of(settings)
+    return create_app(storage, current, demo=True, passwords=passwords, models=models)
 
 
 def row(page: Page, name: str) -> Locator:

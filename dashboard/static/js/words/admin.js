@@ -250,9 +250,15 @@ export const WORDS = {
   "deed.vouchers_created": ["生成兑换码", "Vouchers created"],
   "deed.problem_resolved": ["处理支付问题", "Payment problem resolved"],
   "config.text": [
-    "网关启动时读取的配置。凭据只显示变量名和是否已设置。",
-    "What the gateway read when it started. Of credentials the name of the variable is shown, and whether it is set.",
+    "网关正在使用的配置。凭据只显示变量名和是否已设置。",
+    "What the gateway works by now. Of credentials the name of the variable is shown, and whether it is set.",
   ],
+  "config.since": ["生效时间", "In force since"],
+  "config.refused": [
+    "最近一次重新读取被拒绝,配置未改变:{reason}",
+    "The files were read again and refused, nothing has changed: {reason}",
+  ],
+  "config.restart": ["以下改动需要重启才能生效:{names}", "Changed in the files, and only by a restart: {names}"],
   "config.search": ["搜索配置", "Search settings"],
   "config.none": ["没有符合条件的配置。", "No setting fits."],
   "config.setting": ["配置项", "Setting"],
