@@ -21,7 +21,10 @@ pytestmark = IN_A_BROWSER
 
 
 def test_every_word_follows_the_language(signed_in: Page) -> None:
-    chinese = signed_in.locator("body").inner_text()
+    # What is read from the gateway is there, too.
+    signed_in.wait_for_load_state("networkidle")
+    body = signed_in.locator("body")
+    chinese = body.inner_text()
     signed_in.get_by_role("button", name="English").click()
     expect(signed_in.locator("html")).to_have_attribute("lang", "en")
     for name in VIEWS:
@@ -32,7 +35,7 @@ def test_every_word_follows_the_language(signed_in: Page) -> None:
     expect(signed_in.locator("#transactions h1")).to_have_text("Transactions")
     signed_in.get_by_role("button", name="中文").click()
     open_view(signed_in, "overview")
-    assert signed_in.locator("body").inner_text() == chinese
+    expect(body).to_have_text(chinese, use_inner_text=True)
 
 
 def test_the_theme_follows_the_switch(signed_in: Page) -> None:
