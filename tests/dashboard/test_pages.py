@@ -237,3 +237,13 @@ def test_the_document_tells_errors_as_the_gateway_does() -> None:
         kinds += kind.__subclasses__()
     known = {(getattr(kind, "status", None), kind.code) for kind in kinds}
     assert told and told <= known
+
+
+def test_no_form_is_sent_before_its_script_is_there() -> None:
+    forms = [
+        form
+        for page in sorted(FOLDER.rglob("*.html"))
+        for form in re.findall(r"<form\b[^>]*>", page.read_text("utf-8"))
+    ]
+    kept = [form for form in forms if re.search(r'method="(dialog|post)"', form)]
+    assert kept == forms != []

@@ -1,5 +1,7 @@
 // The operator's pages: one view at a time, each the section and the module of its name.
 // Whoever is not an operator is told so; the server shows them nothing in any case.
+// A view that is seen before its module is there takes no clicks; and no form has an
+// address of its own (its method is `dialog`), so that none is sent without a script.
 
 import { change, read, useToken } from "./api.js";
 import { find, findAll } from "./dom.js";
@@ -56,13 +58,17 @@ async function show() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
   const name = sections.has(asked) ? asked : FIRST;
   for (const [other, section] of sections) section.hidden = other !== name;
+  const section = sections.get(name);
   for (const [other, view] of opened) if (other !== name) view.close?.();
   rail.mark(name);
   document.title = `${word(`admin.${name}`)} · ${word("admin.title")}`;
   scrollTo(0, 0);
-  if (asked) find("h1", sections.get(name)).focus({ preventScroll: true });
+  section.inert = !opened.has(name);
   try {
-    (await view(name)).open(new URLSearchParams(query));
+    const shown = await view(name);
+    section.inert = false;
+    if (asked && !section.hidden) find("h1", section).focus({ preventScroll: true });
+    shown.open(new URLSearchParams(query));
   } catch {
     fail(word("error.offline"));
   }
