@@ -15,11 +15,12 @@ from typing import Any, Self
 import uvloop
 
 import addons
-from addons.gateway.master import Master
+from addons.gateway.master import Master, one_of
 from addons.holds import Holds
 from addons.rendering import Render
 from addons.plan import Plan, Plans
 from addons.routes import routes_of
+from addons.upstream.upstream import Upstream
 from config import Settings, load
 from config.money import parse_nano
 from config.settings import Retries
@@ -158,15 +159,24 @@ class Gateway:
             found = [self.storage.reader.usage(id) for (id,) in rows]
         return [one for one in found if one is not None]
 
-    def arrived(self) -> None:
-        """Returns when a request is being served; it may have got no further yet."""
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Returns when something is so on the gateway's loop, or fails."""
 
-        async def arrive() -> None:
+        async def wait() -> None:
             async with asyncio.timeout(SETTLE_SECONDS):
-                while not self.master.admission.live:
+                while not condition():
                     await asyncio.sleep(0)
 
-        asyncio.run_coroutine_threadsafe(arrive(), self.loop).result()
+        asyncio.run_coroutine_threadsafe(wait(), self.loop).result()
+
+    def arrived(self) -> None:
+        """Returns when a request is being served; it may have got no further yet."""
+        self.until(lambda: bool(self.master.admission.live))
+
+    def unheard(self) -> None:
+        """Returns when an answer is being made whose client is known to have left."""
+        upstream = one_of(self.master.senders, Upstream)
+        self.until(lambda: any(call.unheard for call in upstream.calls))
 
     def settled(self) -> None:
         """Returns when nothing is served any more, every charge included."""

@@ -685,6 +685,7 @@ def test_a_client_that_leaves_pays_for_what_is_made_as_the_policy_says(
             dial.send(asked(gateway, caller, b'{"prompt": "cat", "n": 2}'))
             assert gate.reached.wait(WORK_SECONDS)
             dial.reset()
+        gateway.unheard()
         gate.open()
         owed = 2 * CENTS["dall-e-3"] if policy == "input" else 0
         assert spent_nano(gateway, caller) == owed
@@ -704,6 +705,7 @@ def test_a_named_request_whose_client_left_has_its_images_waiting(
         dial.send(named)
         assert gate.reached.wait(WORK_SECONDS)
         dial.reset()
+    gateway.unheard()
     gate.open()
     gateway.settled()
     with Dial(gateway.port) as dial:

@@ -17,7 +17,7 @@ from storage.media import MediaStore
 from tests.addons.wire.model_ranges import asked_bytes
 from tests.fakes.clock import FakeClock
 from tests.scenarios.conftest import Start
-from tests.scenarios.dial import WAIT_SECONDS, Dial, Reply, chat, request
+from tests.scenarios.dial import Dial, Reply, chat, request
 from tests.scenarios.harness import Gateway, environ_of
 
 MIB = 1024 * 1024
@@ -88,17 +88,6 @@ def open_files(directory: Path) -> list[Path]:
         if target.is_relative_to(directory):
             found.append(handle)
     return found
-
-
-def on_loop(gateway: Gateway, condition: Callable[[], bool]) -> None:
-    """Returns when something is so on the gateway's loop, or fails."""
-
-    async def wait() -> None:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not condition():
-                await asyncio.sleep(0)
-
-    asyncio.run_coroutine_threadsafe(wait(), gateway.loop).result()
 
 
 def turns(gateway: Gateway, count: int) -> None:
@@ -340,7 +329,7 @@ def test_a_slow_reader_of_a_large_file_holds_little(
     with Dial(gateway.port, receive_bytes=64 * 1024) as dial:
         dial.send(get(address))
         assert dial.head()[1]["content-length"] == str(LARGE_BYTES)
-        on_loop(gateway, stalled(gateway))
+        gateway.until(stalled(gateway))
         (handle,) = open_files(kept.store.directory)
         read = read_so_far(handle)
         turns(gateway, 100)
@@ -364,7 +353,7 @@ def read_so_far(handle: Path) -> int:
 
 
 def closed(gateway: Gateway, kept: Kept) -> None:
-    on_loop(gateway, lambda: open_files(kept.store.directory) == [])
+    gateway.until(lambda: open_files(kept.store.directory) == [])
 
 
 @pytest.mark.parametrize("rudely", [False, True], ids=["fin", "reset"])
@@ -375,7 +364,7 @@ def test_a_client_that_leaves_leaves_no_file_open(
     with Dial(gateway.port, receive_bytes=64 * 1024) as dial:
         dial.send(get(address))
         dial.head()
-        on_loop(gateway, stalled(gateway))
+        gateway.until(stalled(gateway))
         assert len(open_files(kept.store.directory)) == 1
         if rudely:
             dial.reset()
@@ -412,7 +401,7 @@ def test_a_file_that_became_shorter_never_looks_whole(
     with Dial(gateway.port, receive_bytes=64 * 1024) as dial:
         dial.send(get(address) + get(kept.address))
         dial.head()
-        on_loop(gateway, stalled(gateway))
+        gateway.until(stalled(gateway))
         os.truncate(path, MEDIUM_BYTES - MIB)
         assert len(rest(dial)) < MEDIUM_BYTES
     gateway.settled()
@@ -464,9 +453,9 @@ def test_after_the_grace_time_a_file_is_cut_off(start: Start) -> None:
     with Dial(gateway.port, receive_bytes=64 * 1024) as dial:
         dial.send(get(address))
         dial.head()
-        on_loop(gateway, stalled(gateway))
+        gateway.until(stalled(gateway))
         gateway.loop.call_soon_threadsafe(gateway.master.stop)
-        on_loop(gateway, lambda: kept.addon.cutting)
+        gateway.until(lambda: kept.addon.cutting)
         assert len(rest(dial)) < MEDIUM_BYTES
     gateway.thread.join()
     assert open_files(kept.store.directory) == []

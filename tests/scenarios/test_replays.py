@@ -257,6 +257,7 @@ def test_an_answer_that_its_client_did_not_wait_for_is_there_for_the_retry(
         (received,) = fake.wait_for(1)
         assert gate.reached.wait(WAIT_SECONDS)
         dial.reset()
+    gateway.unheard()
     assert advice(ask(gateway.port, asked)) == (409, IN_USE, "1", "true")
     gate.open()
     gateway.settled()
@@ -277,6 +278,7 @@ def test_a_provider_that_fails_after_its_client_left_leaves_the_name_free(
     with Dial(gateway.port) as dial:
         dial.send(asked)
         assert gate.reached.wait(WAIT_SECONDS)
+    gateway.unheard()
     gate.open()
     gateway.settled()
     assert [one.paid_nano for one in gateway.charges(caller)] == [0]
@@ -293,6 +295,7 @@ def test_a_drain_waits_also_for_an_answer_that_nobody_waits_for(
         dial.send(named(caller.key))
         assert gate.reached.wait(WAIT_SECONDS)
         dial.reset()
+    gateway.unheard()
     gateway.loop.call_soon_threadsafe(gateway.master.stop)
     gate.open()
     gateway.thread.join()
