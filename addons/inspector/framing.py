@@ -7,6 +7,7 @@ the same.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,45 @@ class Frame:
     answer: bytes = b""
 
 
+class Frames:
+    """Frames out of a stream of bytes, as they come."""
+
+    def __init__(self) -> None:
+        self.rest = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that are complete now; BadFrame if what comes is none."""
+        self.rest += data
+        start, found = 0, []
+        with memoryview(self.rest) as raw:
+            for frame, start in frames_in(raw):
+                found.append(frame)
+        del self.rest[:start]
+        return found
+
+
+def frames_in(raw: memoryview) -> Iterator[tuple[Frame, int]]:
+    """Each whole frame, and where it ends."""
+    start = 0
+    while len(raw) - start >= LENGTHS.size:
+        kind, *lengths = lengths_of(raw[start : start + LENGTHS.size])
+        start += LENGTHS.size
+        if len(raw) - start < sum(lengths):
+            return
+        parts = []
+        for length in lengths:
+            parts.append(bytes(raw[start : start + length]))
+            start += length
+        yield frame_of(kind, *parts), start
+
+
 def packed(kind: int, head: bytes, request: bytes, answer: bytes) -> bytes:
     """A frame in one piece."""
     lengths = LENGTHS.pack(kind, len(head), len(request), len(answer))
     return b"".join((lengths, head, request, answer))
 
 
-def lengths_of(raw: bytes) -> tuple[int, int, int, int]:
+def lengths_of(raw: bytes | memoryview) -> tuple[int, int, int, int]:
     """Kind and lengths; BadFrame beyond the bounds."""
     kind, head, request, answer = LENGTHS.unpack(raw)
     if kind not in (PUT, GROW) or head > HEAD_BYTES_MAX:

@@ -9,7 +9,7 @@ from addons import endpoints
 from addons.exchange import Attempt, Exchange
 from addons.filming.calls import Called
 from addons.inspecting import Inspecting, secrets_of
-from addons.inspector.framing import GROW, LENGTHS, PUT, Frame, frame_of, lengths_of
+from addons.inspector.framing import GROW, PUT, Frame, Frames
 from addons.inspector.sending import Sending
 from addons.providers.base import UpstreamRequest
 from addons.receipts import EVENT_STREAM
@@ -63,15 +63,8 @@ class Shown:
         return self.frames()
 
     def frames(self) -> list[Frame]:
-        found = []
-        while self.sending.frames:
-            raw = self.sending.frames.popleft()
-            kind, *lengths = lengths_of(raw[: LENGTHS.size])
-            raw, parts = raw[LENGTHS.size :], []
-            for length in lengths:
-                parts.append(raw[:length])
-                raw = raw[length:]
-            found.append(frame_of(kind, *parts))
+        found = Frames().feed(b"".join(self.sending.frames))
+        self.sending.frames.clear()
         self.sending.waiting_bytes = 0
         return found
 

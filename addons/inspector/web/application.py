@@ -142,5 +142,7 @@ class Application(tornado.web.Application):
     def find_handler(self, request: HTTPServerRequest, **keywords: Any) -> Any:
         """By the method first: whatever a handler has, only reading it is reached."""
         if request.method in READING or (request.method, request.path) == LOGIN:
+            # Nothing is drawn as long as nobody looks.
+            self.master.shelf.draw()
             return super().find_handler(request, **keywords)
         return self.get_handler_delegate(request, Refused)

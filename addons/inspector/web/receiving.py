@@ -1,12 +1,17 @@
-"""Receiving: frames from the workers, onto the shelf."""
+"""Receiving: frames from the workers, onto the shelf.
+
+As long as nobody looks they only wait there: what is gone again before anybody sees it
+is never drawn, and the cores are left to production.
+"""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from mitmproxy.utils import asyncio_utils
 
-from addons.inspector.framing import LENGTHS, BadFrame, Frame, frame_of, lengths_of
+from addons.inspector.framing import BadFrame, Frames
 from addons.inspector.socket_file import listen
 from addons.inspector.web.shelf import Shelf
 
@@ -17,11 +22,13 @@ logger = logging.getLogger(__name__)
 
 
 class Receiving:
-    """Listens for workers, and shows what they send at a pace of its own."""
+    """Listens for workers, and shows what they send at a pace of its own while
+    somebody looks on."""
 
-    def __init__(self, data: Path, shelf: Shelf) -> None:
+    def __init__(self, data: Path, shelf: Shelf, watched: Callable[[], bool]) -> None:
         self.data = data
         self.shelf = shelf
+        self.watched = watched
         self.server: asyncio.Server | None = None
         self.stepping: asyncio.Task[None] | None = None
 
@@ -44,10 +51,12 @@ class Receiving:
     ) -> None:
         """One worker until it is gone."""
         try:
-            while True:
-                self.shelf.take(await read_frame(reader))
-        except (asyncio.IncompleteReadError, OSError):
-            # It ended; perhaps in the middle of a frame.
+            frames = Frames()
+            # Its end may be in the middle of a frame.
+            while data := await reader.read(READ_BYTES):
+                for frame in frames.feed(data):
+                    self.shelf.take(frame)
+        except OSError:
             return
         except BadFrame as error:
             logger.error("a worker sends what is none of ours: %s", error)
@@ -57,12 +66,6 @@ class Receiving:
     async def step_on(self) -> None:
         while True:
             await asyncio.sleep(PACE_SECONDS)
-            while self.shelf.step():
+            while self.watched() and self.shelf.step():
                 # Whoever looks on has a turn in between.
                 await asyncio.sleep(0)
-
-
-async def read_frame(reader: asyncio.StreamReader) -> Frame:
-    kind, *lengths = lengths_of(await reader.readexactly(LENGTHS.size))
-    head, request, answer = [await reader.readexactly(length) for length in lengths]
-    return frame_of(kind, head, request, answer)

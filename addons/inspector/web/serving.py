@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from addons.inspector.web import views
@@ -34,9 +35,11 @@ async def serve(
     listening = socket.socket(fileno=brief.listening)
     door = Door(brief.password_hash, time.monotonic)
     views.install()
-    master = InspectorMaster(data / CONFIGURATION, listening, door, ready)
-    shelf = Shelf(master.view, brief.flows_max, brief.flows_bytes)
-    receiving = Receiving(data, shelf)
+    shelf_of = partial(
+        Shelf, flows_max=brief.flows_max, bytes_max=brief.flows_bytes
+    )
+    master = InspectorMaster(data / CONFIGURATION, listening, door, shelf_of, ready)
+    receiving = Receiving(data, master.shelf, master.watched)
     await receiving.start()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,8 +2,8 @@
 
 What comes in waits for a moment, so that many frames of one entry are shown as one
 change and a flood costs no more than the shelf is long: what would be pushed out again
-at once is never made. The oldest go first, by count and by bytes. All of it are copies,
-so that taking one away ends nothing.
+before anybody sees it is never made. The oldest go first, by count and by bytes. All
+of it are copies, so that taking one away ends nothing.
 """
 
 import logging
@@ -52,7 +52,7 @@ class Shelf:
         self.skipped = 0
 
     def take(self, frame: Frame) -> None:
-        """A frame that came in; it is shown with the next step."""
+        """A frame that came in; it is shown with the next step, or when all are."""
         entry_id = frame.head["id"]
         before = self.waiting.pop(entry_id, None)
         if before is not None:
@@ -64,6 +64,13 @@ class Shelf:
             _, old = self.waiting.popitem(last=False)
             self.waiting_bytes -= size_of(old)
             self.skipped += 1
+            # What is shown is older still.
+            self.remove_oldest()
+
+    def draw(self) -> None:
+        """Show all that waits, for somebody who asks now."""
+        while self.step():
+            continue
 
     def step(self) -> bool:
         """Show some of what waits; whether more does."""
@@ -117,12 +124,17 @@ class Shelf:
 
     def make_room(self) -> None:
         while len(self.sizes) > self.flows_max or self.bytes > self.bytes_max:
-            oldest, size = self.sizes.popitem(last=False)
-            self.bytes -= size
-            shown = self.shown(oldest)
-            if shown is not None:
-                # One at a time: several are worth a message to mitmproxy.
-                self.view.remove([shown])
+            self.remove_oldest()
+
+    def remove_oldest(self) -> None:
+        if not self.sizes:
+            return
+        oldest, size = self.sizes.popitem(last=False)
+        self.bytes -= size
+        shown = self.shown(oldest)
+        if shown is not None:
+            # One at a time: several are worth a message to mitmproxy.
+            self.view.remove([shown])
 
 
 def replace_with(shown: HTTPFlow, made: HTTPFlow) -> None:

@@ -18,6 +18,7 @@ from mitmproxy.tools.web.master import WebMaster
 
 from addons.inspector.web.application import Application
 from addons.inspector.web.door import Door
+from addons.inspector.web.shelf import Shelf
 
 HOST = "127.0.0.1"
 EVENTS_MAX = 500
@@ -51,12 +52,14 @@ class InspectorMaster(WebMaster):
         confdir: Path,
         listening: socket.socket,
         door: Door,
+        shelf_of: Callable[[view.View], Shelf],
         ready: Callable[[], None] = lambda: None,
     ) -> None:
         # Not WebMaster's own, which has all that is left out here.
         master.Master.__init__(self, options.Options(confdir=str(confdir)))
         port = listening.getsockname()[1]
         self.view = view.View()
+        self.shelf = shelf_of(self.view)
         self.view.sig_view_add.connect(self._sig_view_add)
         self.view.sig_view_remove.connect(self._sig_view_remove)
         self.view.sig_view_update.connect(self._sig_view_update)
@@ -87,16 +90,20 @@ class InspectorMaster(WebMaster):
         await master.Master.running(self)
         self.ready()
 
+    def watched(self) -> bool:
+        """Whether a page is open somewhere."""
+        return bool(app.ClientConnection.connections)
+
     def _sig_view_add(self, flow: flow.Flow) -> None:
-        if app.ClientConnection.connections:
+        if self.watched():
             super()._sig_view_add(flow)
 
     def _sig_view_update(self, flow: flow.Flow) -> None:
-        if app.ClientConnection.connections:
+        if self.watched():
             super()._sig_view_update(flow)
 
     def _sig_events_add(self, entry: log.LogEntry) -> None:
-        if app.ClientConnection.connections:
+        if self.watched():
             super()._sig_events_add(entry)
 
 

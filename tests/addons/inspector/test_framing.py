@@ -9,6 +9,8 @@ from addons.inspector.framing import (
     LENGTHS,
     PUT,
     BadFrame,
+    Frame,
+    Frames,
     frame_of,
     lengths_of,
     packed,
@@ -25,6 +27,25 @@ def test_a_frame_comes_back_as_it_was() -> None:
         b"asked",
         b"answered",
     )
+
+
+@pytest.mark.parametrize("size", [1, 2, 13, 14, 1000])
+def test_frames_come_out_however_their_bytes_come_in(size: int) -> None:
+    sent = [Frame(PUT, {"id": "x"}, b"asked", b""), Frame(GROW, {"id": "y"}, b"", b"z")]
+    raw = packed(PUT, b'{"id":"x"}', b"asked", b"") + packed(
+        GROW, b'{"id":"y"}', b"", b"z"
+    )
+    frames = Frames()
+    pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
+    assert [one for piece in pieces for one in frames.feed(piece)] == sent
+    assert frames.rest == b""
+
+
+def test_what_is_no_frame_is_said_when_its_lengths_are_there() -> None:
+    frames = Frames()
+    assert frames.feed(b"GET / HTTP/1"[: LENGTHS.size - 1]) == []
+    with pytest.raises(BadFrame):
+        frames.feed(b".1")
 
 
 @pytest.mark.parametrize(

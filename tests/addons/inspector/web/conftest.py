@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -35,8 +36,9 @@ async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
     with listen(0) as listening:
         door = Door(HASH, asyncio.get_running_loop().time)
         ready = asyncio.Event()
-        master = InspectorMaster(tmp_path, listening, door, ready.set)
-        Shelf(master.view, 10, 10**9).show(frame())
+        shelf_of = partial(Shelf, flows_max=10, bytes_max=10**9)
+        master = InspectorMaster(tmp_path, listening, door, shelf_of, ready.set)
+        master.shelf.show(frame())
         task = asyncio.create_task(master.run())
         await ready.wait()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

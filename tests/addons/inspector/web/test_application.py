@@ -11,6 +11,7 @@ from mitmproxy.tools.web import app
 
 from addons.inspector.web.application import QUEUE_MAX, READ_ONLY, Watcher
 from tests.addons.inspector.web.conftest import PASSWORD, Pages, log_in
+from tests.addons.inspector.web.entries import frame
 
 # Every route that mitmweb has, as it would be asked.
 ROUTES = [pattern.replace(r"(?:\.json)?", "") for pattern, _ in app.handlers]
@@ -83,6 +84,15 @@ async def test_nothing_is_read_without_the_password(pages: Pages) -> None:
             async with stranger.get(path) as answer:
                 assert answer.status == 403, path
         assert await log_in(stranger, "wrong") == 403
+
+
+async def test_whoever_asks_sees_all_there_is_by_then(pages: Pages) -> None:
+    """Nothing of it is drawn before, for there is no page open."""
+    pages.master.shelf.take(frame(id="req_new"))
+    assert len(pages.master.view) == 1
+    async with pages.browser.get("/flows") as answer:
+        assert len(await answer.json()) == 2
+    assert len(pages.master.view) == 2
 
 
 async def test_the_page_has_no_levers_and_its_style_is_there(pages: Pages) -> None:

@@ -1,6 +1,8 @@
 """What workers send is on the shelf a moment later, whatever else they send."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -14,12 +16,20 @@ from addons.inspector.web.shelf import Shelf
 from tests.addons.inspector.web.entries import head
 
 
-@pytest.fixture
-async def receiving(tmp_path: Path):
-    made = Receiving(tmp_path, Shelf(View(), 100, 10**9))
+@asynccontextmanager
+async def listening(
+    data: Path, watched: Callable[[], bool]
+) -> AsyncIterator[Receiving]:
+    made = Receiving(data, Shelf(View(), 100, 10**9), watched)
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def receiving(tmp_path: Path) -> AsyncIterator[Receiving]:
+    async with listening(tmp_path, lambda: True) as made:
+        yield made
 
 
 def frame(number: int) -> bytes:
@@ -42,6 +52,23 @@ async def test_several_workers_are_heard(receiving: Receiving) -> None:
     writers = [await send(receiving, frame(n) + frame(n + 10)) for n in range(3)]
     await until_shown(receiving, 6)
     for writer in writers:
+        writer.close()
+
+
+async def test_nothing_is_drawn_as_long_as_nobody_looks(tmp_path: Path) -> None:
+    waiting: list[int] = []
+
+    def watched() -> bool:
+        waiting.append(len(made.shelf.waiting))
+        return False
+
+    async with listening(tmp_path, watched) as made:
+        writer = await send(made, frame(1) + frame(2))
+        while waiting.count(2) < 2:
+            await asyncio.sleep(0)
+        assert len(made.shelf.view) == 0
+        made.shelf.draw()
+        assert len(made.shelf.view) == 2
         writer.close()
 
 

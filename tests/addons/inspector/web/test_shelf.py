@@ -61,6 +61,21 @@ def test_a_flood_makes_no_flows_that_would_go_at_once() -> None:
     assert len(made.view) == 10 and made.waiting_bytes == 0
 
 
+def test_what_waits_for_nobody_takes_the_place_of_what_was_shown() -> None:
+    made = shelf(flows_max=10)
+    for number in range(10):
+        show(made, put(number))
+    for number in range(10, 25):
+        made.take(put(number))
+    assert (len(made.waiting), len(made.view), made.skipped) == (10, 5, 5)
+    for number in range(25, 50):
+        made.take(put(number))
+    assert (len(made.waiting), len(made.view), made.bytes) == (10, 0, 0)
+    made.draw()
+    starts = [flow.timestamp_created for flow in made.view]
+    assert starts == [1000.0 + number for number in range(40, 50)]
+
+
 def test_what_is_too_large_for_the_shelf_is_not_on_it() -> None:
     made = shelf(bytes_max=1000)
     show(made, put(1, answer=b"x" * 2000))
