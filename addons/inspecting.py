@@ -2,10 +2,12 @@
 
 Where an inspector runs, each request of the API gets a tape. When the request is over
 its copy goes out: one entry for what the client asked and was answered, and one for
-each call to a provider. What takes longer is shown while it runs, by a task that looks
-some times a second, so that a request that is quick costs one frame for each entry and
-nothing before its end. How much is copied depends on the key; what people do on pages
-is never shown, because their forms carry passwords.
+each call to a provider. Several of them are copied in one go, a moment later, which
+costs half of what each would by itself between two pieces of other work. What takes
+longer is shown while it runs, by a task that looks some times a second, so that a
+request that is quick costs one frame for each entry and nothing before its end. How
+much is copied depends on the key; what people do on pages is never shown, because
+their forms carry passwords.
 
 A frame that was dropped, or that went to an inspector which is gone, is made good by
 the next one: each entry knows on which connection it was last sent in full.
@@ -13,8 +15,11 @@ the next one: each entry knows on which connection it was last sent in full.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import orjson
 from mitmproxy.http import HTTPFlow, Response
@@ -25,6 +30,7 @@ from addons.exchange import Exchange
 from addons.filming.told import JobCall
 from addons.inspector.errands import errand_of
 from addons.inspector.facts import (
+    NANOSECONDS,
     Head,
     call_head,
     call_id,
@@ -43,6 +49,11 @@ from storage.clock import Clock
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
+# How long what is over waits for others, how many of them there may be, and how many
+# are copied before production has its turn.
+GATHER_SECONDS = 0.05
+OVER_MAX = 256
+TELL_MAX = 16
 # Entries that are sent in one look; the others are next.
 LOOKS_MAX = 256
 # A shorter word than this is no secret, and would be found everywhere.
@@ -97,20 +108,25 @@ class Inspecting:
         self.redaction = self.redact()
         self.clock = clock
         self.look_seconds = look_seconds
+        self.quick_ns = int(look_seconds * NANOSECONDS)
         self.watched: dict[str, Watched] = {}
         self.terms: dict[str, str] = {}
-        self.looking: asyncio.Task[None] | None = None
+        # What is over, with the moment of that.
+        self.over: deque[tuple[Watched, int]] = deque()
+        self.ended = asyncio.Event()
+        self.tasks: list[asyncio.Task[None]] = []
 
     def running(self) -> None:
         self.sending.start()
-        self.looking = asyncio_utils.create_task(
-            self.look_on(), name="inspecting", keep_ref=True
-        )
+        self.tasks = [
+            asyncio_utils.create_task(work, name="inspecting", keep_ref=True)
+            for work in (self.look_on(), self.tell_on())
+        ]
 
     def done(self) -> None:
         self.sending.stop()
-        if self.looking is not None:
-            self.looking.cancel()
+        for task in self.tasks:
+            task.cancel()
 
     def configured(self, settings: Settings) -> None:
         """Other secrets may pass now, and those of before still may."""
@@ -140,8 +156,31 @@ class Inspecting:
     def left(self, flow: HTTPFlow, exchange: Exchange) -> None:
         """The request is over: nothing of it changes any more."""
         watched = self.watched.pop(exchange.id, None)
-        if watched is not None:
-            self.send_all(watched, live=False)
+        if watched is None:
+            return
+        self.over.append((watched, self.clock.monotonic_ns()))
+        self.ended.set()
+        if len(self.over) > OVER_MAX:
+            self.tell()
+
+    async def tell_on(self) -> None:
+        """Send what is over, some requests in one go."""
+        while True:
+            await self.ended.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self.ended.clear()
+            while self.over:
+                self.tell()
+                await asyncio.sleep(0)
+
+    def tell(self) -> None:
+        for _ in range(min(len(self.over), TELL_MAX)):
+            watched, ended_ns = self.over.popleft()
+            try:
+                self.send_all(watched, False, ended_ns)
+            except Exception:
+                # Of the others there is nothing wrong.
+                logger.exception("%s cannot be shown", watched.exchange.id)
 
     def called(self, call: JobCall) -> None:
         """A provider was asked about a job, for nobody who waits."""
@@ -168,16 +207,18 @@ class Inspecting:
                 logger.exception("what runs cannot be shown")
 
     def look(self) -> None:
+        now_ns = self.clock.monotonic_ns()
         for watched in list(self.watched.values())[:LOOKS_MAX]:
             if len(self.watched) > LOOKS_MAX:
                 # The next look begins with others.
                 self.watched[watched.exchange.id] = self.watched.pop(
                     watched.exchange.id
                 )
-            self.send_all(watched, live=True)
+            # Most are over before anybody could have seen them run.
+            if now_ns - watched.exchange.started_ns >= self.quick_ns:
+                self.send_all(watched, True, now_ns)
 
-    def send_all(self, watched: Watched, live: bool) -> None:
-        now_ns = self.clock.monotonic_ns()
+    def send_all(self, watched: Watched, live: bool, now_ns: int) -> None:
         if not self.sending.connected:
             self.sending.dropped += 1 + len(watched.tape.calls)
             return
@@ -310,7 +351,13 @@ class Inspecting:
             if len(self.terms) >= TERMS_MAX:
                 self.terms.clear()
             terms = self.terms[price.id] = terms_text(price)
-        return capture(exchange, asdict(self.policies_of(exchange)), terms)
+        return capture(exchange, named(self.policies_of(exchange)), terms)
+
+
+@lru_cache(maxsize=16)
+def named(policies: Policies) -> dict[str, Any]:
+    """Policies by their names; for no one to change."""
+    return asdict(policies)
 
 
 def answer_of(flow: HTTPFlow, exchange: Exchange, tape: Tape, live: bool) -> Body:

@@ -16,9 +16,8 @@ from addons.inspector.facts import (
     Head,
     milliseconds,
     place,
-    raw_fields,
 )
-from addons.inspector.redacting import shown_headers
+from addons.inspector.redacting import shown_texts
 from addons.upstream.tape import Body, TapedCall
 
 
@@ -43,14 +42,14 @@ def errand_of(call: JobCall, level: str, limit_bytes: int) -> Errand:
         "end": call.ended_ns / NANOSECONDS,
         "method": request.method,
         **place(call.leg, request.path),
-        "headers": shown_headers(raw_fields(request.headers)),
+        "headers": shown_texts(request.headers),
         "size": len(request.body),
         "status": called.status,
         "answer_size": body.size,
         "facts": facts_of(call, level),
     }
     if called.status:
-        head["answer_headers"] = shown_headers(raw_fields(called.headers))
+        head["answer_headers"] = shown_texts(called.headers)
     number = call.job.leg + 1
     return Errand(head, TapedCall(number, request, body, call.started_ns))
 

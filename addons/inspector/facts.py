@@ -9,7 +9,7 @@ Nothing here is redacted yet but headers and queries, which are not even made up
 otherwise.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.endings import code_of, end_of, outcome_of
 from addons.exchange import Exchange, Leg, PieceQuote
-from addons.inspector.redacting import shown_headers, shown_target
+from addons.inspector.redacting import shown_headers, shown_target, shown_texts
 from addons.upstream.tape import TapedCall
 
 NANOSECONDS_A_MILLISECOND = 1_000_000
@@ -76,14 +76,14 @@ def call_head(
         "end": None if live else started + waited_ns / NANOSECONDS,
         "method": call.request.method,
         **place(leg, call.request.path),
-        "headers": shown_headers(raw_fields(call.request.headers)),
+        "headers": shown_texts(call.request.headers),
         "size": len(call.request.body),
         "status": call.status,
         "answer_size": call.body.size,
         "facts": call_facts(exchange, call, index, live, waited_ns),
     }
     if call.status:
-        head["answer_headers"] = shown_headers(raw_fields(call.headers))
+        head["answer_headers"] = shown_texts(call.headers)
     return head
 
 
@@ -206,11 +206,6 @@ def address_of(base_url: str) -> tuple[str, str, int, str]:
     base = urlsplit(base_url)
     port = base.port or (443 if base.scheme == "https" else 80)
     return base.scheme, base.hostname or "", port, base.path.rstrip("/")
-
-
-def raw_fields(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
-    for name, value in headers.items():
-        yield name.encode("utf-8", "replace"), value.encode("utf-8", "replace")
 
 
 def at(started: float, exchange: Exchange, moment_ns: int) -> float:

@@ -10,7 +10,7 @@ All of it is pure and never fails open: what cannot be read is not shown.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -201,20 +201,37 @@ def without_start_of(raw: bytes, secrets: Iterable[bytes]) -> bytes:
 def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
     """All names, and the values of those that are allowed; no more of either than
     anybody looks at."""
-    found = []
-    for raw_name, value in islice(headers, HEADERS_MAX):
-        name, shown = judged(raw_name)
-        text = value[:HEADER_BYTES_MAX].decode("utf-8", "replace") if shown else HIDDEN
-        found.append((name, text))
-    return found
+    return [
+        (name, value[:HEADER_BYTES_MAX].decode("utf-8", "replace") if shown else HIDDEN)
+        for raw_name, value in islice(headers, HEADERS_MAX)
+        for name, shown in (judged(raw_name),)
+    ]
+
+
+def shown_texts(headers: Mapping[str, str]) -> Fields:
+    """The same of headers that are texts already."""
+    return [
+        (name, sound(value[:HEADER_BYTES_MAX]) if shown else HIDDEN)
+        for text, value in islice(headers.items(), HEADERS_MAX)
+        for name, shown in (judged(text),)
+    ]
 
 
 @lru_cache(maxsize=1024)
-def judged(raw_name: bytes) -> tuple[str, bool]:
+def judged(raw_name: bytes | str) -> tuple[str, bool]:
     """A header's name, and whether its value may be shown."""
-    name = raw_name[:HEADER_BYTES_MAX].decode("latin-1")
+    if isinstance(raw_name, bytes):
+        raw_name = raw_name.decode("latin-1")
+    name = sound(raw_name[:HEADER_BYTES_MAX])
     lower = name.lower()
     return name, lower in SHOWN_HEADERS or lower.startswith(SHOWN_PREFIXES)
+
+
+def sound(text: str) -> str:
+    """A text without what was no character, which JSON could not carry."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown_target(target: str) -> str:

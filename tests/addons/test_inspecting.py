@@ -8,7 +8,13 @@ from mitmproxy.http import HTTPFlow, Response
 from addons import endpoints
 from addons.exchange import Attempt, Exchange
 from addons.filming.calls import Called
-from addons.inspecting import Inspecting, secrets_of
+from addons.inspecting import (
+    LOOK_SECONDS,
+    OVER_MAX,
+    TELL_MAX,
+    Inspecting,
+    secrets_of,
+)
 from addons.inspector.framing import GROW, PUT, Frame, Frames
 from addons.inspector.sending import Sending
 from addons.providers.base import UpstreamRequest
@@ -38,12 +44,13 @@ class Shown:
     def __init__(self, **settings) -> None:
         self.sending = Sending(lambda: None, 10**6)
         self.sending.connection = 1
+        self.clock = FakeClock()
         self.inspecting = Inspecting(
             InspectorSettings(**{"level": "full", **settings}),
             lambda _: Policies(),
             self.sending,
             [SECRET],
-            FakeClock(),
+            self.clock,
         )
 
     def begin(self, record: Exchange, **request) -> HTTPFlow:
@@ -56,9 +63,11 @@ class Shown:
             200, body, {"content-type": "application/json"}
         )
         self.inspecting.left(flow, Exchange.of(flow))
+        self.inspecting.tell()
         return self.frames()
 
     def look(self) -> list[Frame]:
+        self.clock.advance(LOOK_SECONDS)
         self.inspecting.look()
         return self.frames()
 
@@ -168,11 +177,23 @@ def test_no_secret_is_in_a_frame() -> None:
     flow = shown.begin(record, body=body, headers=headers, target=target)
     call(record, f'{{"error":"{SECRET} ada@example.com"}}'.encode())
     shown.inspecting.left(flow, record)
+    shown.inspecting.tell()
     raw = b"".join(shown.sending.frames)
     assert flow is not None and SECRET.encode() not in raw
     assert b"ada@" not in raw and b"[secret]" in raw and b"[e-mail]" in raw
     wholes = [one.head["whole"] for one in shown.frames()]
     assert wholes == [[False, True], [True, False]]
+
+
+def test_what_is_quick_is_not_shown_before_it_is_over() -> None:
+    shown, record = Shown(), exchanges.held()
+    shown.begin(record)
+    shown.clock.advance(LOOK_SECONDS - 0.001)
+    shown.inspecting.look()
+    assert shown.frames() == []
+    shown.clock.advance(0.001)
+    shown.inspecting.look()
+    assert len(shown.frames()) == 1
 
 
 def test_a_stream_is_shown_while_it_grows_and_each_byte_once() -> None:
@@ -226,6 +247,33 @@ def test_without_an_inspector_nothing_is_made_and_all_is_counted() -> None:
     assert shown.end(flow) == []
     assert shown.sending.statistics.dropped == 2
     assert shown.inspecting.watched == {}
+
+
+def test_what_is_over_is_told_in_parts_and_kept_up_to_a_limit() -> None:
+    shown = Shown()
+    for number in range(OVER_MAX + 1):
+        record = exchanges.held(id=f"req_{number}")
+        flow = shown.begin(record)
+        flow.response = Response.make(200, b"{}")
+        shown.inspecting.left(flow, record)
+        assert bool(shown.sending.frames) is (number == OVER_MAX)
+    assert len(shown.inspecting.over) == OVER_MAX + 1 - TELL_MAX
+    assert len(shown.frames()) == TELL_MAX
+    while shown.inspecting.over:
+        shown.inspecting.tell()
+    assert len(shown.frames()) == OVER_MAX + 1 - TELL_MAX
+
+
+def test_what_cannot_be_shown_keeps_no_other_off(caplog) -> None:
+    shown = Shown()
+    for number in range(2):
+        record = exchanges.held(id=f"req_{number}")
+        flow = shown.begin(record)
+        shown.inspecting.left(flow, record)
+    shown.inspecting.over[0][0].flow.request.timestamp_start = None
+    shown.inspecting.tell()
+    assert [one.head["id"] for one in shown.frames()] == ["req_1"]
+    assert "req_0 cannot be shown" in caplog.text
 
 
 def test_our_secrets_are_all_that_gives_access_to_others() -> None:

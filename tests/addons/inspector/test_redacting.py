@@ -9,6 +9,7 @@ from addons.inspector.redacting import (
     HIDDEN,
     Redaction,
     shown_headers,
+    shown_texts,
     shown_target,
     without_texts,
 )
@@ -109,9 +110,21 @@ def test_headers_are_hidden_unless_they_are_known() -> None:
     ]
 
 
+def test_headers_that_are_texts_are_judged_alike() -> None:
+    sent = {"Cookie": "a", "Server": "caf\u00e9 \udcff", "x-\udcff": "b"}
+    assert shown_texts(sent) == [
+        ("Cookie", HIDDEN),
+        ("Server", "caf\u00e9 ?"),
+        ("x-?", HIDDEN),
+    ]
+
+
 def test_no_more_headers_are_shown_than_anybody_reads() -> None:
     sent = [(b"accept", b"a" * 9999)] * 100
     found = shown_headers(sent)
+    assert (len(found), len(found[0][1])) == (64, 512)
+    texts = {"accept": "a" * 9999, **{str(number): "" for number in range(100)}}
+    found = shown_texts(texts)
     assert (len(found), len(found[0][1])) == (64, 512)
 
 
