@@ -8,6 +8,7 @@ them, through the price's cases.
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from config.money import charge_nano_rounded_up
 from config.price_text import price_of_texts
@@ -30,6 +31,7 @@ from storage.engine import Row, Snapshot
 from storage.ledger import CONDITIONS
 
 _METERS_END = METERED + len(METERS)
+_PRICES_KEPT = 1024
 _PRICES = "SELECT id, model, effective_from_ns, sell, buy FROM price"
 
 Rates = tuple[int, ...]
@@ -80,10 +82,12 @@ def sound_prices(
             yield price
 
 
+@lru_cache(maxsize=_PRICES_KEPT)
 def read_price(
     model: str, effective_from_ns: int, sell: str, buy: str
 ) -> Price | None:
-    """A stored price; None if it is none."""
+    """A stored price; None if it is none. Every audit reads all of them twice, and what
+    the same texts say does not change."""
     try:
         return price_of_texts(model, effective_from_ns, sell, buy)
     except (ValueError, LookupError, TypeError, AttributeError):
