@@ -28,6 +28,8 @@ const REFUSED = 403;
 const sections = new Map(findAll("main > section").map((section) => [section.id, section]));
 const opened = new Map();
 const rail = openRail();
+// Whoever signs out is not sent on by an answer that finds nobody signed in.
+let leaving = false;
 const desk = { user: null, failed, get: (action, query) => read("admin", action, query), act };
 
 openPage(redraw);
@@ -95,7 +97,7 @@ function act(action, fields) {
 
 // Whether a failure concerns the whole page: nobody is signed in, or no operator.
 function failed(failure) {
-  if (failure.status === 401) location.replace(`/public/login.html?to=admin${location.hash}`);
+  if (failure.status === 401) leave();
   else if (failure.status === REFUSED) refuse();
   else return false;
   return true;
@@ -114,7 +116,12 @@ function fail(message) {
   for (const section of sections.values()) section.hidden = true;
 }
 
+function leave() {
+  if (!leaving) location.replace(`/public/login.html?to=admin${location.hash}`);
+}
+
 async function signOut() {
+  leaving = true;
   try {
     await change("auth", "logout");
   } finally {

@@ -31,6 +31,8 @@ const sections = new Map(findAll("main > section").map((section) => [section.id,
 const views = new Views(account);
 const rail = openRail();
 let shown = null;
+// Whoever signs out is not sent on by an answer that finds nobody signed in.
+let leaving = false;
 
 openPage(redraw);
 addEventListener("hashchange", () => {
@@ -217,6 +219,7 @@ function keyChanged(masked) {
 }
 
 async function signOut() {
+  leaving = true;
   try {
     await change("auth", "logout");
   } finally {
@@ -225,5 +228,5 @@ async function signOut() {
 }
 
 function leave() {
-  location.replace(`/public/login.html${location.hash}`);
+  if (!leaving) location.replace(`/public/login.html${location.hash}`);
 }

@@ -15,6 +15,7 @@ from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
     PASSWORD,
     PHONE,
+    answer_late,
     arrive,
     copied,
     open_view,
@@ -95,6 +96,17 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back(
     operator.keyboard.press("Enter")
     arrive(operator, "/admin.html#acts")
     expect(operator.locator("#acts")).to_contain_text("退出登录")
+
+
+def test_an_answer_that_comes_late_leads_nobody_on_who_signed_out(
+    operator: Page,
+) -> None:
+    held = answer_late(operator, "**/api/admin.php?action=users*")
+    with operator.expect_request("**/api/admin.php?action=users*"):
+        operator.evaluate("location.hash = '#users'")
+    operator.get_by_role("button", name="退出").click()
+    arrive(operator, "/login.html")
+    assert held == []
 
 
 def test_who_is_no_operator_sees_nothing(signed_in: Page) -> None:

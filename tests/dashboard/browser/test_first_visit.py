@@ -7,6 +7,7 @@ from tests.dashboard.browser.visits import (
     EMAIL,
     IN_A_BROWSER,
     PASSWORD,
+    answer_late,
     arrive,
     copied,
     open_view,
@@ -61,6 +62,17 @@ def test_a_first_visit_from_register_to_logout(page: Page, storage: Storage) -> 
 def works(storage: Storage, plain: str) -> bool:
     record = storage.reader.key_by_hash(storage.secrets.key_hash(plain))
     return record is not None and record.status == "active"
+
+
+def test_an_answer_that_comes_late_leads_nobody_on_who_signed_out(
+    signed_in: Page,
+) -> None:
+    held = answer_late(signed_in, "**/api/user.php?action=transactions*")
+    with signed_in.expect_request("**/api/user.php?action=transactions*"):
+        signed_in.evaluate("location.hash = '#transactions'")
+    signed_in.get_by_role("button", name="退出").click()
+    arrive(signed_in, "/login.html")
+    assert held == []
 
 
 def test_signing_in_leads_back_to_the_view_that_was_asked_for(signed_in: Page) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -45,6 +45,22 @@ def arrive(page: Page, address: str) -> None:
     pattern = ".*".join(map(re.escape, address.split("*")))
     expect(page).to_have_url(re.compile(f"{pattern}$"))
     page.wait_for_load_state()
+
+
+def answer_late(page: Page, asked: str) -> list[Route]:
+    """What is asked for so is answered when the page is left already: with a 401, as
+    nobody is signed in any more. It is in the list by then."""
+    held: list[Route] = []
+
+    def left(route: Route) -> None:
+        while held:
+            nobody = {"success": False, "message": "", "data": None}
+            held.pop().fulfill(status=401, json=nobody)
+        route.continue_()
+
+    page.route(asked, lambda route: held.append(route))
+    page.route("**/public/login.html*", left)
+    return held
 
 
 def register(page: Page, email: str = EMAIL) -> None:
