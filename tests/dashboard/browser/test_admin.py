@@ -15,10 +15,10 @@ from tests.dashboard.browser.visits import (
     IN_A_BROWSER,
     PASSWORD,
     PHONE,
-    answer_late,
     arrive,
     copied,
     open_view,
+    sign_out_while_asked,
 )
 from tests.dashboard.browser.visits import register as register_on
 from tests.dashboard.spending import hold, spend
@@ -101,12 +101,8 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back(
 def test_an_answer_that_comes_late_leads_nobody_on_who_signed_out(
     operator: Page,
 ) -> None:
-    held = answer_late(operator, "**/api/admin.php?action=users*")
-    with operator.expect_request("**/api/admin.php?action=users*"):
-        operator.evaluate("location.hash = '#users'")
-    operator.get_by_role("button", name="退出").click()
-    arrive(operator, "/login.html")
-    assert held == []
+    asked = "**/api/admin.php?action=users*"
+    sign_out_while_asked(operator, "users", asked)
 
 
 def test_who_is_no_operator_sees_nothing(signed_in: Page) -> None:

@@ -7,11 +7,11 @@ from tests.dashboard.browser.visits import (
     EMAIL,
     IN_A_BROWSER,
     PASSWORD,
-    answer_late,
     arrive,
     copied,
     open_view,
     register,
+    sign_out_while_asked,
 )
 
 pytestmark = IN_A_BROWSER
@@ -67,12 +67,8 @@ def works(storage: Storage, plain: str) -> bool:
 def test_an_answer_that_comes_late_leads_nobody_on_who_signed_out(
     signed_in: Page,
 ) -> None:
-    held = answer_late(signed_in, "**/api/user.php?action=transactions*")
-    with signed_in.expect_request("**/api/user.php?action=transactions*"):
-        signed_in.evaluate("location.hash = '#transactions'")
-    signed_in.get_by_role("button", name="退出").click()
-    arrive(signed_in, "/login.html")
-    assert held == []
+    asked = "**/api/user.php?action=transactions*"
+    sign_out_while_asked(signed_in, "transactions", asked)
 
 
 def test_signing_in_leads_back_to_the_view_that_was_asked_for(signed_in: Page) -> None:

@@ -47,9 +47,9 @@ def arrive(page: Page, address: str) -> None:
     page.wait_for_load_state()
 
 
-def answer_late(page: Page, asked: str) -> list[Route]:
-    """What is asked for so is answered when the page is left already: with a 401, as
-    nobody is signed in any more. It is in the list by then."""
+def sign_out_while_asked(page: Page, view: str, asked: str) -> None:
+    """Signs out while a view loads: what it asks for is answered when the page is left
+    already, with a 401, as nobody is signed in any more."""
     held: list[Route] = []
 
     def left(route: Route) -> None:
@@ -60,7 +60,11 @@ def answer_late(page: Page, asked: str) -> list[Route]:
 
     page.route(asked, lambda route: held.append(route))
     page.route("**/public/login.html*", left)
-    return held
+    with page.expect_request(asked):
+        page.evaluate(f"location.hash = '#{view}'")
+    page.get_by_role("button", name="退出").click()
+    arrive(page, "/login.html")
+    assert held == []
 
 
 def register(page: Page, email: str = EMAIL) -> None:
