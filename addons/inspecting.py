@@ -3,11 +3,11 @@
 Where an inspector runs, each request of the API gets a tape. When the request is over
 its copy goes out: one entry for what the client asked and was answered, and one for
 each call to a provider. Several of them are copied in one go, a moment later, which
-costs half of what each would by itself between two pieces of other work. What takes
-longer is shown while it runs, by a task that looks some times a second, so that a
-request that is quick costs one frame for each entry and nothing before its end. How
-much is copied depends on the key; what people do on pages is never shown, because
-their forms carry passwords.
+costs less than each by itself between two pieces of other work. What takes longer is
+shown while it runs, by a task that looks some times a second, so that a request that
+is quick costs one frame for each entry and nothing before its end. How much is copied
+depends on the key; what people do on pages is never shown, because their forms carry
+passwords.
 
 A frame that was dropped, or that went to an inspector which is gone, is made good by
 the next one: each entry knows on which connection it was last sent in full.
