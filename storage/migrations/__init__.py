@@ -17,6 +17,7 @@ NAMES = (
     "0004_jobs",
     "0005_orders",
     "0006_access",
+    "0007_checks",
 )
 
 HISTORY = (

@@ -12,6 +12,7 @@ from storage.errors import DatabaseDamaged
 from storage.job_states import JobState
 from storage.migrations import HISTORY, NAMES, _apply, migrate
 from storage.sqlite import SqliteSnapshot, open_writer
+from storage.statements import INSERT_HOLD, INSERT_TRANSFER, INSERT_USAGE
 from tests.storage.runner import PRICE_NANO, Runner
 from tests.storage.teller import PRICE, Caller, Teller
 
@@ -119,6 +120,45 @@ def test_the_guards_are_there_again(connection):
             connection.execute(statement)
     with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
         connection.execute("UPDATE voucher SET transfer_id = 'nothing'")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE hold SET state = 'lost' WHERE id = 'd'",
+        "UPDATE usage SET evidence = 'guessed'",
+        "INSERT INTO transfer SELECT 6, 'gift:1', 'gift', debit_id, credit_id,"
+        " amount_nano, 0, account_id, balance_nano, hold_id, NULL, ref, NULL, NULL, 6,"
+        " prev_hash, hash, NULL FROM transfer WHERE seq = 1",
+    ],
+)
+def test_a_word_that_is_none_is_refused(connection, change):
+    migrate(connection, 9)
+    with pytest.raises(apsw.ConstraintError, match="CHECK"):
+        connection.execute(change)
+
+
+@pytest.mark.parametrize("insert", [INSERT_HOLD, INSERT_TRANSFER, INSERT_USAGE])
+def test_what_a_request_writes_is_checked_without_a_table(connection, insert):
+    migrate(connection, 9)
+    nothing = (None,) * insert.count("?")
+    steps = connection.execute(f"EXPLAIN {insert}", nothing).fetchall()
+    assert "OpenEphemeral" not in {step[1] for step in steps}
+
+
+def test_the_words_of_a_check_change_and_no_row(connection):
+    for name in NAMES[1 : NAMES.index("0007_checks")]:
+        _apply(connection, name, 9)
+    schema, rows = content(connection)
+    _apply(connection, "0007_checks", 9)
+    reworded, after = content(connection)
+    changed = {one[1] for one in set(reworded) - set(schema)}
+    assert changed == {"hold", "transfer", "usage"}
+    assert len(reworded) == len(schema)
+    assert after.pop("migration") == [*rows.pop("migration"), ("0007_checks", 9)]
+    assert after == rows
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA writable_schema").fetchall() == [(0,)]
 
 
 def test_a_step_that_fails_leaves_the_old_schema(connection):
