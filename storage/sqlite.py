@@ -44,6 +44,9 @@ OLDEST_SQLITE = (3, 51, 3)
 READ_BUSY_SECONDS = 5.0
 STOP_BUSY_SECONDS = 1.0
 CHECKPOINT_PAGES = 1000
+STATEMENTS_KEPT = 512
+"""apsw forgets the one that was least often used in as many executions; a batch has
+several hundred, and what it needs once is prepared each time if that is forgotten."""
 
 # What says "not now" rather than "not this": the disk, the locks, the file.
 UNAVAILABLE = (
@@ -175,7 +178,9 @@ class SqliteConnection:
     def __init__(self, connection: apsw.Connection, engine: SqliteEngine) -> None:
         connection.set_wal_hook(self._note_wal)
         self._connection = connection
-        self._execute = connection.execute
+        # One cursor for all: a new one for each statement takes longer than a small
+        # statement. Each is read to its end before the next begins.
+        self._execute = connection.cursor().execute
         self._engine = engine
         self._turns = Turns(engine.path.parent)
         self._checkpoint_above = CHECKPOINT_PAGES
@@ -356,13 +361,16 @@ def require_sqlite(version: str = apsw.sqlite_lib_version()) -> None:
 
 
 def open_writer(path: Path, busy_seconds: float, vfs: str = "") -> apsw.Connection:
-    """A connection that may write."""
+    """A connection that may write. It is for one thread: it has no mutex of its own,
+    which SQLite would take for each value that goes in or comes out."""
     database = APSWDatabase(
         uri(path, mode="rwc", vfs=vfs),
         timeout=busy_seconds,
+        statementcachesize=STATEMENTS_KEPT,
         flags=apsw.SQLITE_OPEN_READWRITE
         | apsw.SQLITE_OPEN_CREATE
-        | apsw.SQLITE_OPEN_URI,
+        | apsw.SQLITE_OPEN_URI
+        | apsw.SQLITE_OPEN_NOMUTEX,
         pragmas=(
             ("journal_mode", "wal"),
             ("synchronous", "full"),
