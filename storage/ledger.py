@@ -246,24 +246,6 @@ class _Hold(NamedTuple):
     closed_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Transfer:
-    id: str
-    code: str
-    debit_id: int
-    credit_id: int
-    amount_nano: int
-    account_id: int | None = None
-    balance_nano: int | None = None
-    hold_id: str | None = None
-    ref: str | None = None
-    buy_nano: int = 0
-    reverses: str | None = None
-    reason: str | None = None
-    author: str | None = None
-    request_hash: bytes | None = None
-
-
 Admitted = (
     Granted | Insufficient | OverBudget | Oversized | RateLimited | Blocked | Earlier
 )
@@ -275,16 +257,15 @@ def admit(db: Ledgerbase, ask: Admission) -> Admitted:
     A request that runs or ran under the same name comes before both: sent again, it
     costs nothing and counts against nothing.
     """
-    found = db.sql(sql.FIND_HOLD, (ask.hold_id,))
-    if found:
-        return _admit_again(db, ask, found[0])
     if ask.replay is not None:
-        earlier = replays.find(db, ask.account_id, ask.replay)
-        if earlier is not None:
-            return _admit_earlier(db, ask, earlier)
-    reserved = db.sql(sql.RESERVE, (ask.account_id, ask.amount_nano))
+        known = _known(db, ask, ask.replay)
+        if known is not None:
+            return known
+    reserved = db.sql(
+        sql.RESERVE_NEW, (ask.account_id, ask.amount_nano, ask.hold_id)
+    )
     if not reserved:
-        return _account_refusal(db, ask.account_id, ask.amount_nano)
+        return _reserve_refusal(db, ask)
     entered = db.sql(
         sql.ENTER_KEY,
         (
@@ -435,19 +416,17 @@ def refund(
         ((available, posted),) = db.sql(sql.CREDIT, (account_id, amount_nano))
     _write_transfer(
         db,
-        _Transfer(
-            transfer_id,
-            "refund",
-            credit_id,
-            debit_id,
-            amount_nano,
-            account_id,
-            posted,
-            ref=decision.ref,
-            reverses=original_id,
-            reason=decision.reason,
-            author=decision.author,
-        ),
+        transfer_id,
+        "refund",
+        credit_id,
+        debit_id,
+        amount_nano,
+        account_id,
+        posted,
+        ref=decision.ref,
+        reverses=original_id,
+        reason=decision.reason,
+        author=decision.author,
     )
     return Created(transfer_id, available)
 
@@ -476,17 +455,15 @@ def adjust(
         sides, rest = (account_id, ADJUSTMENT), -amount_nano - moved
     _write_transfer(
         db,
-        _Transfer(
-            transfer_id,
-            "adjustment",
-            *sides,
-            moved,
-            account_id,
-            posted,
-            ref=decision.ref,
-            reason=decision.reason,
-            author=decision.author,
-        ),
+        transfer_id,
+        "adjustment",
+        *sides,
+        moved,
+        account_id,
+        posted,
+        ref=decision.ref,
+        reason=decision.reason,
+        author=decision.author,
     )
     if rest:
         _book_shortfall(db, transfer_id, rest, ADJUSTMENT, ref=decision.ref)
@@ -496,6 +473,25 @@ def adjust(
 
 
 # Admission.
+
+
+def _known(db: Ledgerbase, ask: Admission, replay: ReplayKey) -> Admitted | None:
+    """The answer to a request that came before, by its id or by its name."""
+    found = db.sql(sql.FIND_HOLD, (ask.hold_id,))
+    if found:
+        return _admit_again(db, ask, found[0])
+    earlier = replays.find(db, ask.account_id, replay)
+    return None if earlier is None else _admit_earlier(db, ask, earlier)
+
+
+def _reserve_refusal(
+    db: Ledgerbase, ask: Admission
+) -> Granted | Insufficient | Blocked:
+    """Why nothing was reserved: it was before, or it cannot be."""
+    found = db.sql(sql.FIND_HOLD, (ask.hold_id,))
+    if found:
+        return _admit_again(db, ask, found[0])
+    return _account_refusal(db, ask.account_id, ask.amount_nano)
 
 
 def _admit_again(db: Ledgerbase, ask: Admission, row: Row) -> Granted:
@@ -662,18 +658,16 @@ def _charge(
     used = _usage_row(db, hold, settlement, paid)
     _write_transfer(
         db,
-        _Transfer(
-            f"{code}:{hold.id}",
-            code,
-            hold.account_id,
-            REVENUE,
-            paid,
-            hold.account_id,
-            posted,
-            hold.id,
-            buy_nano=settlement.buy_nano,
-            request_hash=digest(hold + used),
-        ),
+        f"{code}:{hold.id}",
+        code,
+        hold.account_id,
+        REVENUE,
+        paid,
+        hold.account_id,
+        posted,
+        hold_id=hold.id,
+        buy_nano=settlement.buy_nano,
+        request_hash=digest(hold + used),
     )
     if cost > paid:
         _book_shortfall(db, hold.id, cost - paid, REVENUE, hold_id=hold.id)
@@ -712,15 +706,13 @@ def _book_shortfall(
     db.sql(sql.DEBIT_HOUSE, (SHORTFALL, amount_nano))
     _write_transfer(
         db,
-        _Transfer(
-            f"shortfall:{cause}",
-            "shortfall",
-            SHORTFALL,
-            credit_id,
-            amount_nano,
-            hold_id=hold_id,
-            ref=ref,
-        ),
+        f"shortfall:{cause}",
+        "shortfall",
+        SHORTFALL,
+        credit_id,
+        amount_nano,
+        hold_id=hold_id,
+        ref=ref,
     )
 
 
@@ -788,16 +780,14 @@ def _credit(
     db.sql(sql.DEBIT_HOUSE, (source_id, amount_nano))
     _write_transfer(
         db,
-        _Transfer(
-            transfer_id,
-            code,
-            source_id,
-            account_id,
-            amount_nano,
-            account_id,
-            posted,
-            ref=ref,
-        ),
+        transfer_id,
+        code,
+        source_id,
+        account_id,
+        amount_nano,
+        account_id,
+        posted,
+        ref=ref,
     )
     return Created(transfer_id, available)
 
@@ -816,29 +806,46 @@ def _check_decision(decision: Decision, transfer_id: str) -> None:
             raise IllegalMove(f"cannot book {transfer_id}: say why and who you are")
 
 
-def _write_transfer(db: Ledgerbase, transfer: _Transfer) -> None:
+def _write_transfer(
+    db: Ledgerbase,
+    transfer_id: str,
+    code: str,
+    debit_id: int,
+    credit_id: int,
+    amount_nano: int,
+    account_id: int | None = None,
+    balance_nano: int | None = None,
+    *,
+    hold_id: str | None = None,
+    ref: str | None = None,
+    buy_nano: int = 0,
+    reverses: str | None = None,
+    reason: str | None = None,
+    author: str | None = None,
+    request_hash: bytes | None = None,
+) -> None:
     """The next link of the chain; dated later than all before it."""
     seq, at_ns, head = db.tip()
     seq, at_ns = seq + 1, max(at_ns + 1, db.now_ns)
     row = (
         seq,
-        transfer.id,
-        transfer.code,
-        transfer.debit_id,
-        transfer.credit_id,
-        transfer.amount_nano,
-        transfer.buy_nano,
-        transfer.account_id,
-        transfer.balance_nano,
-        transfer.hold_id,
-        transfer.reverses,
-        transfer.ref,
-        transfer.reason,
-        transfer.author,
+        transfer_id,
+        code,
+        debit_id,
+        credit_id,
+        amount_nano,
+        buy_nano,
+        account_id,
+        balance_nano,
+        hold_id,
+        reverses,
+        ref,
+        reason,
+        author,
         at_ns,
     )
-    hashed = link(head, row, transfer.request_hash)
-    db.sql(sql.INSERT_TRANSFER, (*row, transfer.request_hash, head, hashed))
+    hashed = link(head, row, request_hash)
+    db.sql(sql.INSERT_TRANSFER, (*row, request_hash, head, hashed))
     db.grow(seq, at_ns, hashed)
 
 

@@ -88,6 +88,14 @@ RESERVE = f"""
     RETURNING {AVAILABLE}
 """
 
+# For a hold that is to be opened: one statement says that it is new and affordable.
+RESERVE_NEW = f"""
+    UPDATE account SET debits_pending = debits_pending + ?2
+    WHERE id = ?1 AND kind = 'user' AND status = 'open' AND {AVAILABLE} >= ?2
+      AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.id = ?3)
+    RETURNING {AVAILABLE}
+"""
+
 RELEASE = f"""
     UPDATE account SET debits_pending = debits_pending - ?2
     WHERE id = ?1

@@ -753,7 +753,7 @@ def test_twenty_callers_of_one_key_stay_below_its_cap(teller):
     assert [isinstance(one, Granted) for one in answers] == [True] * 10 + [False] * 10
 
 
-def test_admit_is_four_statements_and_settle_six_and_two_a_batch(teller):
+def test_admit_is_three_statements_and_settle_six_and_two_a_batch(teller):
     caller = teller.caller()
     counted = []
 
@@ -767,12 +767,12 @@ def test_admit_is_four_statements_and_settle_six_and_two_a_batch(teller):
 
         db.sql = sql
         admit(db, ask(caller, "r1", NANO))
-        assert len(counted) == 4
+        assert len(counted) == 3
         settle(db, settlement("r1", 1))
-        assert len(counted) == 4 + 6
+        assert len(counted) == 3 + 6
         db.finish()
         # The house's sales, and the day's usage of this key and model.
-        assert len(counted) == 4 + 6 + 2
+        assert len(counted) == 3 + 6 + 2
         db.sql = run
 
     teller.do(count)
