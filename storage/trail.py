@@ -50,6 +50,8 @@ def attempts_of(text: str | None) -> tuple[AttemptRecord, ...]:
 
 def cleaned(text: str, chars_max: int) -> str:
     """What a provider calls something, without what no identifier has in it."""
+    if not text:
+        return ""
     return _UNFIT.sub("", text[: 2 * chars_max])[:chars_max]
 
 

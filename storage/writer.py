@@ -114,6 +114,7 @@ class Writer:
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition(threading.Lock())
         self._closing = False
+        self._asleep = False
         self._batches = 0
         self._operations = 0
         self._largest_batch = 0
@@ -181,7 +182,9 @@ class Writer:
             if len(self._jobs) >= self._settings.queue_max:
                 raise LedgerBusy("too many operations wait for the ledger")
             self._jobs.append(job)
-            self._wake.notify()
+            if self._asleep:
+                self._asleep = False
+                self._wake.notify()
 
     # The thread.
 
@@ -196,6 +199,7 @@ class Writer:
         """True when there is work, or it is time to be idle; False at the end."""
         with self._wake:
             while not self._jobs and not self._closing:
+                self._asleep = True
                 if not self._wake.wait(self._engine.idle_seconds):
                     return True
             return bool(self._jobs)
