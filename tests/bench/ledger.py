@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 import click
+import uvloop
 
 from config.gateway import LedgerSettings
 from config.money import NANO
@@ -223,7 +224,7 @@ def measure_one(
     found: list[list[Figures]] = [[] for _ in storages]
     for _ in range(rounds):
         for runs, storage, mine in zip(found, storages, who, strict=True):
-            runs.append(asyncio.run(run(storage, mine, in_flight, pairs)))
+            runs.append(uvloop.run(run(storage, mine, in_flight, pairs)))
     return [middle(runs) for runs in found]
 
 
