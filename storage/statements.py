@@ -82,16 +82,14 @@ OPEN_HOLDS_OF_BOOT = f"""
 
 # Accounts.
 
-RESERVE = f"""
+_RESERVE = f"""
     UPDATE account SET debits_pending = debits_pending + ?2
-    WHERE id = ?1 AND kind = 'user' AND status = 'open' AND {AVAILABLE} >= ?2
-    RETURNING {AVAILABLE}
-"""
+    WHERE id = ?1 AND kind = 'user' AND status = 'open' AND {AVAILABLE} >= ?2"""
+
+RESERVE = f"{_RESERVE} RETURNING {AVAILABLE}"
 
 # For a hold that is to be opened: one statement says that it is new and affordable.
-RESERVE_NEW = f"""
-    UPDATE account SET debits_pending = debits_pending + ?2
-    WHERE id = ?1 AND kind = 'user' AND status = 'open' AND {AVAILABLE} >= ?2
+RESERVE_NEW = f"""{_RESERVE}
       AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.id = ?3)
     RETURNING {AVAILABLE}
 """
