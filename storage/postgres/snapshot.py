@@ -31,7 +31,10 @@ class PostgresSnapshot:
         cursor = RawServerCursor(self._connection, f"cursor_{next(self._names)}")
         with cursor:
             cursor.execute(translated.text.encode(), values)
-            while rows := cursor.fetchmany(ROWS_A_TRIP):
+            brought = ROWS_A_TRIP
+            while brought == ROWS_A_TRIP:
+                rows = cursor.fetchmany(ROWS_A_TRIP)
+                brought = len(rows)
                 for row in rows:
                     if self._interrupted.is_set():
                         raise psycopg.errors.QueryCanceled("it was interrupted")
