@@ -5,6 +5,7 @@ import pytest
 
 from storage.errors import DatabaseDamaged, UnsupportedSqlite
 from storage.sqlite import (
+    CACHE_KIB,
     CHECKPOINT_PAGES,
     SqliteEngine,
     check,
@@ -39,6 +40,7 @@ def test_a_new_library_is_good(version):
         ("wal_autocheckpoint", 0),
         ("trusted_schema", 0),
         ("fullfsync", 1),
+        ("cache_size", -CACHE_KIB),
     ],
 )
 def test_a_writer_is_durable_and_strict(tmp_path, pragma, value):
