@@ -18,6 +18,7 @@ NAMES = (
     "0005_orders",
     "0006_access",
     "0007_checks",
+    "0008_by_day",
 )
 
 HISTORY = (

@@ -1,5 +1,6 @@
 """From the first schema, with data in it, to the newest: nothing is lost."""
 
+import re
 from importlib import import_module
 
 import apsw
@@ -11,8 +12,16 @@ from storage.chain import FIRST
 from storage.errors import DatabaseDamaged
 from storage.job_states import JobState
 from storage.migrations import HISTORY, NAMES, _apply, migrate
+from storage.reports import _TRAFFIC as TRAFFIC
 from storage.sqlite import SqliteSnapshot, open_writer
-from storage.statements import INSERT_HOLD, INSERT_TRANSFER, INSERT_USAGE
+from storage.statements import (
+    ENTER_KEY,
+    FIND_CAPS,
+    INSERT_HOLD,
+    INSERT_TRANSFER,
+    INSERT_USAGE,
+    KEY_SPENDING,
+)
 from tests.storage.runner import PRICE_NANO, Runner
 from tests.storage.teller import PRICE, Caller, Teller
 
@@ -159,6 +168,24 @@ def test_the_words_of_a_check_change_and_no_row(connection):
     assert after == rows
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA writable_schema").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("statement", [ENTER_KEY, FIND_CAPS, KEY_SPENDING, TRAFFIC])
+def test_the_days_of_an_account_or_a_key_are_found_by_an_index(connection, statement):
+    migrate(connection, 9)
+    nothing = (None,) * max(int(n) for n in re.findall(r"\?(\d+)", statement))
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", nothing).fetchall()
+    looks = " ".join(text for _, _, _, text in plan)
+    assert "day>?" in looks and "SCAN " not in looks
+
+
+def test_the_sums_of_one_day_lie_together(connection):
+    migrate(connection, 9)
+    for table in ("usage_day", "spending"):
+        ((first,),) = connection.execute(
+            "SELECT name FROM pragma_table_info(?) WHERE pk = 1", (table,)
+        )
+        assert first == "day"
 
 
 def test_a_step_that_fails_leaves_the_old_schema(connection):
