@@ -106,7 +106,11 @@ def earn(data: Path, account_id: int, times: int) -> None:
 
 
 def drain(data: Path, account_id: int, key_id: int) -> None:
-    """Holds as much as it can get, from several threads; says how often it got it."""
+    """Holds as much as it can get, from several threads; says how often it got it.
+
+    It begins when it is told to and stays until it is let go: what one that has gone
+    still held, the next that starts would give back.
+    """
     storage = open_storage(data, SETTINGS, gateway=True, prices=[PRICE], url=URL)
     granted = []
 
@@ -121,11 +125,14 @@ def drain(data: Path, account_id: int, key_id: int) -> None:
             granted.append(ask.hold_id)
 
     threads = [threading.Thread(target=requests) for _ in range(THREADS)]
+    say("ready")
+    sys.stdin.readline()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     say(str(len(granted)))
+    sys.stdin.read()
     storage.close()
 
 

@@ -245,10 +245,16 @@ def test_several_gateways_spend_what_there_is_and_no_more(only_postgres, place):
     children = [
         place.start("drain", caller.account_id, caller.key_id) for _ in range(4)
     ]
-    granted = [int(child.communicate()[0]) for child in children]
-    assert [child.returncode for child in children] == [0] * 4
+    assert [child.stdout.readline() for child in children] == [b"ready\n"] * 4
+    for child in children:
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+    granted = [int(child.stdout.readline()) for child in children]
     assert sum(granted) == 500
     balance = storage.reader.balance(caller.account_id)
     assert (balance.available_nano, balance.pending_nano) == (0, 500 * HELD_NANO)
+    for child in children:
+        child.communicate()
+    assert [child.returncode for child in children] == [0] * 4
     assert teller.audit() == []
     storage.close()
