@@ -92,7 +92,8 @@ class Course[L]:
     def __init__(self, legs: Sequence[L], limits: Retries, name: str) -> None:
         self.limits = limits
         self.name = name
-        self.chances = [Chance[L](leg) for leg in legs]
+        # Named with its parameter, the class would be looked up for each of them.
+        self.chances: list[Chance[L]] = [Chance(leg) for leg in legs]
         self.current: Chance[L] | None = None
         self.attempts = 0
         self.waited_seconds = 0.0

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mitmproxy.http import HTTPFlow
 
+from addons.gateway.http_layer import forked
 from addons.gateway.phase import Phase
 from addons.upstream.call import UpstreamEvent
 from addons.wire.errors import UnknownKey
@@ -47,6 +48,13 @@ def seen(line: Line) -> list[tuple[object, ...]]:
         )
         for flow in line.flows
     ]
+
+
+def test_a_fork_is_the_one_that_mitmproxy_makes() -> None:
+    context = Line().layer.context
+    ours, theirs = forked(context), context.fork()
+    assert type(ours) is type(theirs) and vars(ours) == vars(theirs)
+    assert ours.layers is not context.layers
 
 
 @given(

@@ -1,6 +1,7 @@
 """The master: it starts the chain before the port, and drains before it ends."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mitmproxy.http import HTTPFlow, Response
+from mitmproxy.log import LegacyLogEvents
 
 from addons.admission import Admission
 from addons.endpoints import Kind
@@ -149,6 +151,12 @@ async def test_it_serves_until_it_is_stopped(run) -> None:
         assert (await peer.answer()).body == b"hi"
         assert not running.serving.done()
     assert running.everybody.heard == ["running", "response", "done"]
+
+
+async def test_nobody_is_told_of_lines_that_are_logged(run) -> None:
+    async with run():
+        listening = [type(one) for one in logging.getLogger().handlers]
+        assert LegacyLogEvents not in listening
 
 
 async def test_a_drain_refuses_what_is_new_and_finishes_what_runs(run) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from mitmproxy.connection import Server
+from mitmproxy.http import Headers, Response
 
 from addons.upstream.call import Call, bare_response
 from tests.fakes import exchanges
@@ -93,3 +94,18 @@ def test_a_bare_response_has_nothing_but_its_status(status: int) -> None:
     response = bare_response(status)
     assert (response.status_code, len(response.headers)) == (status, 0)
     assert response.raw_content is None
+    made = Response(
+        b"HTTP/1.1", status, b"OK", Headers(), None, None,
+        response.timestamp_start, None,
+    )
+    assert response.get_state() == made.get_state()
+
+
+def test_what_is_done_to_a_bare_response_is_done_to_no_other() -> None:
+    one, other = bare_response(200), bare_response(200)
+    one.headers["a"] = "b"
+    one.content = b"said"
+    one.status_code = 500
+    one.stream = True
+    assert (other.status_code, len(other.headers)) == (200, 0)
+    assert (other.raw_content, other.stream) == (None, False)
