@@ -49,6 +49,7 @@ from config.settings import Listen
 
 Render = Callable[[ApiError, Exchange | None], Response]
 TurnedAway = Callable[[ApiError], None]
+Framing = Callable[[bytes], bytes]
 
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -100,6 +101,7 @@ class GatewayHttp1Server(Http1Server):
         self.render = render
         self.turned_away = turned_away
         self.phase = Phase.IDLE
+        self.framed: Framing = as_it_is
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, SlowRequest):
@@ -187,11 +189,14 @@ class GatewayHttp1Server(Http1Server):
         yield from super().mark_done(request=request, response=response)
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, ResponseData) and self.asked_for_head():
-            # Whatever made the answer, a body here would be read as the next one.
+        if isinstance(event, ResponseData):
+            if data := self.framed(event.data):
+                yield commands.SendData(self.conn, data)
             return
-        if isinstance(event, ResponseHeaders) and not self.request_done:
-            self.announce_end(event.response)
+        if isinstance(event, ResponseHeaders):
+            if not self.request_done:
+                self.announce_end(event.response)
+            self.framed = self.framing_of(event.response)
         if not isinstance(event, ResponseProtocolError):
             yield from super().send(event)
             if self.response is not None and self.response.status_code == 100:
@@ -211,8 +216,13 @@ class GatewayHttp1Server(Http1Server):
         if response.status_code != 100:
             response.headers["connection"] = "close"
 
-    def asked_for_head(self) -> bool:
-        return self.request is not None and self.request.method == "HEAD"
+    def framing_of(self, response: Response) -> Framing:
+        """How each piece of a body is sent. Looked up once: a stream has thousands."""
+        if self.request is not None and self.request.method == "HEAD":
+            # Whatever made the answer, a body here would be read as the next one.
+            return as_nothing
+        encoding = response.headers.get("transfer-encoding", "")
+        return as_chunk if "chunked" in encoding.lower() else as_it_is
 
     def refuse_slow(self) -> layer.CommandGenerator[None]:
         if self.phase is Phase.HEAD:
@@ -243,6 +253,19 @@ class GatewayHttp1Server(Http1Server):
         response.headers["connection"] = "close"
         assembled: bytes = http1.assemble_response(response)
         return assembled
+
+
+def as_it_is(piece: bytes) -> bytes:
+    return piece
+
+
+def as_nothing(piece: bytes) -> bytes:
+    return b""
+
+
+def as_chunk(piece: bytes) -> bytes:
+    """RFC 9112 section 7.1. An empty chunk would be the end of the body."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
 
 
 def require_http1(request: Request) -> None:

@@ -3,8 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from mitmproxy.http import HTTPFlow, Response
-from mitmproxy.proxy.layers.http._events import ErrorCode
+from mitmproxy.http import Headers, HTTPFlow, Response
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    ResponseData,
+    ResponseHeaders,
+)
 
 from addons.gateway.http1_server import SlowRequest, protocol_error
 from addons.gateway.phase import Phase
@@ -203,6 +207,31 @@ def test_an_answer_to_head_has_no_body_whatever_the_addons_made(on_hook) -> None
     line.receive(GET.replace(b"GET", b"HEAD"))
     assert line.sent.endswith(b"\r\n\r\n")
     assert line.sent.count(b"\r\n\r\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "sent"),
+    [
+        ("GET", {"content-length": "2"}, b"ab"),
+        ("GET", {"Transfer-Encoding": "Chunked"}, b"1\r\na\r\n1\r\nb\r\n"),
+        ("GET", {}, b"ab"),
+        ("HEAD", {"content-length": "2"}, b""),
+        ("HEAD", {"transfer-encoding": "chunked"}, b""),
+    ],
+)
+def test_a_piece_is_sent_as_the_head_said(method: str, headers, sent: bytes) -> None:
+    line = Line(hold=["request"])
+    line.receive(GET.replace(b"GET", method.encode()))
+    response = Response.make(200)
+    response.headers = Headers([(k.encode(), v.encode()) for k, v in headers.items()])
+    list(line.http1.send(ResponseHeaders(1, response, False)))
+    pieces = [
+        command.data
+        for piece in (b"a", b"", b"b")
+        for command in line.http1.send(ResponseData(1, piece))
+    ]
+    assert b"".join(pieces) == sent
+    assert b"" not in pieces
 
 
 @pytest.mark.parametrize(
